@@ -1,0 +1,157 @@
+// The environment as one schema, read once into one frozen Config. .env.example mirrors it, held in step by a test.
+import { readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { envSchema } from 'env-schema'
+import { Type, type Static, type TSchemaOptions } from 'typebox'
+
+/** The start is refused: the message says which setting is wrong and what to do. */
+export class ConfigError extends Error {
+  override name = 'ConfigError'
+}
+
+const text = (description: string, options: TSchemaOptions = {}) => Type.String({ description, default: '', ...options })
+const count = (description: string, value: number, minimum = 0) => Type.Integer({ description, default: value, minimum })
+const flag = (description: string) => Type.Boolean({ description, default: false })
+
+const Environment = Type.Object({
+  HOST: text('Address to listen on; 0.0.0.0 for all of IPv4.', { default: '127.0.0.1' }),
+  PORT: Type.Integer({ description: 'Port to listen on; 0 takes a free one.', default: 3001, minimum: 0, maximum: 65535 }),
+  PUBLIC_URL: text('Where clients reach the gateway, without a path; for the absolute URLs it hands out. Empty: http://localhost:PORT.'),
+  TRUST_PROXY: text('Proxies whose X-Forwarded-* headers are believed: addresses or networks, comma separated, or "true" behind a proxy that is the only way in.'),
+  CORS_ORIGINS: text('Web origins that may call the API from a browser, comma separated, or * for all. Empty: none.'),
+  LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { description: 'How much is logged.', default: 'info' }),
+
+  UPLOADS_DIR: text('The uploads volume: the one folder to mount and to back up.', { default: './uploads' }),
+  REQUIRE_MOUNT: flag('Refuse to start when UPLOADS_DIR is not a mount of its own. Set in the container image.'),
+  DISK_RESERVE: text('Bytes of free space that uploads leave alone. Empty: the smaller of 5 % of the volume and 2 GiB.', { pattern: '^\\d*$' }),
+  DATABASE_URL: text('The SQLite database, as file:/path. Empty: database/gateway.sqlite on the uploads volume.', { pattern: '^(file:.+)?$' }),
+
+  AVATAR_MAX_BYTES: count('Largest avatar, in bytes.', 5 * 1024 ** 2, 1),
+  ATTACHMENT_MAX_BYTES: count('Largest attachment, in bytes.', 100 * 1024 ** 2, 1),
+  UPLOAD_IDLE_SECONDS: count('An upload that sends nothing for this long is ended.', 30, 1),
+  UPLOAD_MIN_BYTES_PER_SECOND: count('An upload slower than this, averaged over UPLOAD_IDLE_SECONDS, is ended. 0: any speed will do.', 1024),
+
+  SWEEP_INTERVAL_SECONDS: count('Time between two clean-ups of the volume.', 3600, 1),
+  SWEEP_GRACE_SECONDS: count('How long a file without a record must have stood before it is removed.', 86_400),
+  TRASH_RETENTION_DAYS: count('How long deleted and replaced files are kept before they are removed for good.', 30),
+
+  JWT_SECRET: text('HS256 secret, at least 32 bytes; several, comma separated, while rotating: the first signs, all verify.'),
+  JWT_PUBLIC_KEY: text('Public key in PEM of the identity service (RS256, ES256 or EdDSA), \\n for line ends.'),
+  JWT_PUBLIC_KEY_FILE: text('The same, from a file.'),
+  JWT_JWKS_URL: text('The identity service\'s JWKS document; needs JWT_AUDIENCE.', { pattern: '^(https?://.+)?$' }),
+  JWT_ISSUER: text('Required "iss" of a token. Empty: not checked.'),
+  JWT_AUDIENCE: text('Required "aud" of a token. Empty: not checked.'),
+  JWT_USER_CLAIM: text('The claim that holds the user id.', { default: 'sub', minLength: 1 }),
+
+  ACCOUNTS: Type.Enum(['embedded', 'off'], { description: 'embedded: register and log in here. off: tokens come from an identity service.', default: 'embedded' }),
+  ACCOUNT_TOKEN_SECONDS: count('How long a log-in lasts.', 7 * 86_400, 60),
+
+  COMPAT_ANONYMOUS_AVATARS: flag('Accept avatars without a token on POST /api/upload/avatar, kept for an hour unless a user claims them.'),
+
+  SHUTDOWN_GRACE_SECONDS: count('How long a stop waits for uploads in flight.', 120),
+  MAX_EVENT_LOOP_DELAY_MS: count('Answer 503 while the event loop lags by more than this. 0: never.', 1000),
+})
+
+/** The settings with their descriptions and defaults, for documentation. */
+export const environmentSchema = Environment
+
+type JwtKeys =
+  | { readonly mode: 'secret', readonly secrets: readonly [string, ...string[]] }
+  | { readonly mode: 'public-key', readonly pem: string }
+  | { readonly mode: 'jwks', readonly url: string }
+  | { readonly mode: 'generated' }
+
+export type Config = ReturnType<typeof derive>
+
+/**
+ * Reads the settings from `env`, with defaults for what is absent or empty.
+ * @throws ConfigError naming the setting and what to do.
+ */
+export function readConfig (env: Record<string, string | undefined>): Config {
+  return derive(parse(env))
+}
+
+function parse (env: Record<string, string | undefined>): Static<typeof Environment> {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value.trim() !== ''))
+  try {
+    return envSchema<Static<typeof Environment>>({ schema: structuredClone(Environment), data: given, env: false, dotenv: false })
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.replaceAll('env/', '') : String(error)
+    throw new ConfigError(`A setting is not valid: ${reason}. .env.example explains each.`, { cause: error })
+  }
+}
+
+function derive (env: Static<typeof Environment>) {
+  const uploadsDir = resolve(env.UPLOADS_DIR)
+  const keys = jwtKeys(env)
+  return Object.freeze({
+    host: env.HOST,
+    port: env.PORT,
+    publicUrl: publicUrl(env),
+    trustProxy: trustProxy(env.TRUST_PROXY),
+    corsOrigins: list(env.CORS_ORIGINS),
+    logLevel: env.LOG_LEVEL,
+    uploadsDir,
+    requireMount: env.REQUIRE_MOUNT,
+    diskReserveBytes: env.DISK_RESERVE === '' ? undefined : Number(env.DISK_RESERVE),
+    databaseFile: env.DATABASE_URL === '' ? join(uploadsDir, 'database', 'gateway.sqlite') : resolve(env.DATABASE_URL.slice('file:'.length)),
+    avatarMaxBytes: env.AVATAR_MAX_BYTES,
+    attachmentMaxBytes: env.ATTACHMENT_MAX_BYTES,
+    uploadIdleMs: env.UPLOAD_IDLE_SECONDS * 1000,
+    uploadMinBytesPerSecond: env.UPLOAD_MIN_BYTES_PER_SECOND,
+    sweepIntervalMs: env.SWEEP_INTERVAL_SECONDS * 1000,
+    sweepGraceMs: env.SWEEP_GRACE_SECONDS * 1000,
+    trashRetentionMs: env.TRASH_RETENTION_DAYS * 86_400_000,
+    keys,
+    jwtIssuer: env.JWT_ISSUER,
+    jwtAudience: env.JWT_AUDIENCE,
+    jwtUserClaim: env.JWT_USER_CLAIM,
+    hasAccounts: env.ACCOUNTS === 'embedded',
+    accountTokenSeconds: env.ACCOUNT_TOKEN_SECONDS,
+    hasAnonymousAvatars: env.COMPAT_ANONYMOUS_AVATARS,
+    shutdownGraceMs: env.SHUTDOWN_GRACE_SECONDS * 1000,
+    maxEventLoopDelayMs: env.MAX_EVENT_LOOP_DELAY_MS,
+  })
+}
+
+const list = (value: string) => value.split(',').map((item) => item.trim()).filter((item) => item !== '')
+
+function publicUrl (env: Static<typeof Environment>): string {
+  const url = env.PUBLIC_URL === '' ? `http://localhost:${env.PORT}` : env.PUBLIC_URL
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) throw new ConfigError(`PUBLIC_URL must be an http or https URL, not "${url}".`)
+  return url.replace(/\/+$/, '')
+}
+
+function trustProxy (value: string): boolean | string[] {
+  if (value === '' || value === 'false') return false
+  return value === 'true' ? true : list(value)
+}
+
+function jwtKeys (env: Static<typeof Environment>): JwtKeys {
+  const pem = env.JWT_PUBLIC_KEY_FILE === '' ? env.JWT_PUBLIC_KEY.replaceAll('\\n', '\n') : readKeyFile(env.JWT_PUBLIC_KEY_FILE)
+  const given = [env.JWT_SECRET, pem, env.JWT_JWKS_URL].filter((value) => value !== '')
+  if (given.length > 1) throw new ConfigError('Set only one of JWT_SECRET, JWT_PUBLIC_KEY (or JWT_PUBLIC_KEY_FILE) and JWT_JWKS_URL: it decides which algorithms are accepted.')
+  if (env.JWT_SECRET !== '') return { mode: 'secret', secrets: secrets(env.JWT_SECRET) }
+  if (env.ACCOUNTS === 'off' && given.length === 0) throw new ConfigError('ACCOUNTS=off needs a key to check tokens with: set JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL.')
+  if (given.length === 0) return { mode: 'generated' }
+  if (env.ACCOUNTS === 'embedded') throw new ConfigError('Embedded accounts sign their own tokens and need JWT_SECRET; with a public key or JWKS set ACCOUNTS=off.')
+  if (pem !== '') return { mode: 'public-key', pem }
+  if (env.JWT_AUDIENCE === '') throw new ConfigError('JWT_JWKS_URL needs JWT_AUDIENCE, or a token made for any other service would be accepted here.')
+  return { mode: 'jwks', url: env.JWT_JWKS_URL }
+}
+
+function secrets (value: string): readonly [string, ...string[]] {
+  const [first, ...others] = list(value)
+  if (first === undefined || [first, ...others].some((secret) => Buffer.byteLength(secret) < 32)) {
+    throw new ConfigError('Each JWT_SECRET must be at least 32 bytes; "openssl rand -base64 48" makes one.')
+  }
+  return [first, ...others]
+}
+
+function readKeyFile (path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new ConfigError(`JWT_PUBLIC_KEY_FILE cannot be read: ${path}.`, { cause: error })
+  }
+}

@@ -1,0 +1,71 @@
+// Every code this service can answer with, its status and its sentence. The codes are API: they never change meaning.
+import createError, { type FastifyErrorConstructor } from '@fastify/error'
+
+export type ErrorEntry = { readonly code: string, readonly status: number, readonly sentence: string }
+
+const table: ErrorEntry[] = []
+
+/** All codes, in the order of this file: what README and OpenAPI list. */
+export const errorTable: readonly ErrorEntry[] = table
+
+function define<Arguments extends unknown[] = []> (code: string, status: number, sentence: string) {
+  table.push({ code, status, sentence: sentence.replaceAll('%s', '…') })
+  return createError(code, sentence, status) as FastifyErrorConstructor<{ code: string, statusCode: number }, [...Arguments, { cause?: unknown }?]>
+}
+
+/** Response headers that belong to an error, such as Allow with a 405 (RFC 9110). */
+export function withHeaders<E extends Error> (error: E, headers: Record<string, string>): E & { headers: Record<string, string> } {
+  return Object.assign(error, { headers })
+}
+
+// Requests
+export const RequestInvalid = define<[reason: string]>('REQUEST_INVALID', 400, 'The request is not valid: %s.')
+export const BodyTooLarge = define('BODY_TOO_LARGE', 413, 'The JSON body is larger than this route accepts.')
+export const ContentTypeUnsupported = define<[accepted: string]>('CONTENT_TYPE_UNSUPPORTED', 415, 'This route does not accept that Content-Type; send %s.')
+export const RouteNotFound = define('ROUTE_NOT_FOUND', 404, 'There is nothing at this address; /docs lists all routes.')
+export const MethodNotAllowed = define('METHOD_NOT_ALLOWED', 405, 'This address does not take that method; the Allow header lists those it does.')
+export const PreconditionFailed = define('PRECONDITION_FAILED', 412, 'The file is not the version the request was made for.')
+export const RangeNotSatisfiable = define('RANGE_NOT_SATISFIABLE', 416, 'The range lies outside the file; Content-Range gives its size in bytes.')
+export const RequestTimeout = define('REQUEST_TIMEOUT', 408, 'The request did not arrive in time; send it again.')
+export const HeadersTooLarge = define('HEADERS_TOO_LARGE', 431, 'The request headers are larger than this service takes.')
+
+// Callers
+export const TokenMissing = define('TOKEN_MISSING', 401, 'This route needs a token: send "Authorization: Bearer <token>".')
+export const TokenInvalid = define('TOKEN_INVALID', 401, 'The token is not valid or has expired; get a new one.')
+export const ScopeMissing = define<[scope: string]>('SCOPE_MISSING', 403, 'This needs a token with the scope %s.')
+export const OwnerForbidden = define('OWNER_FORBIDDEN', 403, 'Acting for another user needs a token with the scope uploads:service.')
+export const CallersUnavailable = define('KEYS_UNAVAILABLE', 503, 'The keys that tokens are checked with cannot be fetched right now; try again.')
+
+// Accounts
+export const EmailTaken = define('EMAIL_TAKEN', 409, 'An account with this e-mail address exists; log in instead.')
+export const CredentialsInvalid = define('CREDENTIALS_INVALID', 401, 'E-mail address or password is wrong.')
+export const AttemptsExceeded = define('ATTEMPTS_EXCEEDED', 429, 'Too many attempts; try again after the seconds in Retry-After.')
+export const AccountsOff = define('ACCOUNTS_OFF', 404, 'This gateway keeps no accounts of its own; get a token from your identity service.')
+export const AccountNotFound = define('ACCOUNT_NOT_FOUND', 404, 'This token belongs to no account of this gateway.')
+
+// Uploads
+export const UploadMissing = define('UPLOAD_MISSING', 400, 'The request carries no file: send a multipart file part, or the bytes as the body.')
+export const UploadMalformed = define<[reason: string]>('UPLOAD_MALFORMED', 400, 'The body cannot be read: %s.')
+export const UploadFieldInvalid = define<[reason: string]>('UPLOAD_FIELD_INVALID', 400, 'A form field is not valid: %s.')
+export const UploadFilesExceeded = define<[count: number]>('UPLOAD_FILES_EXCEEDED', 413, 'One request takes at most %s files; send the rest in another.')
+export const UploadTooLarge = define<[maxBytes: number]>('UPLOAD_TOO_LARGE', 413, 'The file is larger than %s bytes, the most this route takes.')
+export const UploadTypeRejected = define<[accepted: string]>('UPLOAD_TYPE_REJECTED', 415, 'The bytes are not of a type this route takes; send %s.')
+export const UploadStalled = define('UPLOAD_STALLED', 408, 'The upload stood still or came too slowly; send it again.')
+export const UploadAborted = define('UPLOAD_ABORTED', 499, 'The client closed the connection before the upload was complete.')
+export const UploadConflict = define('UPLOAD_CONFLICT', 503, 'The upload could not be recorded because something else changed meanwhile; send it again.')
+export const ImageInvalid = define('IMAGE_INVALID', 422, 'The picture is damaged and cannot be read; export it again and resend.')
+export const ImageTooLarge = define<[maxPixels: number, maxSide: number]>('IMAGE_TOO_LARGE', 422, 'The picture has more than %s pixels, or a side over %s pixels; scale it down and resend.')
+
+// What is asked for
+export const AvatarNotFound = define('AVATAR_NOT_FOUND', 404, 'There is no such avatar.')
+export const AttachmentNotFound = define('ATTACHMENT_NOT_FOUND', 404, 'There is no such attachment.')
+export const FileNotFound = define('FILE_NOT_FOUND', 404, 'There is no file at this address.')
+export const AvatarUrlRejected = define('AVATAR_URL_REJECTED', 403, 'The avatar must be the URL of a picture that this user uploaded.')
+
+// The service
+export const StorageFull = define('STORAGE_FULL', 507, 'The storage is full. Nothing was kept; try again later.')
+export const StorageUnavailable = define('STORAGE_UNAVAILABLE', 503, 'The storage cannot do this right now. Nothing was kept; try again later.')
+export const DatabaseUnavailable = define('DATABASE_UNAVAILABLE', 503, 'The database cannot do this right now; try again later.')
+export const ServiceOverloaded = define('SERVICE_OVERLOADED', 503, 'The service has more work than it can do right now; try again after the seconds in Retry-After.')
+export const ServiceStopping = define('SERVICE_STOPPING', 503, 'The service is stopping; try again.')
+export const InternalError = define('INTERNAL_ERROR', 500, 'Something went wrong on our side; the requestId finds it in the log.')
