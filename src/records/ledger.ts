@@ -1,0 +1,51 @@
+// The sweep's view of the rows: what storage/ledger.ts asks, answered with Prisma.
+import type { BlobId } from '../storage/ids.ts'
+import type { BlobState, Ledger } from '../storage/ledger.ts'
+import type { BlobAddress, Kind } from '../storage/store.ts'
+import type { PrismaClient } from './database.ts'
+import { isTaken, querying } from './failures.ts'
+import { toSidecar, withRecord } from './sidecars.ts'
+
+export function createLedger ({ client, now }: { client: PrismaClient, now: () => Date }): Ledger {
+  return {
+    async states (ids) {
+      const rows = await querying(() => client.blob.findMany({ where: { id: { in: [...ids] } }, select: { id: true, state: true } }))
+      return new Map(rows.map(({ id, state }) => [id as BlobId, state as BlobState]))
+    },
+
+    async claimOrphan ({ id, kind, extension }) {
+      const at = now()
+      try {
+        await querying(() => client.blob.create({ data: { id, kind, extension, state: 'swept', contentType: '', size: 0n, sha256: '', stateAt: at, createdAt: at } }))
+        return true
+      } catch (error) {
+        if (isTaken(error)) return false
+        throw error
+      }
+    },
+
+    async forgetSwept (before) {
+      const { count } = await querying(() => client.blob.deleteMany({ where: { state: 'swept', stateAt: { lt: before } } }))
+      return count
+    },
+
+    async inState (states, before, limit) {
+      const rows = await querying(() => client.blob.findMany({ where: { state: { in: [...states] }, stateAt: { lt: before } }, orderBy: { stateAt: 'asc' }, take: limit, include: withRecord }))
+      return rows.map(toSidecar)
+    },
+
+    async startPurge ({ id, state, revision }) {
+      const { count } = await querying(() => client.blob.updateMany({ where: { id, state, revision, sidecarDueAt: null }, data: { state: 'purging', stateAt: now() } }))
+      return count === 1
+    },
+
+    async purging (limit) {
+      const rows = await querying(() => client.blob.findMany({ where: { state: 'purging' }, select: { id: true, kind: true, extension: true }, take: limit }))
+      return rows.map(({ id, kind, extension }): BlobAddress => ({ id: id as BlobId, kind: kind as Kind, extension }))
+    },
+
+    async purged (id) {
+      await querying(() => client.blob.deleteMany({ where: { id, state: 'purging' } }))
+    },
+  }
+}

@@ -1,0 +1,90 @@
+// Sidecars as the rows say they ought to be, and the settling of those that lag behind (I4, I9).
+import type { Prisma } from '../generated/prisma/client.ts'
+import type { BlobId } from '../storage/ids.ts'
+import type { Sidecar } from '../storage/sidecar.ts'
+import type { Store } from '../storage/store.ts'
+import type { PrismaClient } from './database.ts'
+import { querying } from './failures.ts'
+
+const settlesPerRun = 1000
+
+/** A change made this recently is being settled by the request that made it. */
+const ownSettlingMs = 60_000
+
+export const withRecord = { attachment: true, aliases: true } as const satisfies Prisma.BlobInclude
+
+export type BlobRow = Prisma.BlobGetPayload<{ include: typeof withRecord }>
+
+/** The row and its record as a sidecar. `state` must not be purging or swept: those have none. */
+export function toSidecar (row: BlobRow): Sidecar {
+  const { attachment } = row
+  return {
+    version: 1,
+    kind: row.kind as Sidecar['kind'],
+    id: row.id as BlobId,
+    extension: row.extension,
+    state: row.state as Sidecar['state'],
+    stateAt: row.stateAt.toISOString(),
+    createdAt: row.createdAt.toISOString(),
+    revision: row.revision,
+    recordId: attachment?.id ?? null,
+    ownerId: row.ownerId,
+    creatorId: row.creatorId,
+    contentType: row.contentType,
+    size: Number(row.size),
+    sha256: row.sha256,
+    width: row.width,
+    height: row.height,
+    filename: attachment?.filename ?? null,
+    visibility: attachment?.visibility ?? null,
+    contextType: attachment?.contextType ?? null,
+    contextId: attachment?.contextId ?? null,
+    alt: attachment?.alt ?? null,
+    aliases: row.aliases.map(({ path }) => path).sort(),
+  }
+}
+
+/** The new blob's row, saying what its sidecar says. */
+export function toBlobRow (sidecar: Sidecar): Prisma.BlobCreateInput {
+  const { id, kind, extension, state, ownerId, creatorId, contentType, sha256, width, height, revision } = sidecar
+  return {
+    id, kind, extension, state, ownerId, creatorId, contentType, sha256, width, height, revision,
+    size: BigInt(sidecar.size),
+    stateAt: new Date(sidecar.stateAt),
+    createdAt: new Date(sidecar.createdAt),
+    ...(sidecar.aliases.length === 0 ? {} : { aliases: { create: sidecar.aliases.map((path) => ({ path })) } }),
+  }
+}
+
+export type Settling = ReturnType<typeof createSettling>
+
+export function createSettling ({ client, store, now }: { client: PrismaClient, store: Pick<Store, 'writeSidecar'>, now: () => Date }) {
+  const turns = new Map<string, Promise<void>>()
+
+  async function settleOnce (id: string): Promise<void> {
+    const row = await querying(() => client.blob.findUnique({ where: { id }, include: withRecord }))
+    if (row === null || row.sidecarDueAt === null || row.state === 'purging' || row.state === 'swept') return
+    await store.writeSidecar(toSidecar(row))
+    // A change that came meanwhile raised the revision, and its own settling waits behind this one.
+    await querying(() => client.blob.updateMany({ where: { id, revision: row.revision }, data: { sidecarDueAt: null } }))
+  }
+
+  /** Writes the blob's sidecar as its row says now, durably. One at a time for each blob, so that the last word is the newest. */
+  function settle (id: string): Promise<void> {
+    const turn = (turns.get(id) ?? Promise.resolve()).catch(() => {}).then(() => settleOnce(id))
+    const ended = turn.catch(() => {}).then(() => { if (turns.get(id) === ended) turns.delete(id) })
+    turns.set(id, ended)
+    return turn
+  }
+
+  return {
+    settle,
+    /** Settles what requests that failed or died left behind; all of it when `isStart`. Returns how many. */
+    async settleDue ({ isStart = false } = {}): Promise<number> {
+      const before = isStart ? now() : new Date(now().getTime() - ownSettlingMs)
+      const due = await querying(() => client.blob.findMany({ where: { sidecarDueAt: { lte: before } }, select: { id: true }, orderBy: { sidecarDueAt: 'asc' }, take: settlesPerRun }))
+      for (const { id } of due) await settle(id)
+      return due.length
+    },
+  }
+}

@@ -1,0 +1,135 @@
+// The SQLite side of Prisma, made durable and made safe: settings that are read back, and one transaction at a time.
+import type { Database } from 'better-sqlite3'
+import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3'
+import type { SqlDriverAdapter, SqlQuery, Transaction, IsolationLevel } from '@prisma/driver-adapter-utils'
+
+const busyTimeoutMs = 5000
+
+/** Each with the value that reading it back must give. synchronous 2 is FULL: a commit survives a power cut. */
+const settings = [
+  { pragma: 'journal_mode = WAL', name: 'journal_mode', expected: 'wal' },
+  { pragma: 'synchronous = FULL', name: 'synchronous', expected: '2' },
+  { pragma: 'foreign_keys = ON', name: 'foreign_keys', expected: '1' },
+  { pragma: `busy_timeout = ${busyTimeoutMs}`, name: 'busy_timeout', expected: String(busyTimeoutMs) },
+] as const
+
+/**
+ * Sets what durability needs on a fresh connection, and reads it back: better-sqlite3 drops to synchronous=NORMAL when
+ * it reopens a WAL file.
+ * @throws Error naming the setting that did not hold.
+ */
+export function harden (connection: Database): void {
+  for (const { pragma, name, expected } of settings) {
+    connection.pragma(pragma)
+    const actual = connection.pragma(name, { simple: true })
+    // As text: Prisma's adapter makes this connection read integers as BigInt.
+    if (String(actual) !== expected) throw new Error(`SQLite did not take "${pragma}": it says ${String(actual)}. Acknowledged uploads would not be durable.`)
+  }
+}
+
+type BetterSqlite3Adapter = SqlDriverAdapter & { readonly client: Database }
+
+/**
+ * The stock adapter has one connection, and a query made while a transaction is open runs inside it: what was
+ * acknowledged is gone when that transaction rolls back (800 of 800 in a test). Here everything else waits its turn.
+ */
+export class DurableSqlite extends PrismaBetterSqlite3 {
+  override async connect (): Promise<SqlDriverAdapter> {
+    const adapter = await super.connect() as BetterSqlite3Adapter
+    harden(adapter.client)
+    return exclusive(adapter)
+  }
+}
+
+function exclusive (adapter: BetterSqlite3Adapter): SqlDriverAdapter {
+  const turns = createTurns()
+  const begin = ownBegin(adapter.client)
+  const { startTransaction, queryRaw, executeRaw, executeScript } = adapter
+  adapter.startTransaction = async (isolationLevel?: IsolationLevel) => {
+    const leave = await turns.alone(begin)
+    try {
+      return endingOnce(adapter.client, await startTransaction.call(adapter, isolationLevel), leave)
+    } catch (error) {
+      leave()
+      throw error
+    }
+  }
+  adapter.queryRaw = (query) => turns.between(() => queryRaw.call(adapter, query))
+  adapter.executeRaw = (query) => turns.between(() => executeRaw.call(adapter, query))
+  adapter.executeScript = (script) => turns.between(() => executeScript.call(adapter, script))
+  return adapter
+}
+
+/**
+ * Immediate, because a deferred transaction that reads first cannot wait for the write lock; and issued here, because
+ * the stock adapter keeps its own mutex for ever when BEGIN fails.
+ */
+function ownBegin (connection: Database): () => void {
+  const prepare = connection.prepare.bind(connection)
+  const begin = prepare('BEGIN IMMEDIATE')
+  const nothing = prepare('SELECT 1')
+  connection.prepare = ((sql: string) => sql === 'BEGIN' ? { run: () => nothing.get() } : prepare(sql)) as typeof connection.prepare
+  return () => { begin.run() }
+}
+
+function endingOnce (connection: Database, transaction: Transaction, leave: () => void): Transaction {
+  const { commit, rollback, executeRaw } = transaction
+  transaction.commit = async () => { try { await commit.call(transaction) } finally { leave() } }
+  transaction.rollback = async () => { try { await rollback.call(transaction) } finally { leave() } }
+  // A COMMIT that fails must not leave its transaction open under everybody else (prisma/orm#29933).
+  transaction.executeRaw = async (query: SqlQuery) => {
+    try {
+      return await executeRaw.call(transaction, query)
+    } catch (error) {
+      if (query.sql === 'COMMIT') {
+        if (connection.inTransaction) connection.exec('ROLLBACK')
+        await transaction.rollback()
+      }
+      throw error
+    }
+  }
+  return transaction
+}
+
+/**
+ * First come, first served: one holder alone, or single steps in between. A step is started within its turn, not a
+ * microtask later, because better-sqlite3 does its work at once: nothing can slip into a transaction begun meanwhile.
+ */
+function createTurns () {
+  let isHeld = false
+  const waiting: Array<{ isAlone: boolean, start: () => void }> = []
+  const next = () => {
+    while (!isHeld) {
+      const first = waiting.shift()
+      if (first === undefined) return
+      isHeld = first.isAlone
+      first.start()
+    }
+  }
+  const inTurn = <T>(isAlone: boolean, step: () => T | Promise<T>) => new Promise<T>((resolve, reject) => {
+    const start = () => {
+      try {
+        resolve(step())
+      } catch (error) {
+        if (isAlone) isHeld = false
+        reject(error)
+      }
+    }
+    waiting.push({ isAlone, start })
+    next()
+  })
+  return {
+    between: <T>(step: () => Promise<T>) => inTurn(false, step),
+    /** Runs `begin` and holds until the function it returns is called; calling that again does nothing. */
+    async alone (begin: () => void): Promise<() => void> {
+      await inTurn(true, begin)
+      let hasLeft = false
+      return () => {
+        if (hasLeft) return
+        hasLeft = true
+        isHeld = false
+        next()
+      }
+    },
+  }
+}
