@@ -1,0 +1,21 @@
+// What a failed file-system call means: the storage is full, or it cannot do its work. Errors are wrapped here, once.
+import { StorageFull, StorageUnavailable } from '../errors.ts'
+
+const fullCodes = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
+
+export const errnoOf = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+
+/** No space, no inodes, over a disk quota, or over the largest file allowed. */
+export const isFull = (error: unknown): boolean => fullCodes.has(errnoOf(error) ?? '') || errnoOf(error) === 'STORAGE_FULL'
+
+/** Awaits `work`; whatever it throws becomes StorageFull or StorageUnavailable, with the cause. */
+export async function storing<T> (work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === 'STORAGE_FULL' || code === 'STORAGE_UNAVAILABLE') throw error
+    throw isFull(error) ? new StorageFull({ cause: error }) : new StorageUnavailable({ cause: error })
+  }
+}

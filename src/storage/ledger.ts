@@ -1,0 +1,24 @@
+// What storage asks of the records, so that clean-up never guesses: implemented with the database, beyond this folder.
+import type { BlobId } from './ids.ts'
+import type { Sidecar } from './sidecar.ts'
+import type { BlobAddress } from './store.ts'
+
+/** live, pending, superseded and deleted as in a sidecar; purging: on its way out; swept: removed, its id still taken. */
+export type BlobState = Sidecar['state'] | 'purging' | 'swept'
+
+export type Ledger = {
+  /** The states of those of `ids` that have a row. */
+  states (ids: readonly BlobId[]): Promise<Map<BlobId, BlobState>>
+  /** Inserts a row `swept` under this very id, so that a late commit fails on it. False when a row was there first. */
+  claimOrphan (address: BlobAddress): Promise<boolean>
+  /** Forgets swept rows made before `before`, whose requests are long over. */
+  forgetSwept (before: Date): Promise<number>
+  /** Blobs in these states since before `before`, oldest first, as their sidecars ought to be. */
+  inState (states: readonly Sidecar['state'][], before: Date, limit: number): Promise<Sidecar[]>
+  /** Compare-and-set to `purging`; false when the row is not as `sidecar` says any more. */
+  startPurge (sidecar: Sidecar): Promise<boolean>
+  /** Rows left in `purging`, also by a process that died. */
+  purging (limit: number): Promise<BlobAddress[]>
+  /** Deletes the row, and with it the record and its old URLs. */
+  purged (id: BlobId): Promise<void>
+}

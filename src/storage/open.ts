@@ -1,0 +1,47 @@
+// Opens the uploads volume: the checks of a start, in order, and then everything that storage offers.
+import { performance } from 'node:perf_hooks'
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { ConfigError } from '../config.ts'
+import { isFull } from './failures.ts'
+import type { FileSystem } from './fs.ts'
+import { identify, type KnownVolume } from './identity.ts'
+import { checkMount } from './mount.ts'
+import { createSpace } from './space.ts'
+import { createDurable } from './volume/durable.ts'
+import { createProbe, type Probe } from './volume/probe.ts'
+import { openStaging } from './volume/staging.ts'
+import { createVolume } from './volume/volume.ts'
+
+/**
+ * Before anything else touches the volume: it is there, a mount where one is required, and takes writes.
+ * @throws ConfigError naming the folder and what to do.
+ */
+export async function prepareVolume ({ fs, root, requireMount, warn }: { fs: FileSystem, root: string, requireMount: boolean, warn: (message: string) => void }): Promise<void> {
+  const refuse = (error: unknown): never => {
+    throw new ConfigError(`UPLOADS_DIR ${root} cannot be written. Mount a writable volume there, owned by the user that runs the gateway (${error instanceof Error ? error.message : String(error)}).`, { cause: error })
+  }
+  await fs.mkdir(root, { recursive: true, mode: 0o750 }).catch(refuse)
+  await checkMount({ folder: root, isRequired: requireMount, warn })
+  const path = join(root, `.write-test-${randomUUID()}`)
+  const durable = createDurable({ fs, onSyncFailure: () => {} })
+  await durable.writeNew(path, 'can this folder be written?').then(() => fs.unlink(path)).catch((error: unknown) => {
+    // A full volume still serves what it has.
+    if (!isFull(error)) refuse(error)
+  })
+}
+
+export type Storage = Awaited<ReturnType<typeof openStorage>>
+
+type Options = { fs: FileSystem, root: string, reserveBytes: number | undefined, known: KnownVolume, monotonicMs?: () => number }
+
+/** @throws ConfigError when the volume is not the one that belongs to the database (promise 3). */
+export async function openStorage ({ fs, root, reserveBytes, known, monotonicMs = () => performance.now() }: Options) {
+  let probe: Probe | undefined
+  const durable = createDurable({ fs, onSyncFailure: () => { probe?.noteSyncFailure() } })
+  const volumeId = await identify({ fs, durable, root, known })
+  const staging = await openStaging({ fs, durable, root, monotonicMs })
+  const space = createSpace({ fs, folder: root, reserveBytes })
+  probe = createProbe({ fs, durable, folder: staging.folder })
+  return { volumeId, space, staging, probe, store: createVolume({ fs, durable, space, root, stagingFolder: staging.folder }) }
+}

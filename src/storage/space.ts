@@ -1,0 +1,56 @@
+// Free space: what uploads may take, what is left alone, and what uploads in flight have been promised.
+import { StorageFull } from '../errors.ts'
+import { storing } from './failures.ts'
+import type { FileSystem } from './fs.ts'
+import type { Reservation } from './store.ts'
+
+const largestDefaultReserve = 2 * 1024 ** 3
+const defaultReserveShare = 0.05
+
+export type Space = {
+  /** Bytes free for uploads right now, and the bytes that stay reserved. */
+  measure (): Promise<{ freeBytes: number, reserveBytes: number }>
+  /** Throws StorageFull when `bytes` more, on top of all that is promised, would touch the reserve. */
+  reserve (bytes: number): Promise<Reservation>
+  /** Throws StorageFull when the reserve is touched already. */
+  check (): Promise<void>
+}
+
+/** `reserveBytes` undefined: the smaller of 5 % of the file system and 2 GiB. */
+export function createSpace ({ fs, folder, reserveBytes }: { fs: FileSystem, folder: string, reserveBytes: number | undefined }): Space {
+  let promisedBytes = 0
+
+  async function measure () {
+    const { bavail, blocks, bsize } = await fs.statfs(folder)
+    return {
+      freeBytes: bavail * bsize,
+      reserveBytes: reserveBytes ?? Math.min(blocks * bsize * defaultReserveShare, largestDefaultReserve),
+    }
+  }
+
+  async function check (bytes: number): Promise<void> {
+    const { freeBytes, reserveBytes } = await storing(measure)
+    if (freeBytes - bytes < reserveBytes) throw new StorageFull()
+  }
+
+  return {
+    measure,
+    check: () => check(0),
+    async reserve (bytes) {
+      // Promised before it is measured, so that two at once cannot both take the last of it.
+      promisedBytes += bytes
+      let isHeld = true
+      const release = () => {
+        if (isHeld) promisedBytes -= bytes
+        isHeld = false
+      }
+      try {
+        await check(promisedBytes)
+      } catch (error) {
+        release()
+        throw error
+      }
+      return { release }
+    },
+  }
+}

@@ -1,0 +1,45 @@
+// The contract of every home that bytes can have: what the features ask of storage. No HTTP, no users, no database.
+import type { Readable } from 'node:stream'
+import type { BlobId } from './ids.ts'
+import type { Sidecar } from './sidecar.ts'
+
+export type Kind = 'avatar' | 'attachment'
+
+/** Where a blob is: its path is a pure function of these three. */
+export type BlobAddress = { readonly kind: Kind, readonly id: BlobId, readonly extension: string }
+
+/** First and last byte, both included, as in RFC 9110 section 14. */
+export type ByteRange = { readonly start: number, readonly end: number }
+
+/** Bytes in flight, not yet visible to anyone. Exactly one of publish and discard ends it. */
+export type StagedFile = {
+  /** Bytes written so far. */
+  readonly size: number
+  /** Appends a chunk; await it before the next. Throws StorageFull, StorageUnavailable. */
+  write (chunk: Buffer): Promise<void>
+  /** No more bytes will come. Returns the size in bytes and the lower-case hex sha-256 of what was written. */
+  finish (): Promise<{ size: number, sha256: string }>
+  /** Up to `length` bytes from the start, after finish. */
+  head (length: number): Promise<Buffer>
+  /** Removes the bytes; never throws, and does nothing once published. */
+  discard (): Promise<void>
+}
+
+/** What an upload that is about to arrive may take of the free space; release it when the upload is over. */
+export type Reservation = { release (): void }
+
+export type Store = {
+  /** Sets `bytes` of free space aside before a body is read. Throws StorageFull when the reserve would be touched. */
+  reserve (bytes: number): Promise<Reservation>
+  stage (): Promise<StagedFile>
+  /** I1, I2: returns only when blob and sidecar are whole and durable under their final names. */
+  publish (staged: StagedFile, sidecar: Sidecar): Promise<void>
+  /** Replaces the sidecar durably; I4. */
+  writeSidecar (sidecar: Sidecar): Promise<void>
+  /** Undefined when there is none or it is damaged. */
+  readSidecar (address: BlobAddress): Promise<Sidecar | undefined>
+  /** The bytes of a blob, or a range of them. Throws StorageUnavailable when the blob is missing: a row said it is there. */
+  read (address: BlobAddress, range?: ByteRange): Promise<Readable>
+  /** Sidecar first, then blob; what is not there is no error. */
+  remove (address: BlobAddress): Promise<void>
+}

@@ -1,0 +1,137 @@
+// Clean-up of the volume (I5, I10): dead staging, blobs no row ever owned, what was deleted long enough ago. Nothing else.
+import type { Dirent } from 'node:fs'
+import { join } from 'node:path'
+import type { FileSystem } from './fs.ts'
+import type { BlobId } from './ids.ts'
+import type { BlobState, Ledger } from './ledger.ts'
+import type { Sidecar } from './sidecar.ts'
+import type { BlobAddress, Store } from './store.ts'
+import { kindFolder, kinds, parseName } from './volume/layout.ts'
+
+const idsPerQuery = 500
+const purgesPerRun = 10_000
+
+/** No request lives long enough to commit under an id that was swept this long ago. */
+const sweptMemoryMs = 7 * 86_400_000
+
+export type SweepCounts = { staging: number, sidecars: number, orphans: number, pending: number, trash: number, forgotten: number }
+
+type Options = {
+  fs: FileSystem
+  root: string
+  store: Store
+  ledger: Ledger
+  removeDeadStaging: () => Promise<number>
+  /** Writes the sidecars that lag behind their rows. */
+  settleSidecars: () => Promise<number>
+  /** How long an orphan must have stood, by `monotonicMs`: in two runs at least this far apart. */
+  graceMs: number
+  trashMs: number
+  pendingMs: number
+  now: () => Date
+  monotonicMs: () => number
+}
+
+export function createSweep (options: Options): () => Promise<SweepCounts> {
+  const { ledger, now } = options
+  const sweepOrphans = createOrphanSweep(options)
+  const before = (ageMs: number) => new Date(now().getTime() - ageMs)
+  const steps: Array<[keyof SweepCounts, () => Promise<number>]> = [
+    ['staging', options.removeDeadStaging],
+    ['sidecars', options.settleSidecars],
+    ['pending', () => purge(options, ['pending'], before(options.pendingMs))],
+    ['trash', () => purge(options, ['superseded', 'deleted'], before(options.trashMs))],
+    ['orphans', sweepOrphans],
+    ['forgotten', () => ledger.forgetSwept(before(sweptMemoryMs))],
+  ]
+  let running: Promise<SweepCounts> | undefined
+
+  async function run (): Promise<SweepCounts> {
+    const counts: SweepCounts = { staging: 0, sidecars: 0, orphans: 0, pending: 0, trash: 0, forgotten: 0 }
+    for (const [name, step] of steps) counts[name] = await step()
+    return counts
+  }
+
+  return () => {
+    running ??= run().finally(() => { running = undefined })
+    return running
+  }
+}
+
+/** Purging is a state before it is an act, so that a process that dies in the middle leaves work, not damage. */
+async function purge ({ store, ledger }: Options, states: readonly Sidecar['state'][], before: Date): Promise<number> {
+  for (const sidecar of await ledger.inState(states, before, purgesPerRun)) {
+    const onVolume = await store.readSidecar(sidecar)
+    // Row and sidecar must both say so; a sidecar that lags behind is written anew by whoever owes it.
+    if (onVolume?.state === sidecar.state) await ledger.startPurge(sidecar)
+  }
+  const purging = await ledger.purging(purgesPerRun)
+  for (const address of purging) {
+    await store.remove(address)
+    await ledger.purged(address.id)
+  }
+  return purging.length
+}
+
+type Found = { id: BlobId, extension: string }
+
+/**
+ * An orphan is a blob or sidecar whose id has no row. It may be an upload about to commit: it must stand in two runs a
+ * grace period apart, and its id is taken before its files go, so that a commit that comes late fails.
+ */
+function createOrphanSweep ({ fs, root, store, ledger, graceMs, monotonicMs }: Options): () => Promise<number> {
+  let seen = new Map<BlobId, number>()
+
+  return async () => {
+    const standing = new Map<BlobId, number>()
+    let removed = 0
+    for (const kind of kinds) {
+      for await (const folder of dayFolders(fs, kindFolder(root, kind))) {
+        for (const group of groups(await blobsIn(fs, folder))) {
+          const states = await ledger.states(group.map(({ id }) => id))
+          for (const { id, extension } of group) {
+            if (await isOrphan({ kind, id, extension }, states.get(id), standing)) {
+              await store.remove({ kind, id, extension })
+              removed += 1
+            }
+          }
+        }
+      }
+    }
+    seen = standing
+    return removed
+  }
+
+  async function isOrphan (address: BlobAddress, state: BlobState | undefined, standing: Map<BlobId, number>): Promise<boolean> {
+    if (state === 'swept') return true
+    if (state !== undefined) return false
+    const since = seen.get(address.id)
+    if (since !== undefined && monotonicMs() - since >= graceMs) return ledger.claimOrphan(address)
+    standing.set(address.id, since ?? monotonicMs())
+    return false
+  }
+}
+
+/** `<kind>/<year>/<month>/<day>` folders; anything of another shape is foreign and left alone. */
+async function * dayFolders (fs: FileSystem, folder: string, depth = 3): AsyncGenerator<string> {
+  if (depth === 0) return yield folder
+  for (const entry of await entriesOf(fs, folder)) {
+    if (entry.isDirectory() && /^\d{2,4}$/.test(entry.name)) yield * dayFolders(fs, join(folder, entry.name), depth - 1)
+  }
+}
+
+const entriesOf = (fs: FileSystem, folder: string): Promise<Dirent[]> => fs.readdir(folder, { withFileTypes: true }).catch(() => [])
+
+/** One entry an id, whether its blob, its sidecar or both are there. */
+async function blobsIn (fs: FileSystem, folder: string): Promise<Found[]> {
+  const found = new Map<BlobId, string>()
+  for (const entry of await entriesOf(fs, folder)) {
+    const name = entry.isFile() ? parseName(entry.name) : undefined
+    if (name !== undefined) found.set(name.id, name.extension ?? found.get(name.id) ?? 'bin')
+  }
+  return Array.from(found, ([id, extension]) => ({ id, extension }))
+}
+
+function * groups<T> (items: readonly T[]): Generator<readonly T[]> {
+  for (let at = 0; at < items.length; at += idsPerQuery) yield items.slice(at, at + idsPerQuery)
+}

@@ -1,0 +1,104 @@
+// Making files and folder entries survive a power cut: write all, fsync, fsync the folder. Nothing about what they mean.
+import { dirname } from 'node:path'
+import { errnoOf, isFull } from '../failures.ts'
+import type { FileHandle, FileSystem } from '../fs.ts'
+
+const fileMode = 0o640
+const folderMode = 0o750
+
+/** Windows opens no folders, and some network file systems have nothing to fsync in one. */
+const withoutFolderSync = new Set(['EINVAL', 'ENOTSUP', 'EISDIR', 'EPERM'])
+
+export type Durable = ReturnType<typeof createDurable>
+
+/** `onSyncFailure` hears of every fsync that failed for another reason than a full disk: it is never retried (I6). */
+export function createDurable ({ fs, onSyncFailure }: { fs: FileSystem, onSyncFailure: (error: unknown) => void }) {
+  const folders = new Map<string, Promise<void>>()
+
+  async function sync (handle: FileHandle): Promise<void> {
+    try {
+      await handle.sync()
+    } catch (error) {
+      if (!isFull(error)) onSyncFailure(error)
+      throw error
+    }
+  }
+
+  async function syncFolder (path: string): Promise<void> {
+    try {
+      const handle = await fs.open(path, 'r')
+      try {
+        await sync(handle)
+      } finally {
+        await handle.close()
+      }
+    } catch (error) {
+      if (!withoutFolderSync.has(errnoOf(error) ?? '')) throw error
+    }
+  }
+
+  async function makeFolder (path: string, root: string): Promise<void> {
+    if (path === root) return
+    await folder(dirname(path), root)
+    await fs.mkdir(path, { mode: folderMode }).catch((error: unknown) => {
+      if (errnoOf(error) !== 'EEXIST') throw error
+    })
+    // Also when it was there: a process that died may have made it without getting this far.
+    await syncFolder(dirname(path))
+  }
+
+  /** Makes `path` and its parents up to `root` exist durably; once per process, and shared by all who wait for it. */
+  function folder (path: string, root: string): Promise<void> {
+    const known = folders.get(path)
+    if (known !== undefined) return known
+    const made = makeFolder(path, root).catch((error: unknown) => {
+      folders.delete(path)
+      throw error
+    })
+    folders.set(path, made)
+    return made
+  }
+
+  return {
+    sync,
+    syncFolder,
+    folder,
+
+    create: (path: string): Promise<FileHandle> => fs.open(path, 'wx+', fileMode),
+
+    /** A new file with this text, durable but for its folder entry. Removed again when that fails. */
+    async writeNew (path: string, text: string): Promise<void> {
+      const handle = await fs.open(path, 'wx', fileMode)
+      try {
+        await writeAll(handle, [Buffer.from(text)], 0)
+        await sync(handle)
+        await handle.close()
+      } catch (error) {
+        await handle.close().catch(() => {})
+        await fs.unlink(path).catch(() => {})
+        throw error
+      }
+    },
+  }
+}
+
+/** writev may write less than it was given, as at a disk limit: the rest is written until it is all there or fails. */
+export async function writeAll (handle: FileHandle, chunks: readonly Buffer[], position: number): Promise<void> {
+  let rest = chunks
+  let at = position
+  while (rest.length > 0) {
+    const { bytesWritten } = await handle.writev(rest, at)
+    at += bytesWritten
+    rest = after(rest, bytesWritten)
+  }
+}
+
+function after (chunks: readonly Buffer[], count: number): Buffer[] {
+  let skip = count
+  const rest: Buffer[] = []
+  for (const chunk of chunks) {
+    if (skip < chunk.length) rest.push(skip === 0 ? chunk : chunk.subarray(skip))
+    skip = Math.max(0, skip - chunk.length)
+  }
+  return rest
+}

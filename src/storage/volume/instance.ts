@@ -1,0 +1,55 @@
+// One running process as others on the same volume see it: what its heartbeat says, and whether it is still alive.
+import { readFileSync, readlinkSync } from 'node:fs'
+import { pid } from 'node:process'
+import { Type, type Static } from 'typebox'
+import { Check } from 'typebox/value'
+
+const HeartbeatSchema = Type.Object({
+  pid: Type.Integer(),
+  /** Boot and process namespace: only within the same of both does a pid mean anything. Empty where there is no /proc. */
+  world: Type.String(),
+  /** In clock ticks since boot, so that a reused pid is not taken for the process. */
+  startedAt: Type.String(),
+  beat: Type.Integer(),
+})
+
+export type Heartbeat = Static<typeof HeartbeatSchema>
+
+/** This process, before its first beat. */
+export function ownHeartbeat (): Heartbeat {
+  return { pid, world: ownWorld(), startedAt: startOf(pid) ?? '', beat: 0 }
+}
+
+export function parseHeartbeat (text: string): Heartbeat | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return Check(HeartbeatSchema, value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** What the process table says; undefined when the process belongs to another host, boot or container. */
+export function isRunning (heartbeat: Heartbeat): boolean | undefined {
+  if (heartbeat.world === '' || heartbeat.world !== ownWorld()) return undefined
+  return startOf(heartbeat.pid) === heartbeat.startedAt
+}
+
+function ownWorld (): string {
+  try {
+    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${readlinkSync('/proc/self/ns/pid')}`
+  } catch {
+    return ''
+  }
+}
+
+/** Field 22 of proc(5)'s stat; the name in field 2 may hold spaces and parentheses. A zombie no longer runs. */
+function startOf (id: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${id}/stat`, 'utf8')
+    const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return state === 'Z' || state === 'X' ? undefined : fields[18]
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,38 @@
+// Where everything is on the volume. Paths are made of kinds, ids and extensions of the gateway's own making only.
+import { join } from 'node:path'
+import { asBlobId, timeOf, type BlobId } from '../ids.ts'
+import type { BlobAddress, Kind } from '../store.ts'
+
+export const identityFile = 'upload-gateway.json'
+export const stagingFolder = 'staging'
+export const kinds: readonly Kind[] = ['avatar', 'attachment']
+
+const sidecarSuffix = '.sidecar.json'
+const folderOf: Record<Kind, string> = { avatar: 'avatars', attachment: 'attachments' }
+
+/** Of the volume's root, for a kind. */
+export const kindFolder = (root: string, kind: Kind): string => join(root, folderOf[kind])
+
+/** The folder of the UTC day in which the id was made. */
+export function dayFolder (root: string, { kind, id }: Pick<BlobAddress, 'kind' | 'id'>): string {
+  const [year = '', month = '', day = ''] = timeOf(id).toISOString().slice(0, 10).split('-')
+  return join(kindFolder(root, kind), year, month, day)
+}
+
+export function blobPath (root: string, address: BlobAddress): string {
+  if (!/^[a-z0-9]{1,8}$/.test(address.extension)) throw new TypeError('an extension is 1 to 8 lower-case letters or digits')
+  return join(dayFolder(root, address), `${address.id}.${address.extension}`)
+}
+
+export function sidecarPath (root: string, address: Pick<BlobAddress, 'kind' | 'id'>): string {
+  return join(dayFolder(root, address), address.id + sidecarSuffix)
+}
+
+/** What a file in a day folder is; undefined for a foreign one. */
+export function parseName (name: string): { id: BlobId, extension: string | undefined } | undefined {
+  const id = asBlobId(name.slice(0, 36))
+  if (id === undefined) return undefined
+  const rest = name.slice(36)
+  if (rest === sidecarSuffix) return { id, extension: undefined }
+  return /^\.[a-z0-9]{1,8}$/.test(rest) ? { id, extension: rest.slice(1) } : undefined
+}

@@ -1,0 +1,48 @@
+// Whether the volume can do its work: writes, fsyncs and reads back a small file. Remembers a failed fsync (I6).
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { StorageUnavailable } from '../../errors.ts'
+import { isFull, storing } from '../failures.ts'
+import type { FileSystem } from '../fs.ts'
+import type { Durable } from './durable.ts'
+
+/** After a failed fsync the kernel may have dropped the bytes and forgotten the error: one good fsync proves little. */
+const probesAfterFailure = 3
+
+export type Probe = {
+  /** An fsync failed: not ready until three probes in a row succeed. */
+  noteSyncFailure (): void
+  /** Probes the volume. Throws StorageUnavailable when it cannot work, or has not yet shown that it can again. */
+  check (): Promise<void>
+}
+
+export function createProbe ({ fs, durable, folder }: { fs: FileSystem, durable: Durable, folder: string }): Probe {
+  let owed = 0
+
+  async function writeAndRead (): Promise<void> {
+    const path = join(folder, `${randomUUID()}.probe`)
+    const text = randomUUID()
+    await durable.writeNew(path, text)
+    try {
+      if (await fs.readFile(path, 'utf8') !== text) throw new Error('The volume gave back other bytes than were written.')
+    } finally {
+      await fs.unlink(path)
+    }
+  }
+
+  return {
+    noteSyncFailure () { owed = probesAfterFailure },
+    async check () {
+      try {
+        await writeAndRead()
+      } catch (error) {
+        // A full disk is no fault of the volume: reads and deletes go on, and uploads get their own clear answer.
+        if (isFull(error)) return
+        if (owed > 0) owed = probesAfterFailure
+        return storing(() => Promise.reject(error))
+      }
+      if (owed > 0) owed -= 1
+      if (owed > 0) throw new StorageUnavailable({ cause: new Error(`an fsync failed; ${owed} more probes must succeed`) })
+    },
+  }
+}

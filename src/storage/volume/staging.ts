@@ -1,0 +1,86 @@
+// The staging folders on the volume, one for each running process: this one's, kept alive, and dead ones, removed.
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import type { FileSystem } from '../fs.ts'
+import type { Durable } from './durable.ts'
+import { isRunning, ownHeartbeat, parseHeartbeat, type Heartbeat } from './instance.ts'
+import { stagingFolder } from './layout.ts'
+
+const heartbeatFile = 'heartbeat.json'
+const beatEveryMs = 10_000
+
+/** A process of another host or container is dead when its heartbeat has stood still this long, by our own clock. */
+const silentMs = 90_000
+
+export type Staging = Awaited<ReturnType<typeof openStaging>>
+
+type Options = { fs: FileSystem, durable: Durable, root: string, monotonicMs: () => number }
+
+/** Makes this process's own folder and keeps its heartbeat until close. */
+export async function openStaging ({ fs, durable, root, monotonicMs }: Options) {
+  const parent = join(root, stagingFolder)
+  const name = randomUUID()
+  const own = join(parent, name)
+  await durable.folder(own, root)
+  const heartbeat = ownHeartbeat()
+  const heartbeatPath = join(own, heartbeatFile)
+  await durable.writeNew(heartbeatPath, JSON.stringify(heartbeat))
+  const lastSeen = new Map<string, { beat: number, atMs: number }>()
+
+  async function beat (): Promise<void> {
+    heartbeat.beat += 1
+    const handle = await fs.open(heartbeatPath, 'r+')
+    try {
+      await handle.write(JSON.stringify(heartbeat), 0)
+    } finally {
+      await handle.close()
+    }
+  }
+
+  // A missed beat is no harm: others wait nine of them.
+  const timer = setInterval(() => { beat().catch(() => {}) }, beatEveryMs).unref()
+
+  async function heartbeatOf (instance: string): Promise<Heartbeat | undefined> {
+    const text = await fs.readFile(join(parent, instance, heartbeatFile), 'utf8').catch(() => '')
+    return parseHeartbeat(text)
+  }
+
+  async function isDead (instance: string): Promise<boolean> {
+    const seen = await heartbeatOf(instance)
+    const running = seen === undefined ? undefined : isRunning(seen)
+    if (running !== undefined) return !running
+    const before = lastSeen.get(instance)
+    const now = { beat: seen?.beat ?? -1, atMs: monotonicMs() }
+    if (before !== undefined && before.beat === now.beat) return now.atMs - before.atMs >= silentMs
+    lastSeen.set(instance, now)
+    return false
+  }
+
+  return {
+    folder: own,
+
+    /** Removes what dead processes left behind; never touches a living one's. Returns how many folders went. */
+    async removeDead (): Promise<number> {
+      let removed = 0
+      for (const instance of await fs.readdir(parent)) {
+        if (instance === name || !await isDead(instance)) continue
+        await fs.rm(join(parent, instance), { recursive: true, force: true })
+        lastSeen.delete(instance)
+        removed += 1
+      }
+      return removed
+    },
+
+    /** Uploads in flight in this process, and their bytes on the volume so far. */
+    async usage (): Promise<{ files: number, bytes: number }> {
+      const names = (await fs.readdir(own)).filter((entry) => entry !== heartbeatFile)
+      const sizes = await Promise.all(names.map(async (entry) => (await fs.stat(join(own, entry)).catch(() => ({ size: 0 }))).size))
+      return { files: names.length, bytes: sizes.reduce((sum, size) => sum + size, 0) }
+    },
+
+    async close (): Promise<void> {
+      clearInterval(timer)
+      await fs.rm(own, { recursive: true, force: true })
+    },
+  }
+}
