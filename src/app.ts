@@ -1,0 +1,144 @@
+// The table of contents: everything the gateway is made of, registered in the order a request meets it.
+import { performance } from 'node:perf_hooks'
+import Fastify, { type FastifyInstance } from 'fastify'
+import type { DestinationStream } from 'pino'
+import { accountRoutes } from './accounts/routes.ts'
+import { createAccountRecords } from './accounts/records.ts'
+import { createProfile, createRevocation } from './accounts/service.ts'
+import { attachmentRoutes } from './attachments/routes.ts'
+import { createAttachmentRecords } from './attachments/records.ts'
+import { particularNames } from './attachments/schema.ts'
+import { createAttachments } from './attachments/service.ts'
+import { avatarRoutes } from './avatars/routes.ts'
+import { createAvatarRecords } from './avatars/records.ts'
+import { createAvatars } from './avatars/service.ts'
+import { asUserId } from './callers/caller.ts'
+import { openKeys } from './callers/keys.ts'
+import { createMint } from './callers/mint.ts'
+import { oldPaths } from './compat/old-paths.ts'
+import { systemM } from './compat/system-m.ts'
+import { systemR, systemRAvatarUrl } from './compat/system-r.ts'
+import type { Config } from './config.ts'
+import { limitsRoute } from './plugins/limits.ts'
+import { auth } from './plugins/auth.ts'
+import { clientErrorHandler } from './plugins/client-errors.ts'
+import { cors } from './plugins/cors.ts'
+import { expectContinue } from './plugins/expect.ts'
+import { health } from './plugins/health.ts'
+import { logging, requestLog } from './plugins/logger.ts'
+import { methods } from './plugins/methods.ts'
+import { createMetrics, metricsEndpoint } from './plugins/metrics.ts'
+import { openapi } from './plugins/openapi.ts'
+import { overload } from './plugins/overload.ts'
+import { frameworkErrors, problems } from './plugins/problems.ts'
+import { storage } from './plugins/storage.ts'
+import { upkeep } from './plugins/upkeep.ts'
+import { countingUploads } from './plugins/upload-count.ts'
+import { validation } from './plugins/validation.ts'
+import { createLedger } from './records/ledger.ts'
+import { createSettling } from './records/sidecars.ts'
+import { fileSystem, type FileSystem } from './storage/fs.ts'
+import { createSweep } from './storage/sweep.ts'
+import { version } from './version.ts'
+
+/** Headers must be there within this time; bodies have a watchdog of their own instead of a deadline. */
+const headersTimeoutMs = 20_000
+const maxJsonBytes = 64 * 1024
+const maxFilesPerRequest = 10
+const pendingMs = 3_600_000
+
+export type AppOptions = {
+  readonly isTerminal?: boolean
+  readonly logStream?: DestinationStream & NodeJS.WritableStream
+  readonly fs?: FileSystem
+  readonly now?: () => Date
+  readonly monotonicMs?: () => number
+}
+
+/** A gateway that is ready to listen. @throws ConfigError when it must not start; nothing stays open then */
+export async function buildApp (config: Config, options: AppOptions = {}): Promise<FastifyInstance> {
+  const { isTerminal = false, logStream } = options
+  const app = Fastify({
+    ...logging({ level: config.logLevel, isTerminal, ...(logStream !== undefined && { stream: logStream }) }),
+    trustProxy: config.trustProxy,
+    bodyLimit: maxJsonBytes,
+    // Node's default of 300 s would end live uploads.
+    requestTimeout: 0,
+    connectionTimeout: 0,
+    http: { headersTimeout: headersTimeoutMs },
+    routerOptions: { maxParamLength: 1024 },
+    return503OnClosing: false,
+    clientErrorHandler,
+    frameworkErrors,
+  })
+  try {
+    await compose(app, config, options)
+    await app.ready()
+    return app
+  } catch (error) {
+    await app.close()
+    throw error
+  }
+}
+
+async function compose (app: FastifyInstance, config: Config, { fs = fileSystem, now = () => new Date(), monotonicMs = () => performance.now() }: AppOptions): Promise<void> {
+  await app.register(problems)
+  await app.register(validation)
+  await app.register(requestLog)
+  await app.register(storage, { config, fs, monotonicMs })
+  const { database: { client, check: checkDatabase }, storage: { store, space, staging, probe } } = app
+
+  const metrics = createMetrics({ freeBytes: async () => (await space.measure()).freeBytes, staging: staging.usage })
+  await app.register(metricsEndpoint, { metrics })
+  await app.register(overload, { maxEventLoopDelayMs: config.maxEventLoopDelayMs })
+  await app.register(cors, config)
+  await app.register(methods)
+  await app.register(expectContinue)
+  await app.register(openapi, { version })
+  await app.register(health, { checks: [{ name: 'volume', check: probe.check }, { name: 'database', check: checkDatabase }] })
+
+  const settling = createSettling({ client, store, now })
+  const ledger = createLedger({ client, now })
+  await app.register(upkeep, {
+    sweep: createSweep({
+      fs, store, ledger, now, monotonicMs, pendingMs,
+      root: config.uploadsDir,
+      removeDeadStaging: staging.removeDead,
+      settleSidecars: () => settling.settleDue(),
+      graceMs: config.sweepGraceMs,
+      trashMs: config.trashRetentionMs,
+    }),
+    sweepEveryMs: config.sweepIntervalMs,
+    removeDeadStaging: staging.removeDead,
+    settleSidecars: () => settling.settleDue({ isStart: true }),
+  })
+
+  const accountRecords = createAccountRecords(client)
+  const keys = await openKeys(config)
+  await app.register(auth, { config, keys, isRevoked: createRevocation(accountRecords) })
+
+  const warn = (error: unknown, message: string) => app.log.warn({ err: error }, message)
+  const avatars = createAvatars({ store, settling, warn, records: createAvatarRecords({ client, now }) })
+  const attachments = createAttachments({ store, settling, records: createAttachmentRecords({ client, now }) })
+  const pace = { idleMs: config.uploadIdleMs, minBytesPerSecond: config.uploadMinBytesPerSecond }
+  const onePicture = { store, ...pace, maxBytes: config.avatarMaxBytes, maxFiles: 1, extraFiles: 'ignored', fieldNames: [] } as const
+  const manyFiles = { store, ...pace, maxBytes: config.attachmentMaxBytes, maxFiles: maxFilesPerRequest, extraFiles: 'refused', fieldNames: particularNames } as const
+  const countingAvatars = countingUploads(metrics, 'avatar')
+
+  await app.register(avatarRoutes, { avatars, receiving: onePicture, counting: countingAvatars })
+  await app.register(attachmentRoutes, { attachments, receiving: manyFiles, counting: countingUploads(metrics, 'attachment') })
+
+  const avatarUrlOf = async (id: string) => {
+    const userId = asUserId(id)
+    return userId !== undefined && await avatars.has(userId) ? systemRAvatarUrl(id) : null
+  }
+  const mint = keys.signingSecret === undefined ? undefined : createMint(keys.signingSecret, config, now)
+  await app.register(accountRoutes, { prefix: '/api/auth', config, records: accountRecords, mint, avatarUrlOf })
+
+  const profile = createProfile({ records: accountRecords, avatarUrlOf })
+  const compat = { avatars, receiving: onePicture, counting: countingAvatars, userOf: async (id: string) => (await profile(id)).user }
+  await app.register(systemR, compat)
+  await app.register(systemM, { ...compat, publicUrl: config.publicUrl, acceptsAnonymous: config.hasAnonymousAvatars, now })
+  await app.register(oldPaths, { behind: [avatars.behind] })
+  await app.register(limitsRoute, { avatar: onePicture, attachment: manyFiles })
+}

@@ -1,0 +1,100 @@
+// The attachment API: /api/attachments. What may be done is the service's business.
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import { Check, Errors } from 'typebox/value'
+import { RequestInvalid, UploadFieldInvalid } from '../errors.ts'
+import { authenticate, callerOf, identify } from '../plugins/auth.ts'
+import { tokenOptional, tokenRequired } from '../plugins/route-description.ts'
+import { OwnerHeader, ownerInHeader } from '../plugins/owner.ts'
+import type { CountUpload } from '../plugins/upload-count.ts'
+import { acceptUploads, admit, type ReceivedFile, type ReceiveOptions } from '../transfer/receive.ts'
+import { send } from '../transfer/send.ts'
+import { withUpload } from '../transfer/with-upload.ts'
+import { AttachmentSchema, Changes, ContentQuery, Created, IdParams, ListQuery, maxPage, Page, Particulars } from './schema.ts'
+import type { Attachments } from './service.ts'
+
+export type AttachmentRoutesOptions = {
+  attachments: Attachments
+  receiving: ReceiveOptions
+  counting: CountUpload
+}
+
+const tags = ['attachments']
+const params = IdParams
+const anyFile = { type: 'string', format: 'binary' }
+const requestBody = {
+  'multipart/form-data': {
+    type: 'object',
+    required: ['file'],
+    description: 'Fields hold for the files that come after them.',
+    properties: { ...Particulars.properties, file: { type: 'array', items: anyFile, description: 'One or more file parts, whatever their names.' } },
+  },
+  'application/octet-stream': { ...anyFile, description: 'Or any other type; the name in Content-Disposition: attachment; filename*=, the fields in the query.' },
+}
+const uploadCodes = ['UPLOAD_MISSING', 'UPLOAD_MALFORMED', 'UPLOAD_FIELD_INVALID', 'UPLOAD_FILES_EXCEEDED', 'UPLOAD_TOO_LARGE', 'UPLOAD_STALLED', 'UPLOAD_CONFLICT', 'STORAGE_FULL', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE']
+const missing = { codes: ['ATTACHMENT_NOT_FOUND', 'TOKEN_INVALID'] }
+const bytes = { responses: { 200: { description: 'The bytes.', bytes: ['*/*'] }, 206: { description: 'A range of them.', bytes: ['*/*'] } }, codes: [...missing.codes, 'PRECONDITION_FAILED', 'RANGE_NOT_SATISFIABLE', 'STORAGE_UNAVAILABLE'] }
+
+export const attachmentRoutes: FastifyPluginAsyncTypebox<AttachmentRoutesOptions> = async (app, { attachments, receiving, counting }) => {
+  app.addHook('onSend', async (_request, reply) => {
+    if (!reply.hasHeader('cache-control')) reply.header('Cache-Control', 'no-store')
+  })
+
+  app.get('/api/attachments', { onRequest: authenticate, schema: { tags, summary: 'List attachments, newest first', security: tokenRequired, querystring: ListQuery, response: { 200: Page } } }, async (request) => {
+    const caller = callerOf(request)
+    const { query } = request
+    if (query.ids !== undefined) return { attachments: await attachments.listIds(caller, idsOf(query.ids)), nextCursor: null }
+    return attachments.list(caller, query)
+  })
+
+  app.get('/api/attachments/:id', { onRequest: identify, schema: { tags, summary: 'What an attachment is', security: tokenOptional, params, response: { 200: AttachmentSchema } }, config: { openapi: missing } }, (request) =>
+    attachments.get(request.caller, request.params.id))
+
+  app.get('/api/attachments/:id/content', { onRequest: identify, schema: { tags, summary: 'The bytes of an attachment', security: tokenOptional, params, querystring: ContentQuery }, config: { openapi: bytes } }, async (request, reply) =>
+    send(request, reply, await attachments.content(request.caller, request.params.id, { asDownload: request.query.download === '1' })))
+
+  app.patch('/api/attachments/:id', { onRequest: authenticate, schema: { tags, summary: 'Change what is said of an attachment', security: tokenRequired, params, body: Changes, response: { 200: AttachmentSchema } }, config: { openapi: missing } }, (request) =>
+    attachments.change(callerOf(request), request.params.id, request.body))
+
+  app.delete('/api/attachments/:id', { onRequest: authenticate, schema: { tags, summary: 'Delete an attachment', security: tokenRequired, params, response: { 204: Type.Null() } }, config: { openapi: missing } }, async (request, reply) => {
+    await attachments.remove(callerOf(request), request.params.id)
+    return reply.code(204).send(null)
+  })
+
+  await app.register(uploadRoute, { attachments, receiving, counting })
+}
+
+const uploadRoute: FastifyPluginAsyncTypebox<AttachmentRoutesOptions> = async (app, { attachments, receiving, counting }) => {
+  await app.register(acceptUploads)
+
+  app.post('/api/attachments', {
+    onRequest: [authenticate, admit(receiving)],
+    config: { openapi: { requestBody, codes: ['TOKEN_MISSING', 'TOKEN_INVALID', 'OWNER_FORBIDDEN', ...uploadCodes] } },
+    schema: { tags, summary: 'Keep files: all of the request, or none', security: tokenRequired, headers: OwnerHeader, querystring: Particulars, response: { 201: Created } },
+  }, async (request, reply) => {
+    // Before the body is read: a service that names nobody's id learns it at once.
+    const owner = ownerInHeader(request)
+    const said = { ownerId: owner, ...request.query }
+    const kept = await counting(
+      () => withUpload(request, receiving, (files) => attachments.create(callerOf(request), files.map((file) => ({ file, particulars: particularsOf(file, said) })))),
+      (all) => all.reduce((sum, { size }) => sum + size, 0),
+    )
+    reply.code(201)
+    if (kept.length === 1) reply.header('Location', `/api/attachments/${kept[0]?.id}`)
+    return { attachments: kept }
+  })
+}
+
+/** The fields before the file, over what header and query say of all. */
+function particularsOf ({ fields }: ReceivedFile, said: Particulars): Particulars {
+  const particulars = { ...said, ...fields }
+  if (Check(Particulars, particulars)) return particulars
+  const [first] = Errors(Particulars, particulars)
+  throw new UploadFieldInvalid(`${first?.instancePath.slice(1) ?? 'a field'} ${first?.message ?? 'is not as documented'}`)
+}
+
+function idsOf (list: string): string[] {
+  const ids = list.split(',').map((id) => id.trim()).filter((id) => id !== '')
+  if (ids.length > maxPage) throw new RequestInvalid(`ids names more than ${maxPage}`)
+  return ids
+}

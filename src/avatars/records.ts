@@ -1,0 +1,102 @@
+// The rows of avatars: which blob is a user's current one, and the changes of that, each a compare-and-set.
+import type { UserId } from '../callers/caller.ts'
+import { UploadConflict } from '../errors.ts'
+import { committing } from '../records/commits.ts'
+import type { PrismaClient } from '../records/database.ts'
+import { isStale, isTaken, querying } from '../records/failures.ts'
+import { toBlobRow } from '../records/sidecars.ts'
+import type { Prisma } from '../generated/prisma/client.ts'
+import type { BlobId } from '../storage/ids.ts'
+import type { Sidecar } from '../storage/sidecar.ts'
+
+export type AvatarBlob = Prisma.BlobGetPayload<object>
+
+/** As many changes of one user's avatar can be under way at once before one of them gives up. */
+const attempts = 100
+
+export type AvatarRecords = ReturnType<typeof createAvatarRecords>
+
+export function createAvatarRecords ({ client, now }: { client: PrismaClient, now: () => Date }) {
+  async function currentId (userId: UserId): Promise<BlobId | undefined> {
+    const row = await querying(() => client.avatar.findUnique({ where: { userId }, select: { blobId: true } }))
+    return row?.blobId as BlobId | undefined
+  }
+
+  /** What a change of state sets, so that the sidecar follows. */
+  const changed = (state: Sidecar['state'], at: Date) => ({ state, stateAt: at, revision: { increment: 1 }, sidecarDueAt: at })
+
+  /** Points the user at `blobId`, and retires what was current; undefined when another change came first. */
+  function pointing (userId: UserId, blobId: BlobId, current: BlobId | undefined, at: Date): Prisma.PrismaPromise<unknown>[] {
+    if (current === undefined) return [client.avatar.create({ data: { userId, blobId } })]
+    return [
+      client.avatar.update({ where: { userId, blobId: current }, data: { blobId } }),
+      client.blob.update({ where: { id: current, state: 'live' }, data: changed('superseded', at) }),
+    ]
+  }
+
+  /** Tries `change` upon what is current until no other change comes between. */
+  async function untilSettled<T> (userId: UserId, change: (current: BlobId | undefined) => Promise<T>): Promise<T> {
+    let reason: unknown
+    for (let attempt = 0; attempt < attempts; attempt += 1) {
+      try {
+        return await change(await currentId(userId))
+      } catch (error) {
+        if (!isStale(error) && !isTaken(error)) throw error
+        reason = error
+      }
+    }
+    throw new UploadConflict({ cause: reason })
+  }
+
+  return {
+    current: (userId: UserId): Promise<AvatarBlob | null> =>
+      querying(async () => (await client.avatar.findUnique({ where: { userId }, include: { blob: true } }))?.blob ?? null),
+
+    /** A version that is, or was, this user's picture, and was not deleted. */
+    version: (userId: UserId, id: BlobId): Promise<AvatarBlob | null> =>
+      querying(() => client.blob.findFirst({ where: { id, ownerId: userId, kind: 'avatar', state: { in: ['live', 'superseded'] } } })),
+
+    /** Makes a published blob the user's current avatar. Returns the one it replaced. */
+    set: (userId: UserId, sidecar: Sidecar): Promise<BlobId | undefined> => untilSettled(userId, async (current) => {
+      await committing(client, [sidecar.id], () => client.$transaction([
+        client.blob.create({ data: toBlobRow(sidecar) }),
+        ...pointing(userId, sidecar.id, current, new Date(sidecar.stateAt)),
+      ]))
+      return current
+    }),
+
+    /** Makes a pending or superseded blob the user's current avatar. Undefined when it is no longer such a blob. */
+    adopt: (userId: UserId, id: BlobId, state: Sidecar['state']): Promise<{ replaced: BlobId | undefined } | undefined> => untilSettled(userId, async (current) => {
+      if (await querying(() => client.blob.count({ where: { id, state } })) === 0) return undefined
+      const at = now()
+      await querying(() => client.$transaction([
+        client.blob.update({ where: { id, state }, data: { ...changed('live', at), ownerId: userId } }),
+        ...pointing(userId, id, current, at),
+      ]))
+      return { replaced: current }
+    }),
+
+    /** The user has no avatar any more; the blob is in the trash. Returns it, or undefined when there was none. */
+    remove: (userId: UserId): Promise<BlobId | undefined> => untilSettled(userId, async (current) => {
+      if (current === undefined) return undefined
+      await querying(() => client.$transaction([
+        client.avatar.delete({ where: { userId, blobId: current } }),
+        client.blob.update({ where: { id: current, state: 'live' }, data: changed('deleted', now()) }),
+      ]))
+      return current
+    }),
+
+    /** A deleted avatar of the user whose sidecar does not say so yet. */
+    async halfDeleted (userId: UserId): Promise<BlobId | undefined> {
+      const row = await querying(() => client.blob.findFirst({ where: { ownerId: userId, kind: 'avatar', state: 'deleted', sidecarDueAt: { not: null } }, select: { id: true } }))
+      return row?.id as BlobId | undefined
+    },
+
+    /** Keeps a published blob that belongs to nobody yet. */
+    keepPending: (sidecar: Sidecar): Promise<void> => committing(client, [sidecar.id], () => client.blob.create({ data: toBlobRow(sidecar) })),
+
+    /** The blob behind a path that an older client was given. */
+    byAlias: (path: string): Promise<AvatarBlob | null> =>
+      querying(async () => (await client.alias.findUnique({ where: { path }, include: { blob: true } }))?.blob ?? null),
+  }
+}

@@ -1,0 +1,24 @@
+// The shapes of the avatar API: what clients send and get.
+import { Type, type Static } from 'typebox'
+import { userIdPattern } from '../callers/caller.ts'
+
+export const AvatarSchema = Type.Object({
+  userId: Type.String({ pattern: userIdPattern }),
+  avatarUrl: Type.String({ description: 'Never changes for a user; always the current picture.' }),
+  versionedUrl: Type.String({ description: 'This picture for ever; safe to cache.' }),
+  version: Type.String({ format: 'uuid' }),
+  contentType: Type.String({ examples: ['image/webp'] }),
+  size: Type.Integer({ description: 'Bytes.' }),
+  width: Type.Integer({ description: 'Pixels, upright.' }),
+  height: Type.Integer({ description: 'Pixels, upright.' }),
+  sha256: Type.String({ description: 'Of the stored bytes, lower-case hex.' }),
+  thumbhash: Type.Union([Type.String(), Type.Null()]),
+  metadataRemoved: Type.Array(Type.String(), { description: 'Kinds of metadata that were removed; when empty, the stored bytes are the ones that were sent.' }),
+  updatedAt: Type.String({ format: 'date-time' }),
+}, { $id: 'Avatar' })
+
+export type Avatar = Static<typeof AvatarSchema>
+
+export const UserParams = Type.Object({ userId: Type.String() })
+
+export const VersionParams = Type.Object({ userId: Type.String(), version: Type.String() })

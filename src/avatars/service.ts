@@ -1,0 +1,132 @@
+// The rules of avatars, and the order of their steps: one current picture per user, replaced but never overwritten.
+import type { UserId } from '../callers/caller.ts'
+import { AvatarNotFound, AvatarUrlRejected, UploadTypeRejected } from '../errors.ts'
+import { measure } from '../images/measure.ts'
+import type { Settling } from '../records/sidecars.ts'
+import { newBlobId, timeOf, type BlobId } from '../storage/ids.ts'
+import type { Sidecar } from '../storage/sidecar.ts'
+import type { Store } from '../storage/store.ts'
+import type { ReceivedFile } from '../transfer/receive.ts'
+import type { Representation } from '../transfer/representation.ts'
+import { avatarTypes, sniff } from '../transfer/sniff.ts'
+import type { AvatarBlob, AvatarRecords } from './records.ts'
+import type { Avatar } from './schema.ts'
+
+/** Revalidated each time: a 304 is cheap, a stale face is not. */
+const revalidated = 'public, no-cache'
+const immutable = 'public, max-age=31536000, immutable'
+
+export const avatarUrl = (userId: string): string => `/api/avatars/${userId}`
+
+export type Avatars = ReturnType<typeof createAvatars>
+
+type Options = {
+  store: Store
+  records: AvatarRecords
+  settling: Settling
+  /** Hears of a replaced avatar whose sidecar could not be written; the sweep writes it. */
+  warn: (error: unknown, message: string) => void
+}
+
+/** The path an older client is given for a picture with this extension. */
+export type OldPath = (extension: string) => string
+
+/** How a new avatar came: from whom, for whom (null: nobody yet known), under which old path. */
+type Origin = { creatorId: UserId | null, ownerId: UserId | null, alias?: OldPath | undefined }
+
+export function createAvatars ({ store, records, settling, warn }: Options) {
+  /** From staging to durable; no row yet. */
+  async function publish (file: ReceivedFile, { creatorId, ownerId, alias }: Origin, accepted: readonly string[]): Promise<Sidecar & { width: number, height: number }> {
+    const head = await file.staged.head(file.size)
+    const { contentType, extension } = await sniff(head, file.declaredType)
+    if (!accepted.includes(contentType)) throw new UploadTypeRejected(accepted.join(', '))
+    const { width, height } = await measure(head)
+    const id = newBlobId()
+    const at = timeOf(id).toISOString()
+    const sidecar = {
+      version: 1 as const, kind: 'avatar' as const, id, extension, creatorId, ownerId, contentType, width, height,
+      state: ownerId === null ? 'pending' as const : 'live' as const,
+      stateAt: at, createdAt: at, revision: 1, recordId: null, size: file.size, sha256: file.sha256,
+      filename: null, visibility: null, contextType: null, contextId: null, alt: null, aliases: alias === undefined ? [] : [alias(extension)],
+    }
+    await store.publish(file.staged, sidecar)
+    return sidecar
+  }
+
+  /** The new picture is durable and committed: the old one's sidecar may follow later, but normally it is now. */
+  async function retire (replaced: BlobId | undefined): Promise<void> {
+    if (replaced === undefined) return
+    await settling.settle(replaced).catch((error: unknown) => warn(error, 'the sidecar of a replaced avatar was not written yet'))
+  }
+
+  const represent = (blob: AvatarBlob, lastModified: Date, cacheControl: string): Representation => ({
+    size: Number(blob.size), sha256: blob.sha256, contentType: blob.contentType, lastModified, cacheControl, isPublic: true,
+    read: (range) => store.read({ kind: 'avatar', id: blob.id as BlobId, extension: blob.extension }, range),
+  })
+
+  return {
+    /** Sets `userId`'s avatar to the staged file, which is used up. */
+    async set (creatorId: UserId, userId: UserId, file: ReceivedFile, { alias, accepted = avatarTypes }: { alias?: OldPath, accepted?: readonly string[] } = {}): Promise<{ avatar: Avatar, isFirst: boolean, path: string | undefined }> {
+      const sidecar = await publish(file, { creatorId, ownerId: userId, alias }, accepted)
+      const replaced = await records.set(userId, sidecar)
+      await retire(replaced)
+      return { avatar: present(userId, sidecar), isFirst: replaced === undefined, path: sidecar.aliases[0] }
+    },
+
+    /** Keeps a picture of nobody yet known, for the one who names its old path. */
+    async keepPending (file: ReceivedFile, { alias, accepted }: { alias: OldPath, accepted: readonly string[] }): Promise<{ size: number, path: string | undefined }> {
+      const sidecar = await publish(file, { creatorId: null, ownerId: null, alias }, accepted)
+      await records.keepPending(sidecar)
+      return { size: sidecar.size, path: sidecar.aliases[0] }
+    },
+
+    /** Makes the picture behind an old URL the user's current avatar. @throws AvatarUrlRejected unless it is theirs or pending */
+    async claim (userId: UserId, alias: string): Promise<void> {
+      const blob = await records.byAlias(alias)
+      if (blob === null || (blob.ownerId !== userId && blob.state !== 'pending')) throw new AvatarUrlRejected()
+      const id = blob.id as BlobId
+      if (blob.state === 'live') return
+      if (blob.state !== 'pending' && blob.state !== 'superseded') throw new AvatarUrlRejected()
+      const adopted = await records.adopt(userId, id, blob.state)
+      if (adopted === undefined) throw new AvatarUrlRejected()
+      await settling.settle(id)
+      await retire(adopted.replaced)
+    },
+
+    async current (userId: UserId): Promise<Representation> {
+      const blob = await records.current(userId)
+      if (blob === null) throw new AvatarNotFound()
+      return represent(blob, blob.stateAt, revalidated)
+    },
+
+    async version (userId: UserId, id: BlobId): Promise<Representation> {
+      const blob = await records.version(userId, id)
+      if (blob === null) throw new AvatarNotFound()
+      return represent(blob, blob.createdAt, immutable)
+    },
+
+    /** What an older client's URL shows: also a picture that is pending or was replaced since. Undefined when it is no avatar's. */
+    async behind (alias: string): Promise<Representation | undefined> {
+      const blob = await records.byAlias(alias)
+      if (blob === null || !['live', 'superseded', 'pending'].includes(blob.state)) return undefined
+      return represent(blob, blob.createdAt, revalidated)
+    },
+
+    has: async (userId: UserId): Promise<boolean> => await records.current(userId) !== null,
+
+    /** To the trash. @throws AvatarNotFound when there is none */
+    async remove (userId: UserId): Promise<void> {
+      // A delete whose sidecar failed was answered with an error: asking again finishes it (I4).
+      const removed = await records.remove(userId) ?? await records.halfDeleted(userId)
+      if (removed === undefined) throw new AvatarNotFound()
+      await settling.settle(removed)
+    },
+  }
+}
+
+function present (userId: UserId, { id, contentType, size, width, height, sha256, stateAt }: Sidecar & { width: number, height: number }): Avatar {
+  return {
+    userId, avatarUrl: avatarUrl(userId), versionedUrl: `${avatarUrl(userId)}/${id}`, version: id,
+    contentType, size, width, height, sha256, thumbhash: null, metadataRemoved: [], updatedAt: stateAt,
+  }
+}

@@ -1,0 +1,98 @@
+// What the Next.js frontend called: upload a picture for a URL under /i, then make that URL one's avatar. No rules of its own.
+import { randomBytes } from 'node:crypto'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { RateLimiterMemory } from 'rate-limiter-flexible'
+import { Type } from 'typebox'
+import type { Avatars } from '../avatars/service.ts'
+import { AttemptsExceeded, AvatarUrlRejected, InternalError, withHeaders } from '../errors.ts'
+import { authenticate, callerOf, identify } from '../plugins/auth.ts'
+import { answerFailure } from '../plugins/problems.ts'
+import { multipartBody, tokenOptional, tokenRequired } from '../plugins/route-description.ts'
+import type { CountUpload } from '../plugins/upload-count.ts'
+import { acceptUploads, admit, type ReceiveOptions } from '../transfer/receive.ts'
+import { withUpload } from '../transfer/with-upload.ts'
+import { CompatUser, type UserOf } from './user.ts'
+
+export type SystemMOptions = {
+  avatars: Avatars
+  receiving: ReceiveOptions
+  counting: CountUpload
+  userOf: UserOf
+  /** Without a slash at the end. */
+  publicUrl: string
+  acceptsAnonymous: boolean
+  now: () => Date
+}
+
+const tags = ['compatibility']
+const accepted = ['image/jpeg', 'image/png', 'image/webp']
+const maxBytes = 5 * 1024 ** 2
+
+/** Pictures that one address may send without a token. */
+const anonymousLimit = { points: 10, duration: 600 }
+
+const uploaded = Type.Object({
+  success: Type.Literal(true),
+  url: Type.String(),
+  data: Type.Object({ url: Type.String(), filename: Type.String(), path: Type.String() }),
+})
+const claimed = Type.Object({ success: Type.Literal(true), user: Type.Intersect([CompatUser, Type.Object({ avatar: Type.String() })]) })
+
+export const systemM: FastifyPluginAsyncTypebox<SystemMOptions> = async (app, { avatars, receiving, counting, userOf, publicUrl, acceptsAnonymous, now }) => {
+  app.setErrorHandler((error, request, reply) => {
+    const { detail, code } = answerFailure(error, request, reply)
+    // As a Buffer, so that no response schema of the route is applied.
+    reply.type('application/json').send(Buffer.from(JSON.stringify({ success: false, error: detail, code })))
+  })
+
+  app.patch('/api/users/me/avatar', {
+    onRequest: authenticate,
+    schema: { tags, summary: 'Make an uploaded picture your avatar', security: tokenRequired, body: Type.Object({ avatar: Type.String({ maxLength: 2048 }) }), response: { 200: claimed } },
+  }, async (request) => {
+    const { id } = callerOf(request)
+    const path = pathOf(request.body.avatar, publicUrl)
+    await avatars.claim(id, path)
+    return { success: true as const, user: { ...await userOf(id), avatar: publicUrl + path } }
+  })
+
+  await app.register(async (uploads) => {
+    await uploads.register(acceptUploads)
+    const limits = { ...receiving, maxBytes: Math.min(receiving.maxBytes, maxBytes) }
+    const limiter = new RateLimiterMemory(anonymousLimit)
+
+    uploads.post('/api/upload/avatar', {
+      onRequest: [acceptsAnonymous ? identify : authenticate, async (request) => { if (request.caller === null) await limited(limiter, request.ip) }, admit(limits)],
+      config: { openapi: { requestBody: { 'multipart/form-data': multipartBody('file', 1) } } },
+      schema: { tags, summary: 'Upload a picture; it becomes your avatar', security: tokenOptional, response: { 200: uploaded } },
+    }, async (request) => {
+      const { caller } = request
+      const alias = oldPath(now())
+      const { path } = await counting(() => withUpload(request, limits, async ([file]) => {
+        if (caller === null) return avatars.keepPending(file, { alias, accepted })
+        const { avatar, path } = await avatars.set(caller.id, caller.id, file, { alias, accepted })
+        return { size: avatar.size, path }
+      }), ({ size }) => size)
+      if (path === undefined) throw new InternalError()
+      const url = publicUrl + path
+      return { success: true as const, url, data: { url, filename: path.slice(path.lastIndexOf('/') + 1), path } }
+    })
+  })
+}
+
+/** `/i/p/YYYY/MM/avatar_<timestamp>_<random>.<ext>`; the random part cannot be guessed. */
+function oldPath (at: Date): (extension: string) => string {
+  const month = at.toISOString().slice(0, 7).replace('-', '/')
+  const name = `avatar_${at.getTime()}_${BigInt(`0x${randomBytes(12).toString('hex')}`).toString(36)}`
+  return (extension) => `/i/p/${month}/${name}.${extension}`
+}
+
+/** Of a URL with any host, as clients may have kept one of an older host, or of a path. */
+function pathOf (url: string, publicUrl: string): string {
+  if (!URL.canParse(url, publicUrl)) throw new AvatarUrlRejected()
+  return new URL(url, publicUrl).pathname
+}
+
+async function limited (limiter: RateLimiterMemory, ip: string): Promise<void> {
+  const { msBeforeNext, consumedPoints } = await limiter.consume(ip).catch((refusal: unknown) => refusal as Awaited<ReturnType<typeof limiter.consume>>)
+  if (consumedPoints > anonymousLimit.points) throw withHeaders(new AttemptsExceeded(), { 'Retry-After': String(Math.ceil(msBeforeNext / 1000)) })
+}

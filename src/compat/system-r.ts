@@ -1,0 +1,46 @@
+// What clients of the Express API called: /api/auth/avatar, and the paths its avatars had. No rules of its own.
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import type { Avatars } from '../avatars/service.ts'
+import { asUserId } from '../callers/caller.ts'
+import { AvatarNotFound } from '../errors.ts'
+import { authenticate, callerOf } from '../plugins/auth.ts'
+import { multipartBody, tokenRequired } from '../plugins/route-description.ts'
+import type { CountUpload } from '../plugins/upload-count.ts'
+import { acceptUploads, admit, type ReceiveOptions } from '../transfer/receive.ts'
+import { send } from '../transfer/send.ts'
+import { withUpload } from '../transfer/with-upload.ts'
+import { CompatUser, type UserOf } from './user.ts'
+
+export type SystemROptions = { avatars: Avatars, receiving: ReceiveOptions, counting: CountUpload, userOf: UserOf }
+
+const tags = ['compatibility']
+const params = Type.Object({ userId: Type.String() })
+const answer = Type.Object({ avatarUrl: Type.String(), user: CompatUser })
+
+export const systemRAvatarUrl = (userId: string): string => `/api/auth/avatar/${userId}`
+
+export const systemR: FastifyPluginAsyncTypebox<SystemROptions> = async (app, { avatars, receiving, counting, userOf }) => {
+  // Its Avatar component puts /api before what it was given.
+  for (const [url, hide] of [['/api/auth/avatar/:userId', false], ['/api/api/auth/avatar/:userId', true]] as const) {
+    app.get(url, { schema: { tags, summary: 'The current picture of a user', params, hide } }, async (request, reply) => {
+      const userId = asUserId(request.params.userId)
+      if (userId === undefined) throw new AvatarNotFound()
+      return send(request, reply, await avatars.current(userId))
+    })
+  }
+
+  await app.register(async (uploads) => {
+    await uploads.register(acceptUploads)
+
+    uploads.put('/api/auth/avatar', {
+      onRequest: [authenticate, admit(receiving)],
+      config: { openapi: { requestBody: { 'multipart/form-data': multipartBody('avatar', 1) } } },
+      schema: { tags, summary: 'Set your picture', security: tokenRequired, response: { 200: answer } },
+    }, async (request) => {
+      const { id } = callerOf(request)
+      await counting(() => withUpload(request, receiving, ([file]) => avatars.set(id, id, file)), (kept) => kept.avatar.size)
+      return { avatarUrl: systemRAvatarUrl(id), user: await userOf(id) }
+    })
+  })
+}

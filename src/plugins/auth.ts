@@ -1,0 +1,113 @@
+// Who makes the request: verifies the bearer token and sets request.caller. Which keys there are is up to callers/keys.
+import fastifyJwt from '@fastify/jwt'
+import type { FastifyRequest } from 'fastify'
+import fastifyPlugin from 'fastify-plugin'
+import { decodeProtectedHeader } from 'jose'
+import type { Config } from '../config.ts'
+import type { Caller, Scope, UserId } from '../callers/caller.ts'
+import { scopeMissing, tokenInvalid, tokenMissing } from '../callers/challenge.ts'
+import { callerFrom, type Claims } from '../callers/claims.ts'
+import type { KeyRing, TokenHeader } from '../callers/keys.ts'
+
+export type AuthOptions = {
+  readonly config: Pick<Config, 'jwtIssuer' | 'jwtAudience' | 'jwtUserClaim'>
+  readonly keys: KeyRing
+  /** Whether a token that is valid by itself has been called back. */
+  readonly isRevoked?: (claims: Claims, id: UserId) => Promise<boolean>
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** @throws TokenInvalid, CallersUnavailable */
+    callerOfToken (token: string): Promise<Caller>
+  }
+  interface FastifyRequest {
+    /** Null when there was no token, or before one of the hooks below has run. */
+    caller: Caller | null
+  }
+}
+
+/** More than any issuer needs; the work of decoding a token stays bounded. */
+const maxTokenLength = 16_384
+
+/** For clocks that are not quite the same; RFC 7519 section 4.1.4 allows minutes. */
+const clockToleranceMs = 5000
+
+export const auth = fastifyPlugin(async (app, { config, keys, isRevoked = async () => false }: AuthOptions) => {
+  const claims = {
+    ...(config.jwtIssuer !== '' && { allowedIss: config.jwtIssuer }),
+    ...(config.jwtAudience !== '' && { allowedAud: config.jwtAudience }),
+    // Without this, a token that has no such claim at all would pass.
+    requiredClaims: [...(config.jwtIssuer !== '' ? ['iss'] : []), ...(config.jwtAudience !== '' ? ['aud'] : [])],
+    clockTolerance: clockToleranceMs,
+  }
+  // Each call of verify names its key and algorithm; this function only keeps the plugin from having a default.
+  await app.register(fastifyJwt, { secret: { public: () => Promise.reject(new Error('no key was named')) }, verify: claims })
+
+  app.decorateRequest('caller', null)
+  app.decorate('callerOfToken', async (token) => {
+    const verified = await verify(token)
+    const caller = callerFrom(verified, config.jwtUserClaim)
+    if (caller === undefined || await isRevoked(verified, caller.id)) throw tokenInvalid()
+    return caller
+  })
+
+  async function verify (token: string): Promise<Claims> {
+    const header = headerOf(token)
+    let reason: unknown
+    for (const { key, algorithm } of await keys.candidates(header)) {
+      try {
+        return app.jwt.verify<Claims>(token, { ...claims, key, algorithms: [algorithm] })
+      } catch (error) {
+        reason = error
+      }
+    }
+    throw tokenInvalid(reason)
+  }
+}, { name: 'auth', fastify: '5.x' })
+
+/**
+ * What the token says of itself, so that its key can be found.
+ * @throws TokenInvalid also where it brings its own key, or asks for an extension (`crit`): there are none here.
+ */
+function headerOf (token: string): TokenHeader {
+  if (token.length > maxTokenLength) throw tokenInvalid()
+  const header = decode(token)
+  if (['jwk', 'x5u', 'crit'].some((name) => Object.hasOwn(header, name))) throw tokenInvalid()
+  if (header['kid'] !== undefined && typeof header['kid'] !== 'string') throw tokenInvalid()
+  return header
+}
+
+function decode (token: string): TokenHeader {
+  try {
+    return decodeProtectedHeader(token)
+  } catch (error) {
+    throw tokenInvalid(error)
+  }
+}
+
+/** onRequest: a token is optional, but one that is sent must be valid. */
+export async function identify (request: FastifyRequest): Promise<void> {
+  const bearer = /^bearer(?: +(.*))?$/i.exec(request.headers.authorization ?? '')
+  if (bearer !== null) request.caller = await request.server.callerOfToken(bearer[1] ?? '')
+}
+
+/** onRequest: a valid token is needed. */
+export async function authenticate (request: FastifyRequest): Promise<void> {
+  await identify(request)
+  if (request.caller === null) throw tokenMissing()
+}
+
+/** onRequest, after authenticate: the token must carry one of `scopes`; uploads:admin may do everything. */
+export function requireScope (first: Scope, ...others: Scope[]) {
+  return async (request: FastifyRequest): Promise<void> => {
+    const { scopes } = callerOf(request)
+    if (![first, ...others, 'uploads:admin' as const].some((scope) => scopes.has(scope))) throw scopeMissing(first)
+  }
+}
+
+/** Who makes this request; for routes behind authenticate. @throws TokenMissing */
+export function callerOf (request: FastifyRequest): Caller {
+  if (request.caller === null) throw tokenMissing()
+  return request.caller
+}

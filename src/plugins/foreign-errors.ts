@@ -1,0 +1,80 @@
+// What errors of Fastify, its plugins and Node mean in the codes of errors.ts. Knows nothing of replies or logs.
+import type { FastifyRequest, FastifySchemaValidationError } from 'fastify'
+import {
+  BodyTooLarge, ContentTypeUnsupported, errorTable, InternalError, RangeNotSatisfiable, RequestInvalid,
+  RouteNotFound, TokenInvalid, UploadAborted, UploadMalformed,
+} from '../errors.ts'
+
+export type KnownError = Error & { code: string, statusCode: number, headers?: Record<string, string>, fields?: FieldError[] }
+
+/** One thing wrong with a request: `name` is a JSON pointer for the body, a plain name elsewhere. */
+export type FieldError = { in: 'body' | 'query' | 'path' | 'header', name: string, detail: string }
+
+const statuses = new Map(errorTable.map(({ code, status }) => [code, status]))
+
+const byCode: Record<string, () => KnownError> = {
+  FST_ERR_BAD_URL: () => new RequestInvalid('its path has a broken percent-encoding'),
+  FST_ERR_MAX_PARAM_LENGTH: () => new RouteNotFound(),
+  FST_ERR_CTP_BODY_TOO_LARGE: () => new BodyTooLarge(),
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: () => new ContentTypeUnsupported('application/json'),
+  FST_ERR_ROUTE_MISSING_CONTENT_TYPE: () => new ContentTypeUnsupported('application/json'),
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: () => new UploadMalformed('it is not as long as Content-Length says'),
+  FST_ERR_CTP_EMPTY_JSON_BODY: () => new RequestInvalid('the JSON body is empty'),
+  FST_ERR_CTP_INVALID_JSON_BODY: () => new RequestInvalid('the body is not valid JSON'),
+}
+
+const byStatus: Record<number, () => KnownError> = {
+  401: () => new TokenInvalid(),
+  // Of all that runs here only @fastify/static answers 403, for paths it does not serve.
+  403: () => new RouteNotFound(),
+  404: () => new RouteNotFound(),
+  413: () => new BodyTooLarge(),
+  415: () => new ContentTypeUnsupported('application/json'),
+  416: () => new RangeNotSatisfiable(),
+}
+
+/** The error of errors.ts that `error` is or stands for; the original is its cause. What nobody knows is INTERNAL_ERROR. */
+export function knownError (error: unknown, request?: FastifyRequest): KnownError {
+  if (isKnown(error)) return error
+  const known = translate(error, request)
+  known.cause ??= error
+  return known
+}
+
+function isKnown (error: unknown): error is KnownError {
+  return error instanceof Error && 'code' in error && 'statusCode' in error && typeof error.code === 'string' && statuses.get(error.code) === error.statusCode
+}
+
+function translate (error: unknown, request: FastifyRequest | undefined): KnownError {
+  const { code, statusCode, validation, validationContext } = facts(error)
+  if (validation !== undefined) return invalid(validation, validationContext)
+  if (code !== undefined && byCode[code] !== undefined) return byCode[code]()
+  if (isLeft(code, request)) return new UploadAborted()
+  if (statusCode === undefined || statusCode < 400 || statusCode > 499) return new InternalError()
+  return byStatus[statusCode]?.() ?? new RequestInvalid('it cannot be understood')
+}
+
+type Facts = { code?: string, statusCode?: number, validation?: FastifySchemaValidationError[], validationContext?: string }
+
+function facts (error: unknown): Facts {
+  return error instanceof Error ? error as Error & Facts : {}
+}
+
+/** The client closed the connection while its request was still being read. */
+function isLeft (code: string | undefined, request: FastifyRequest | undefined): boolean {
+  const isReset = code === 'ECONNRESET' || code === 'EPIPE' || code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'ABORT_ERR'
+  return isReset && request?.raw.destroyed === true && !request.raw.complete
+}
+
+const places: Record<string, FieldError['in']> = { body: 'body', querystring: 'query', params: 'path', headers: 'header' }
+
+function invalid (validation: FastifySchemaValidationError[], context = 'body'): KnownError {
+  const fields = validation.map((failure) => fieldError(failure, places[context] ?? 'body'))
+  const reason = fields.map(({ in: place, name, detail }) => [place, name, detail].filter((word) => word !== '').join(' ')).join(', ')
+  return Object.assign(new RequestInvalid(reason), { fields })
+}
+
+function fieldError (failure: FastifySchemaValidationError, place: FieldError['in']): FieldError {
+  const detail = failure.message ?? 'is not valid'
+  return { in: place, name: place === 'body' ? failure.instancePath : failure.instancePath.slice(1), detail }
+}

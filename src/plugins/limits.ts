@@ -1,0 +1,31 @@
+// GET /api/limits: sizes, types and counts as numbers, so that clients need not guess.
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import { maxPixels, maxSide } from '../images/measure.ts'
+import { avatarTypes } from '../transfer/sniff.ts'
+
+type Limit = { readonly maxBytes: number, readonly maxFiles: number }
+
+const answer = Type.Object({
+  avatar: Type.Object({
+    maxBytes: Type.Integer(),
+    maxPixels: Type.Integer({ description: 'Width times height.' }),
+    maxSide: Type.Integer({ description: 'Pixels.' }),
+    types: Type.Array(Type.String()),
+  }),
+  attachment: Type.Object({
+    maxBytes: Type.Integer({ description: 'Of each file.' }),
+    maxFiles: Type.Integer({ description: 'In one request.' }),
+    types: Type.Null({ description: 'Any type may be kept.' }),
+  }),
+})
+
+export const limitsRoute: FastifyPluginAsyncTypebox<{ avatar: Limit, attachment: Limit }> = async (app, { avatar, attachment }) => {
+  app.get('/api/limits', { schema: { tags: ['operations'], summary: 'What may be uploaded', response: { 200: answer } } }, async (_request, reply) => {
+    reply.header('Cache-Control', 'public, max-age=300')
+    return {
+      avatar: { maxBytes: avatar.maxBytes, maxPixels, maxSide, types: [...avatarTypes] },
+      attachment: { maxBytes: attachment.maxBytes, maxFiles: attachment.maxFiles, types: null },
+    }
+  })
+}

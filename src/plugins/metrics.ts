@@ -1,0 +1,122 @@
+// What Prometheus is told: requests by route, uploads, refusals, space. Features count their uploads through Metrics.
+import fastifyPlugin from 'fastify-plugin'
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { Kind } from '../storage/store.ts'
+import { onCompletion } from './completion.ts'
+import { withDeadline } from './deadline.ts'
+import { knownError } from './foreign-errors.ts'
+
+export type Metrics = {
+  /** An upload was answered with success. */
+  uploadKept (kind: Kind, bytes: number, seconds: number): void
+  /** An upload came to nothing, with the error that was thrown. */
+  uploadLost (kind: Kind, error: unknown, seconds: number): void
+  /** An error was answered. */
+  refused (error: unknown): void
+  requestCompleted (labels: { method: string, route: string, status: number }, seconds: number): void
+  readonly contentType: string
+  /** All of it in the Prometheus text format. */
+  text (): Promise<string>
+}
+
+/** Read at each scrape. What cannot be read within `deadlineMs` is left out of that scrape. */
+export type MetricsSources = {
+  freeBytes (): Promise<number>
+  staging (): Promise<{ files: number, bytes: number }>
+  readonly deadlineMs?: number
+}
+
+/** Seconds: from a cached answer to an hour of upload. */
+const durationBuckets = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300, 1800, 3600]
+
+export function createMetrics (sources: MetricsSources): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  const counter = (name: string, help: string, ...labelNames: string[]) => new Counter({ name, help, labelNames, registers })
+  const seconds = (name: string, help: string, ...labelNames: string[]) => new Histogram({ name, help, labelNames, buckets: durationBuckets, registers })
+  const requests = seconds('http_request_duration_seconds', 'Time from the request to the end of its answer.', 'method', 'route', 'status')
+  const uploads = counter('uploads_total', 'Uploads by outcome: kept, refused, aborted or failed.', 'kind', 'outcome')
+  const uploadBytes = counter('upload_bytes_total', 'Bytes of the uploads that were kept.', 'kind')
+  const uploadSeconds = seconds('upload_duration_seconds', 'Time an upload took, whatever its outcome.', 'kind', 'outcome')
+  const refusals = counter('refusals_total', 'Errors answered, by code.', 'code')
+  const updateSpace = createSpaceGauges(registers, sources)
+
+  const uploadEnded = (kind: Kind, outcome: Outcome, duration: number) => {
+    uploads.inc({ kind, outcome })
+    uploadSeconds.observe({ kind, outcome }, duration)
+  }
+  return {
+    uploadKept (kind, bytes, duration) {
+      uploadEnded(kind, 'kept', duration)
+      uploadBytes.inc({ kind }, bytes)
+    },
+    uploadLost: (kind, error, duration) => uploadEnded(kind, outcomeOf(error), duration),
+    refused: (error) => refusals.inc({ code: knownError(error).code }),
+    requestCompleted: (labels, duration) => requests.observe(labels, duration),
+    contentType: registry.contentType,
+    async text () {
+      await updateSpace()
+      return Registry.merge([processMetrics(), registry]).metrics()
+    },
+  }
+}
+
+/** Counts every request and every error, and answers GET /metrics. */
+export const metricsEndpoint = fastifyPlugin(async (app, { metrics }: { metrics: Metrics }) => {
+  app.addHook('onRequest', async (request, reply) => {
+    onCompletion(reply, ({ status, ms }) => {
+      // Never the path nor the method of an unknown route: every scanner would add time series.
+      const { url: route } = request.routeOptions
+      metrics.requestCompleted({ method: route === undefined ? 'any' : request.method, route: route ?? 'none', status }, ms / 1000)
+    })
+  })
+  app.addHook('onError', async (request, _reply, error) => metrics.refused(knownError(error, request)))
+  app.get('/metrics', { schema, logLevel: 'warn' }, async (_request, reply) => {
+    reply.type(metrics.contentType).header('Cache-Control', 'no-store')
+    return metrics.text()
+  })
+}, { name: 'metrics', fastify: '5.x' })
+
+const schema = { tags: ['operations'], summary: 'Metrics in the Prometheus text format', produces: ['text/plain'] }
+
+type Outcome = 'kept' | 'refused' | 'aborted' | 'failed'
+
+function outcomeOf (error: unknown): Outcome {
+  const { code, statusCode } = knownError(error)
+  if (code === 'UPLOAD_ABORTED' || code === 'UPLOAD_STALLED') return 'aborted'
+  return statusCode < 500 ? 'refused' : 'failed'
+}
+
+/** Gauges of what the sources say; the function brings them up to date. */
+function createSpaceGauges (registers: Registry[], sources: MetricsSources): () => Promise<void> {
+  const { deadlineMs = 2000 } = sources
+  const free = new Gauge({ name: 'uploads_free_bytes', help: 'Free space on the uploads volume.', registers })
+  const bytes = new Gauge({ name: 'uploads_staging_bytes', help: 'Bytes in flight in staging.', registers })
+  const files = new Gauge({ name: 'uploads_staging_files', help: 'Files in flight in staging.', registers })
+  const askSpace = withDeadline(deadlineMs, () => sources.freeBytes())
+  const askStaging = withDeadline(deadlineMs, () => sources.staging())
+  return async () => {
+    const [space, staging] = await Promise.allSettled([askSpace(), askStaging()])
+    show(free, valueOf(space))
+    show(bytes, valueOf(staging)?.bytes)
+    show(files, valueOf(staging)?.files)
+  }
+}
+
+function valueOf<T> (result: PromiseSettledResult<T>): T | undefined {
+  return result.status === 'fulfilled' ? result.value : undefined
+}
+
+/** No value is better than an old one. */
+function show (gauge: Gauge, value: number | undefined): void {
+  if (value === undefined) gauge.remove()
+  else gauge.set(value)
+}
+
+let shared: Registry | undefined
+
+/** Metrics of the process are collected once, however many apps it runs: each collector adds an observer that never ends. */
+function processMetrics (): Registry {
+  if (shared === undefined) collectDefaultMetrics({ register: shared = new Registry() })
+  return shared
+}

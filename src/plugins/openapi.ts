@@ -1,0 +1,50 @@
+// The description of the API at /openapi.json and its page at /docs. What a route takes and gives is said where the route is.
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import fastifyPlugin from 'fastify-plugin'
+import { describe, Problem } from './route-description.ts'
+
+/** The page runs its own scripts and talks to its own origin, nothing else; its styles are set from script, hence 'unsafe-inline' for them. */
+const pageSecurity = [
+  "default-src 'none'", "script-src 'self'", "style-src 'self' 'unsafe-inline'", "img-src 'self' data:", "connect-src 'self'",
+  "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
+].join('; ')
+
+/** Before the routes it is to describe. `version` is that of the package. */
+export const openapi = fastifyPlugin(async (app, { version }: { version: string }) => {
+  app.addSchema(Problem)
+  await app.register(swagger, {
+    openapi: { openapi: '3.1.0', info: info(version), tags, components: { securitySchemes } },
+    convertConstToEnum: false,
+    refResolver: { buildLocalReference: ({ $id }, _base, _fragment, index) => typeof $id === 'string' ? $id : `Schema${index}` },
+    transform: ({ schema, url, route }) => ({ schema: describe(schema, route.config?.openapi), url }),
+  })
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: pageSecurity,
+    logLevel: 'warn',
+    theme: { title: 'Upload Gateway API' },
+    uiConfig: { layout: 'BaseLayout', displayRequestDuration: true, tryItOutEnabled: true },
+  })
+  app.get('/openapi.json', { schema: { hide: true }, logLevel: 'warn' }, async (_request, reply) => {
+    reply.header('Cache-Control', 'no-cache')
+    return app.swagger()
+  })
+}, { name: 'openapi', fastify: '5.x' })
+
+const info = (version: string) => ({
+  title: 'Upload Gateway',
+  version,
+  description: 'Avatars and attachments on one volume, behind URLs that never change. Every error is a Problem (RFC 9457) with a stable `code`.',
+  license: { name: 'MIT', identifier: 'MIT' },
+})
+
+const tags = [
+  { name: 'avatars', description: 'One picture per user.' },
+  { name: 'attachments', description: 'Files on messages, tickets and documents.' },
+  { name: 'accounts', description: 'Embedded sign-up and profile.' },
+  { name: 'compatibility', description: 'What clients of older systems call.' },
+  { name: 'operations', description: 'For those who run the service.' },
+]
+
+const securitySchemes = { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } as const

@@ -1,0 +1,125 @@
+// How a route says what Fastify does not check: bodies that stay unread, answers of bytes, headers, codes of errors.
+import type { FastifySchema } from 'fastify'
+import { errorTable } from '../errors.ts'
+
+/** What the description says of a route beyond the schemas that Fastify itself checks and serializes with. */
+export type RouteDescription = {
+  /** By media type. For bodies that reach the route unread. */
+  readonly requestBody?: Readonly<Record<string, object>>
+  /** By status. Joined with what `schema.response` says of the same status. */
+  readonly responses?: Readonly<Record<number, ResponseDescription>>
+  /** Codes of errors.ts that callers of this route should expect. */
+  readonly codes?: readonly string[]
+}
+
+export type ResponseDescription = {
+  readonly description?: string
+  /** By name, each a JSON schema with a description. */
+  readonly headers?: Readonly<Record<string, object>>
+  /** Media types whose body is bytes. */
+  readonly bytes?: readonly string[]
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    openapi?: RouteDescription
+  }
+}
+
+/** For `schema.security` of routes that need a token, and of those where it is optional. */
+export const tokenRequired = [{ bearer: [] }]
+export const tokenOptional = [{ bearer: [] }, {}]
+
+/** The multipart form that upload routes take: files under `fileField`, and the named text fields before them. */
+export function multipartBody (fileField: string, maxFiles: number, fields: Readonly<Record<string, object>> = {}): object {
+  const file = { type: 'string', format: 'binary' }
+  const files = maxFiles === 1 ? file : { type: 'array', items: file, minItems: 1, maxItems: maxFiles }
+  return { type: 'object', required: [fileField], properties: { ...fields, [fileField]: files } }
+}
+
+/** A body that is the file itself. */
+export const rawBody = { type: 'string', format: 'binary' } as const
+
+const text = (description: string) => ({ type: 'string', description }) as const
+
+/** The body of every error, as problems.ts makes it. */
+export const Problem = {
+  $id: 'Problem',
+  type: 'object',
+  description: `RFC 9457. A 5xx says nothing of its cause: the requestId finds it in the log.\n\n${codeTable()}`,
+  required: ['type', 'title', 'status', 'detail', 'code', 'requestId'],
+  properties: {
+    type: { const: 'about:blank', description: 'Always this: code tells problems apart.' },
+    title: text('The phrase that belongs to the status.'),
+    status: { type: 'integer', description: 'The HTTP status.' },
+    detail: text('What went wrong and what to do, for people.'),
+    code: { type: 'string', description: 'For programs; never changes meaning.', enum: errorTable.map(({ code }) => code) },
+    requestId: text('The X-Request-Id of the answer.'),
+    errors: {
+      type: 'array',
+      description: 'With REQUEST_INVALID: each thing that is wrong.',
+      items: {
+        type: 'object',
+        required: ['in', 'name', 'detail'],
+        properties: {
+          in: { enum: ['body', 'query', 'path', 'header'] },
+          name: text('A JSON pointer into the body, or the name of the parameter.'),
+          detail: text('What is wrong with it.'),
+        },
+      },
+    },
+  },
+} as const
+
+function codeTable (): string {
+  const rows = errorTable.map(({ code, status, sentence }) => `| \`${code}\` | ${status} | ${sentence} |`)
+  return ['| code | status | meaning |', '|---|---|---|', ...rows].join('\n')
+}
+
+/** Of every answer, whatever the route. */
+const commonHeaders = { 'X-Request-Id': text('Finds this request in the log.') }
+
+/** The schema of a route together with its description, in the form that @fastify/swagger reads. */
+export function describe (schema: FastifySchema | undefined, { requestBody, responses = {}, codes = [] }: RouteDescription = {}): FastifySchema {
+  const own = (schema?.response ?? {}) as Record<string, object>
+  const given = mapValues(responses, (description, status) => response(own[status], description))
+  const checked = mapValues(own, (body) => response(body, {}))
+  const joined = { ...checked, ...given }
+  return {
+    ...schema,
+    ...(requestBody !== undefined && { body: { content: contentOf(requestBody) } }),
+    response: {
+      ...(!Object.keys(joined).some((status) => /^[123]/.test(status)) && { 200: response(undefined, {}) }),
+      ...refusals(codes),
+      ...joined,
+      default: response({ content: problemContent }, { description: 'Any other failure.' }),
+    },
+  }
+}
+
+function response (body: object | undefined, { description, headers, bytes }: ResponseDescription): object {
+  return {
+    ...(body === undefined && bytes === undefined && { type: 'null' }),
+    ...body,
+    ...(bytes !== undefined && { content: contentOf(Object.fromEntries(bytes.map((type) => [type, rawBody]))) }),
+    description: description ?? (body !== undefined && 'description' in body ? body.description : 'Done.'),
+    headers: { ...commonHeaders, ...headers },
+  }
+}
+
+function refusals (codes: readonly string[]): Record<number, object> {
+  const entries = errorTable.filter(({ code }) => codes.includes(code))
+  const byStatus = Map.groupBy(entries, ({ status }) => status)
+  return Object.fromEntries([...byStatus].map(([status, group]) => {
+    const description = group.map(({ code, sentence }) => `\`${code}\`: ${sentence}`).join('\n\n')
+    return [status, response({ content: problemContent }, { description })]
+  }))
+}
+
+const contentOf = (schemas: Readonly<Record<string, object>>) => mapValues(schemas, (schema) => ({ schema }))
+
+const problemContent = contentOf({ 'application/problem+json': { $ref: 'Problem#' } })
+
+function mapValues<V, R> (record: Readonly<Record<string, V>>, map: (value: V, key: string) => R): Record<string, R> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value, key)]))
+}

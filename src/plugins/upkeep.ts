@@ -1,0 +1,40 @@
+// When the volume is cleaned: what died is removed before the first request, the rest on a timer, one run at a time.
+import fastifyPlugin from 'fastify-plugin'
+import type { SweepCounts } from '../storage/sweep.ts'
+
+/** A dead process of another container is known by its silence, so its staging is looked at more often than the rest. */
+const stagingEveryMs = 60_000
+
+type Options = {
+  sweep: () => Promise<SweepCounts>
+  sweepEveryMs: number
+  removeDeadStaging: () => Promise<number>
+  /** Writes the sidecars that requests which died left behind. */
+  settleSidecars: () => Promise<number>
+}
+
+export const upkeep = fastifyPlugin(async (app, { sweep, sweepEveryMs, removeDeadStaging, settleSidecars }: Options) => {
+  const running = new Set<Promise<void>>()
+
+  function run (name: string, work: () => Promise<object>): void {
+    const done: Promise<void> = work().then(
+      (counts) => { if (Object.values(counts).some((count) => count !== 0)) app.log.info({ upkeep: name, ...counts }, `Upkeep: ${name}.`) },
+      (error: unknown) => app.log.error({ upkeep: name, err: error }, `Upkeep failed: ${name}.`),
+    ).finally(() => running.delete(done))
+    running.add(done)
+  }
+
+  const staging = async () => ({ staging: await removeDeadStaging() })
+  run('staging', staging)
+  run('sidecars', async () => ({ sidecars: await settleSidecars() }))
+  const timers = [
+    setInterval(() => run('staging', staging), stagingEveryMs),
+    setInterval(() => run('sweep', sweep), sweepEveryMs),
+  ]
+
+  app.addHook('onReady', async () => { await Promise.all(running) })
+  app.addHook('onClose', async () => {
+    for (const timer of timers) clearInterval(timer)
+    await Promise.all(running)
+  })
+}, { name: 'upkeep', fastify: '5.x', dependencies: ['storage'] })

@@ -1,0 +1,12 @@
+// How requests are held against their schemas: bodies as they are, and text from addresses and headers as what it spells.
+import { Ajv } from 'ajv'
+import ajvFormats from 'ajv-formats'
+import fastifyPlugin from 'fastify-plugin'
+
+// Fastify's own settings would turn a null of a nullable string into '' and drop members nobody asked for.
+const exact = ajvFormats.default(new Ajv({ useDefaults: true, strict: false }))
+const fromText = ajvFormats.default(new Ajv({ useDefaults: true, coerceTypes: 'array', strict: false }))
+
+export const validation = fastifyPlugin(async (app) => {
+  app.setValidatorCompiler(({ schema, httpPart }) => (httpPart === 'body' ? exact : fromText).compile(schema as object))
+}, { name: 'validation', fastify: '5.x' })

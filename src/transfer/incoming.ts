@@ -1,0 +1,84 @@
+// One body on its way in: notices when the client leaves, stalls or sends too much, and then ends the reading. Reads nothing itself.
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import { UploadAborted, UploadStalled, withHeaders } from '../errors.ts'
+import { checksPerWindow, createWatchdog, type Pace } from './watchdog.ts'
+
+export type BodyLimits = Pace & {
+  /** The most the whole body may be, framing included. */
+  readonly maxBodyBytes: number
+  /** The error for a larger one. */
+  readonly tooLarge: () => Error
+}
+
+export type Incoming = {
+  /** Aborts when the body cannot be had; the reason is the error to answer with. */
+  readonly signal: AbortSignal
+  /** Rejects with that reason. For waits between parts; not per chunk, as each wait is remembered until the end. */
+  readonly failed: Promise<never>
+  fail (error: Error): void
+  /** Awaits work of ours, whose time is not held against the client. */
+  ours<T> (work: Promise<T>): Promise<T>
+  /** Reads on to the end of the message: only then is what came before it certain to be all. */
+  ended (): Promise<void>
+  /** Takes all eyes off the body. */
+  release (): void
+}
+
+/** Call it in the same turn in which the reading starts: what flows before is not counted. */
+export function watchIncoming (body: IncomingMessage, { maxBodyBytes, tooLarge, ...pace }: BodyLimits): Incoming {
+  const watchdog = createWatchdog(pace)
+  const { signal, failed, fail } = failure()
+  let received = 0
+
+  function onData (chunk: Buffer): void {
+    watchdog.received(chunk.length)
+    received += chunk.length
+    if (received > maxBodyBytes) fail(tooLarge())
+  }
+  const onGone = (cause?: Error) => { if (!body.readableEnded) fail(new UploadAborted({ cause })) }
+  const timer = setInterval(() => { if (watchdog.isStalled()) fail(stalled()) }, pace.idleMs / checksPerWindow)
+
+  // The listener alone would set the body flowing before a reader is there.
+  body.on('data', onData).pause()
+  body.once('close', onGone).once('error', onGone)
+  if (body.destroyed) onGone()
+
+  return {
+    signal,
+    failed,
+    fail,
+    ours: (work) => {
+      watchdog.hold()
+      return work.finally(() => watchdog.release())
+    },
+    async ended () {
+      if (body.readableEnded) return
+      const end = once(body, 'end', { signal })
+      body.resume()
+      await end
+    },
+    release () {
+      clearInterval(timer)
+      body.off('data', onData).off('close', onGone).off('error', onGone)
+    },
+  }
+}
+
+function failure () {
+  const controller = new AbortController()
+  const { signal } = controller
+  const { promise: failed, reject } = Promise.withResolvers<never>()
+  failed.catch(() => {})
+  return {
+    signal,
+    failed,
+    fail (error: Error): void {
+      controller.abort(error)
+      reject(signal.reason)
+    },
+  }
+}
+
+/** RFC 9110 section 15.5.9: the connection is given up with the answer. */
+const stalled = () => withHeaders(new UploadStalled(), { connection: 'close' })

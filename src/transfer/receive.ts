@@ -1,0 +1,78 @@
+// The bytes of a request into staging, in bounded memory: the files of a multipart body, or the body itself. Neither judges nor publishes them.
+import fastifyMultipart from '@fastify/multipart'
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { UploadMissing, UploadTooLarge } from '../errors.ts'
+import type { StagedFile, Store } from '../storage/store.ts'
+import { maxBodyBytes } from './admission.ts'
+import { drainAfterAnswer, lingerOnClose } from './drain.ts'
+import { watchIncoming } from './incoming.ts'
+import { receiveMultipart } from './multipart.ts'
+import { receiveRawBody } from './raw-body.ts'
+import { createStagingArea } from './staging-area.ts'
+import type { Pace } from './watchdog.ts'
+
+export { admit } from './admission.ts'
+
+export type ReceivedFile = {
+  /** Finished; the caller publishes or discards it. */
+  readonly staged: StagedFile
+  /** Bytes. */
+  readonly size: number
+  /** Lower-case hex. */
+  readonly sha256: string
+  /** Empty for a raw body. */
+  readonly fieldName: string
+  /** Cleaned; undefined when the client gave none, or nothing of it was left. */
+  readonly filename: string | undefined
+  /** What the client says it is; not to be believed. */
+  readonly declaredType: string | undefined
+  /** The named fields that came before this file. */
+  readonly fields: Readonly<Record<string, string>>
+}
+
+export type ReceiveOptions = Pace & {
+  readonly store: Pick<Store, 'stage' | 'reserve'>
+  /** Of each file. */
+  readonly maxBytes: number
+  readonly maxFiles: number
+  readonly extraFiles: 'ignored' | 'refused'
+  /** Form fields to hand over; others are read and forgotten. */
+  readonly fieldNames: readonly string[]
+}
+
+/** For a scope of its own, before its routes: bodies of any type reach them unread, and what an early answer leaves unread is drained within limits. */
+export const acceptUploads: FastifyPluginAsync = fp(async (app) => {
+  app.addHook('onRequest', drainAfterAnswer)
+  app.addHook('onSend', lingerOnClose)
+  app.removeAllContentTypeParsers()
+  await app.register(fastifyMultipart)
+  app.addContentTypeParser('*', (_request, _body, done) => done(null))
+}, { name: 'accept-uploads' })
+
+/**
+ * All files of the request, staged and finished. Each must then be published or discarded.
+ * @throws after discarding all: UploadMissing, UploadMalformed, UploadFieldInvalid, UploadTooLarge, UploadFilesExceeded, UploadStalled, UploadAborted, and what the store throws
+ */
+export async function receive (request: FastifyRequest, options: ReceiveOptions): Promise<ReceivedFile[]> {
+  const isMultipart = request.isMultipart()
+  const { maxBytes, idleMs, minBytesPerSecond } = options
+  const incoming = watchIncoming(request.raw, {
+    maxBodyBytes: maxBodyBytes(options, isMultipart),
+    tooLarge: () => new UploadTooLarge(maxBytes),
+    idleMs,
+    minBytesPerSecond,
+  })
+  const staging = createStagingArea(options.store, incoming)
+  try {
+    const files = await (isMultipart ? receiveMultipart : receiveRawBody)(request, options, incoming, staging)
+    await incoming.ended()
+    if (files.length === 0) throw new UploadMissing()
+    return files
+  } catch (error) {
+    await staging.discardAll()
+    throw incoming.signal.aborted ? incoming.signal.reason : error
+  } finally {
+    incoming.release()
+  }
+}

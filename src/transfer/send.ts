@@ -1,0 +1,86 @@
+// The one way bytes of users leave the gateway (RFC 9110). Knows nothing of who may read them or where they are kept.
+import { finished, pipeline, Readable } from 'node:stream'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { PreconditionFailed, RangeNotSatisfiable, withHeaders } from '../errors.ts'
+import type { ByteRange } from '../storage/store.ts'
+import { allowsRange, judge, validatorsOf, type Validators } from './conditional.ts'
+import { containment } from './containment.ts'
+import { dispositionOf } from './disposition.ts'
+import { exactLength } from './exact-length.ts'
+import { formatHttpDate } from './http-date.ts'
+import { servedType } from './media-type.ts'
+import { selectRange } from './range.ts'
+import type { Representation } from './representation.ts'
+
+type Headers = Record<string, string>
+
+/**
+ * Answers a GET or HEAD with 200, 206 or 304; return what it returns from the route.
+ * @throws PreconditionFailed, RangeNotSatisfiable, and whatever `representation.read` throws.
+ */
+export async function send (request: FastifyRequest, reply: FastifyReply, representation: Representation): Promise<FastifyReply> {
+  const validators = validatorsOf(representation)
+  const outcome = judge(request.raw, validators)
+  if (outcome === 'failed') throw withHeaders(new PreconditionFailed(), { 'cache-control': 'no-store' })
+  if (outcome === 'unmodified') return sendNothing(reply, 304, unchangedHeaders(representation, validators))
+  if (request.method === 'HEAD') return sendNothing(reply, 200, headersOf(representation, validators, representation.size))
+  return sendBytes(reply, representation, validators, rangeOf(request, representation, validators))
+}
+
+/** An empty stream, because to an empty payload Fastify's own HEAD routes add "Content-Length: 0". */
+function sendNothing (reply: FastifyReply, status: number, headers: Headers): FastifyReply {
+  return reply.code(status).headers(headers).send(Readable.from([]))
+}
+
+function rangeOf (request: FastifyRequest, { size }: Representation, validators: Validators): ByteRange | 'whole' {
+  const { range, 'if-range': ifRange } = request.headers
+  const selected = allowsRange(ifRange?.toString(), validators) ? selectRange(range, size) : 'whole'
+  if (selected !== 'unsatisfiable') return selected
+  throw withHeaders(new RangeNotSatisfiable(), { 'content-range': `bytes */${size}`, 'cache-control': 'no-store' })
+}
+
+/** No header is set before the file is open: an answer that it cannot be read must not carry the file's ETag or cache rules. */
+async function sendBytes (reply: FastifyReply, representation: Representation, validators: Validators, range: ByteRange | 'whole'): Promise<FastifyReply> {
+  const { size } = representation
+  if (range === 'whole') {
+    const source = await representation.read()
+    return stream(reply.code(200), source, size, headersOf(representation, validators, size))
+  }
+  const source = await representation.read(range)
+  const length = range.end - range.start + 1
+  const contentRange = `bytes ${range.start}-${range.end}/${size}`
+  return stream(reply.code(206), source, length, { ...headersOf(representation, validators, length), 'content-range': contentRange })
+}
+
+function stream (reply: FastifyReply, source: Readable, length: number, headers: Headers): FastifyReply {
+  const body = pipeline(source, exactLength(length), () => {})
+  // Listening before Fastify does, so that a failure before the first byte is answered without the file's headers.
+  body.once('error', () => dropHeaders(reply, headers))
+  // Fastify closes a stream once it sends it; this closes it too when the client is gone by then or an onSend hook fails.
+  finished(reply.raw, () => body.destroy())
+  return reply.headers(headers).send(body)
+}
+
+function dropHeaders (reply: FastifyReply, headers: Headers): void {
+  for (const name of Object.keys(headers)) reply.removeHeader(name)
+}
+
+function headersOf (representation: Representation, validators: Validators, length: number): Headers {
+  return {
+    ...unchangedHeaders(representation, validators),
+    'content-type': servedType(representation.contentType),
+    'content-length': String(length),
+    'last-modified': formatHttpDate(validators.lastModified),
+    'accept-ranges': 'bytes',
+  }
+}
+
+/** What a 304 carries: a file can be renamed or made public while its bytes, and so its ETag, stay. */
+function unchangedHeaders (representation: Representation, { etag }: Validators): Headers {
+  return {
+    etag,
+    'cache-control': representation.cacheControl,
+    'content-disposition': dispositionOf(representation),
+    ...containment(representation),
+  }
+}

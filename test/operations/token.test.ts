@@ -1,0 +1,45 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { decodeJwt, jwtVerify } from 'jose'
+import t from 'tap'
+import { mintToken, parseDuration } from '../../src/operations/token.ts'
+import { readConfig } from '../../src/config.ts'
+
+const secret = 's'.repeat(32)
+const wanted = { subject: 'billing', scopes: ['uploads:service'] as const, seconds: 900 }
+
+t.test('a token is signed with the first secret and says what was asked for', async (t) => {
+  const now = () => new Date()
+  const { token, ...said } = await mintToken(readConfig({ JWT_SECRET: `${secret},${'o'.repeat(32)}`, JWT_ISSUER: 'here', JWT_AUDIENCE: 'uploads' }), wanted, now)
+  const { payload } = await jwtVerify(token, Buffer.from(secret), { issuer: 'here', audience: 'uploads' })
+  t.match(payload, { sub: 'billing', scope: 'uploads:service' })
+  t.equal(payload['accountGeneration'], undefined, 'it is of no account')
+  t.same(said, { subject: 'billing', scopes: ['uploads:service'], expiresAt: new Date((payload.exp ?? 0) * 1000).toISOString() })
+  t.equal((payload.exp ?? 0) - (payload.iat ?? 0), 900)
+})
+
+t.test('without a secret one is created beside the database, for the gateway to find', async (t) => {
+  const folder = t.testdir()
+  const { token } = await mintToken(readConfig({ UPLOADS_DIR: folder }), { ...wanted, scopes: [] })
+  const kept = readFileSync(`${folder}/database/jwt.secret`, 'utf8').trim()
+  t.ok(await jwtVerify(token, Buffer.from(kept)))
+  t.equal(decodeJwt(token)['scope'], undefined)
+})
+
+t.test('where tokens are only checked, none is made', async (t) => {
+  const pem = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }).toString()
+  for (const keys of [{ JWT_PUBLIC_KEY: pem }, { JWT_JWKS_URL: 'https://id.example/jwks', JWT_AUDIENCE: 'uploads' }]) {
+    await t.rejects(mintToken(readConfig({ ACCOUNTS: 'off', ...keys }), wanted), { name: 'ConfigError', message: /identity service/ })
+  }
+})
+
+t.test('a subject that can be no user is refused before any secret is made', async (t) => {
+  for (const subject of ['', 'me', '../x', 'a b']) {
+    await t.rejects(mintToken(readConfig({ UPLOADS_DIR: '/nowhere' }), { ...wanted, subject }), { name: 'ConfigError', message: /--subject/ })
+  }
+})
+
+t.test('a duration is a number and a unit', async (t) => {
+  t.same(['30s', '15m', '1h', '7d', '3650d'].map(parseDuration), [30, 900, 3600, 604_800, 315_360_000])
+  for (const text of ['', '1', 'h', '0s', '-1h', '1.5h', '1 h', '1w', '1H', '3651d', '9999999999s', '1h30m']) t.equal(parseDuration(text), undefined, text)
+})

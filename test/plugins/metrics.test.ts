@@ -1,0 +1,93 @@
+import Fastify from 'fastify'
+import { test, type Test } from 'tap'
+import { StorageFull, UploadAborted, UploadTooLarge } from '../../src/errors.ts'
+import { createMetrics, metricsEndpoint, type MetricsSources } from '../../src/plugins/metrics.ts'
+import { methods } from '../../src/plugins/methods.ts'
+import { problems } from '../../src/plugins/problems.ts'
+
+const sources: MetricsSources = { freeBytes: async () => 5000, staging: async () => ({ files: 2, bytes: 300 }) }
+
+function build (t: Test, given: Partial<MetricsSources> = {}) {
+  const app = Fastify()
+  const metrics = createMetrics({ ...sources, ...given })
+  app.register(problems)
+  app.register(metricsEndpoint, { metrics })
+  app.register(methods)
+  app.get('/items/:id', async () => 'fine')
+  app.post('/items/:id', async () => { throw new UploadTooLarge(1) })
+  app.get('/broken', async () => { throw new Error('unknown') })
+  t.teardown(() => app.close())
+  return { app, metrics, scrape: async () => (await app.inject('/metrics')).body }
+}
+
+test('requests are counted by route, never by path', async (t) => {
+  const { app, scrape } = build(t)
+  for (const url of ['/items/1', '/items/2', '/nothing/1', '/nothing/2']) await app.inject(url)
+  await app.inject({ method: 'DELETE', url: '/items/1' })
+  const text = await scrape()
+  t.match(text, 'http_request_duration_seconds_count{method="GET",route="/items/:id",status="200"} 2')
+  t.match(text, 'http_request_duration_seconds_count{method="any",route="none",status="404"} 2')
+  t.match(text, 'http_request_duration_seconds_count{method="any",route="none",status="405"} 1')
+  t.notMatch(text, 'nothing')
+})
+
+test('refusals are counted by code, those of the framework and the unknown too', async (t) => {
+  const { app, scrape } = build(t)
+  await app.inject({ method: 'POST', url: '/items/1' })
+  await app.inject({ method: 'POST', url: '/items/1', payload: '{', headers: { 'content-type': 'application/json' } })
+  await app.inject('/broken')
+  await app.inject('/nothing')
+  const text = await scrape()
+  for (const code of ['UPLOAD_TOO_LARGE', 'REQUEST_INVALID', 'INTERNAL_ERROR', 'ROUTE_NOT_FOUND']) t.match(text, `refusals_total{code="${code}"} 1`)
+})
+
+test('uploads are counted by kind and outcome', async (t) => {
+  const { metrics, scrape } = build(t)
+  metrics.uploadKept('avatar', 100, 0.2)
+  metrics.uploadKept('avatar', 50, 0.3)
+  metrics.uploadLost('attachment', new UploadTooLarge(1), 0.1)
+  metrics.uploadLost('attachment', new UploadAborted(), 0.1)
+  metrics.uploadLost('attachment', new StorageFull(), 0.1)
+  metrics.uploadLost('attachment', new Error('unknown'), 0.1)
+  const text = await scrape()
+  t.match(text, 'uploads_total{kind="avatar",outcome="kept"} 2')
+  t.match(text, 'upload_bytes_total{kind="avatar"} 150')
+  t.match(text, 'upload_duration_seconds_sum{kind="avatar",outcome="kept"} 0.5')
+  t.match(text, 'uploads_total{kind="attachment",outcome="refused"} 1')
+  t.match(text, 'uploads_total{kind="attachment",outcome="aborted"} 1')
+  t.match(text, 'uploads_total{kind="attachment",outcome="failed"} 2')
+})
+
+test('space and staging are read at each scrape', async (t) => {
+  let free = 5000
+  const { scrape } = build(t, { freeBytes: async () => free })
+  t.match(await scrape(), 'uploads_free_bytes 5000')
+  free = 4000
+  const text = await scrape()
+  for (const line of ['uploads_free_bytes 4000', 'uploads_staging_bytes 300', 'uploads_staging_files 2']) t.match(text, line)
+})
+
+test('what cannot be read is left out, and the rest is answered', async (t) => {
+  let isBroken = false
+  const { app, scrape } = build(t, {
+    deadlineMs: 5,
+    freeBytes: async () => {
+      if (isBroken) throw new Error('gone')
+      return 1
+    },
+    staging: () => new Promise(() => {}),
+  })
+  t.match(await scrape(), /^uploads_free_bytes 1$/m)
+  isBroken = true
+  const text = await scrape()
+  t.notMatch(text, /^uploads_/m)
+  t.match(text, 'process_resident_memory_bytes')
+  t.match((await app.inject('/metrics')).headers, { 'content-type': /^text\/plain; version=0.0.4/, 'cache-control': 'no-store' })
+})
+
+test('two apps in one process count apart, and tell the same of the process', async (t) => {
+  const [one, two] = [build(t), build(t)]
+  one.metrics.uploadKept('avatar', 1, 1)
+  t.notMatch(await two.scrape(), 'uploads_total{')
+  t.match(await two.scrape(), 'nodejs_version_info')
+})

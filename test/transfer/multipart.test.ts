@@ -1,0 +1,92 @@
+import t from 'tap'
+import { multipart, multipartHeaders, uploadServer, type Part, type Settings } from './fixtures/upload-server.ts'
+
+async function upload (t: Parameters<typeof uploadServer>[0], parts: Part[], settings: Settings = {}) {
+  const { url, store } = await uploadServer(t, settings)
+  const answer = await fetch(url, { method: 'POST', body: multipart(parts), headers: multipartHeaders })
+  return { status: answer.status, json: await answer.json(), states: store.states(), staged: store.files.map(({ bytes }) => bytes) }
+}
+
+t.test('each file comes with its name, type, hash, and the named fields before it', async (t) => {
+  const { status, json } = await upload(t, [
+    { name: 'visibility', content: 'public' },
+    { name: 'unknown', content: 'x' },
+    { name: 'first', filename: 'C:\\photos\\a\u202e.png', type: 'image/png', content: 'abc' },
+    { name: 'visibility', content: 'private' },
+    { name: 'second', filename: 'b.txt', content: 'hello' },
+    { name: 'visibility', content: 'late' },
+  ])
+  t.equal(status, 200)
+  t.same(json, [
+    { size: 3, sha256: 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad', fieldName: 'first', filename: 'a.png', declaredType: 'image/png', fields: { visibility: 'public' }, head: 'abc' },
+    { size: 5, sha256: '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824', fieldName: 'second', filename: 'b.txt', declaredType: 'text/plain', fields: { visibility: 'private' }, head: 'hello' },
+  ])
+})
+
+t.test('what FormData sends is understood', async (t) => {
+  const { app, store } = await uploadServer(t, { maxBytes: 200_000 })
+  const form = new FormData()
+  form.append('visibility', 'публичный')
+  form.append('avatar', new File([Buffer.alloc(150_000, 'я')], 'моё "фото".png', { type: 'image/png' }))
+  const answer = await app.inject({ method: 'POST', url: '/upload', payload: form })
+  t.equal(answer.statusCode, 200)
+  t.match(answer.json(), [{ size: 150_000, fieldName: 'avatar', declaredType: 'image/png', fields: { visibility: 'публичный' } }])
+  t.same(store.states(), ['finished'])
+})
+
+t.test('a part of type octet-stream is a file even without a name', async (t) => {
+  const { json } = await upload(t, [{ type: 'application/octet-stream', content: 'abc' }])
+  t.match(json, [{ size: 3, declaredType: 'application/octet-stream' }])
+  t.equal(json[0].filename, undefined)
+})
+
+t.test('a file may be empty', async (t) => {
+  const { json, states } = await upload(t, [{ filename: 'empty.txt', content: '' }])
+  t.match(json, [{ size: 0, filename: 'empty.txt', head: '' }])
+  t.same(states, ['finished'])
+})
+
+t.test('inputs in which no file was chosen are no files, wherever they stand', async (t) => {
+  const unchosen = { filename: '', type: 'application/octet-stream', content: '' }
+  const chosen = { filename: 'a', content: 'abc' }
+  const some = await upload(t, [unchosen, chosen, unchosen, chosen, unchosen])
+  t.equal(some.status, 200)
+  t.same(some.states, ['finished', 'finished'])
+  const none = await upload(t, [unchosen, { name: 'visibility', content: 'public' }])
+  t.same([none.status, none.json.code, none.states], [400, 'UPLOAD_MISSING', []])
+})
+
+t.test('a file with content and an empty name was chosen', async (t) => {
+  const { json } = await upload(t, [{ filename: '', content: 'abc' }])
+  t.match(json, [{ size: 3 }])
+  t.equal(json[0].filename, undefined)
+})
+
+t.test('more files than allowed are refused, and none is kept', async (t) => {
+  for (const third of [{ filename: 'c', content: 'c' }, { filename: 'c', content: '' }, { filename: '', content: 'c' }]) {
+    const { status, json, states } = await upload(t, [{ filename: 'a', content: 'a' }, { filename: 'b', content: 'b' }, third])
+    t.same([status, json.code], [413, 'UPLOAD_FILES_EXCEEDED'])
+    t.same(states, ['discarded', 'discarded'])
+  }
+})
+
+t.test('where further files are ignored they are read and not staged', async (t) => {
+  const { status, json, staged } = await upload(t, [{ filename: 'a', content: 'a' }, { filename: 'b', content: 'bb'.repeat(400) }, { filename: 'c', content: '' }], { maxFiles: 1, extraFiles: 'ignored' })
+  t.equal(status, 200)
+  t.match(json, [{ filename: 'a' }])
+  t.same(staged, [1])
+})
+
+t.test('an ignored file is held to the limit like any other', async (t) => {
+  const { status, json, states } = await upload(t, [{ filename: 'a', content: 'a' }, { filename: 'b', content: 'b'.repeat(1001) }], { maxFiles: 1, extraFiles: 'ignored' })
+  t.same([status, json.code], [413, 'UPLOAD_TOO_LARGE'])
+  t.same(states, ['discarded'])
+})
+
+t.test('the limit is that of each file: so much passes, and not a byte more', async (t) => {
+  const limit = { maxBytes: 100_000 }
+  const a = { filename: 'a', content: Buffer.alloc(100_000) }
+  t.match(await upload(t, [a, a], limit), { status: 200, staged: [100_000, 100_000] })
+  const over = await upload(t, [a, { filename: 'b', content: Buffer.alloc(100_001) }], limit)
+  t.same([over.status, over.json.code, over.states], [413, 'UPLOAD_TOO_LARGE', ['discarded', 'discarded']])
+})
