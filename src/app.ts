@@ -39,6 +39,7 @@ import { createLedger } from './records/ledger.ts'
 import { createSettling } from './records/sidecars.ts'
 import { fileSystem, type FileSystem } from './storage/fs.ts'
 import { createSweep } from './storage/sweep.ts'
+import { drainUnread } from './transfer/drain.ts'
 import { version } from './version.ts'
 
 /** Headers must be there within this time; bodies have a watchdog of their own instead of a deadline. */
@@ -82,19 +83,20 @@ export async function buildApp (config: Config, options: AppOptions = {}): Promi
 }
 
 async function compose (app: FastifyInstance, config: Config, { fs = fileSystem, now = () => new Date(), monotonicMs = () => performance.now() }: AppOptions): Promise<void> {
+  await app.register(drainUnread)
   await app.register(problems)
   await app.register(validation)
   await app.register(requestLog)
+  await app.register(openapi, { version })
   await app.register(storage, { config, fs, monotonicMs })
   const { database: { client, check: checkDatabase }, storage: { store, space, staging, probe } } = app
 
   const metrics = createMetrics({ freeBytes: async () => (await space.measure()).freeBytes, staging: staging.usage })
   await app.register(metricsEndpoint, { metrics })
-  await app.register(overload, { maxEventLoopDelayMs: config.maxEventLoopDelayMs })
   await app.register(cors, config)
   await app.register(methods)
+  await app.register(overload, config)
   await app.register(expectContinue)
-  await app.register(openapi, { version })
   await app.register(health, { checks: [{ name: 'volume', check: probe.check }, { name: 'database', check: checkDatabase }] })
 
   const settling = createSettling({ client, store, now })
@@ -115,7 +117,7 @@ async function compose (app: FastifyInstance, config: Config, { fs = fileSystem,
 
   const accountRecords = createAccountRecords(client)
   const keys = await openKeys(config)
-  await app.register(auth, { config, keys, isRevoked: createRevocation(accountRecords) })
+  await app.register(auth, { config, keys, ...(config.hasAccounts && { isRevoked: createRevocation(accountRecords) }) })
 
   const warn = (error: unknown, message: string) => app.log.warn({ err: error }, message)
   const avatars = createAvatars({ store, settling, warn, records: createAvatarRecords({ client, now }) })

@@ -13,12 +13,15 @@ async function start (): Promise<void> {
   const config = readConfig(process.env)
   const isTerminal = process.stdout.isTTY === true
   const app = await buildApp(config, { isTerminal })
+  const address = await app.listen({ host: config.host, port: config.port }).catch(async (error: unknown) => {
+    await app.close()
+    throw error
+  })
   closeWithGrace({ delay: config.shutdownGraceMs, logger: app.log }, async ({ signal, err }) => {
     if (err !== undefined) app.log.fatal({ err }, 'The gateway stops because of an error nobody handled.')
     else app.log.info(`Stopping on ${signal ?? 'request'}; uploads in flight are finished first.`)
     await app.close()
   })
-  const address = await app.listen({ host: config.host, port: config.port })
   if (isTerminal) process.stdout.write(banner({ address, config }))
 }
 

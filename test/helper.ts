@@ -10,7 +10,7 @@ import type { Scope, UserId } from '../src/callers/caller.ts'
 import { createMint } from '../src/callers/mint.ts'
 import { readConfig } from '../src/config.ts'
 
-export const secret = 'a secret of tests, at least 32 bytes long'
+export const secret = 'a secret of the tests that is long enough'
 
 export type Gateway = {
   app: FastifyInstance

@@ -24,7 +24,7 @@ export function createAttachmentRecords ({ client, now }: { client: PrismaClient
   return {
     /** All of them or none. */
     create: (sidecars: readonly AttachmentSidecar[]): Promise<void> => committing(client, sidecars.map(({ id }) => id), () => client.$transaction(
-      sidecars.map((sidecar) => client.attachment.create({ data: { ...toRow(sidecar), blob: { create: toBlobRow(sidecar) } } })),
+      sidecars.map((sidecar) => client.attachment.create({ data: { ...toRow(sidecar), blob: { create: toBlobRow(sidecar) } } }))
     )),
 
     /** Not deleted ones only. */

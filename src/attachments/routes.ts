@@ -10,7 +10,7 @@ import type { CountUpload } from '../plugins/upload-count.ts'
 import { acceptUploads, admit, type ReceivedFile, type ReceiveOptions } from '../transfer/receive.ts'
 import { send } from '../transfer/send.ts'
 import { withUpload } from '../transfer/with-upload.ts'
-import { AttachmentSchema, Changes, ContentQuery, Created, IdParams, ListQuery, maxPage, Page, Particulars } from './schema.ts'
+import { AttachmentSchema, ChangesSchema, ContentQuery, Created, IdParams, ListQuery, maxPage, Page, ParticularsSchema, type Particulars } from './schema.ts'
 import type { Attachments } from './service.ts'
 
 export type AttachmentRoutesOptions = {
@@ -27,7 +27,7 @@ const requestBody = {
     type: 'object',
     required: ['file'],
     description: 'Fields hold for the files that come after them.',
-    properties: { ...Particulars.properties, file: { type: 'array', items: anyFile, description: 'One or more file parts, whatever their names.' } },
+    properties: { ...ParticularsSchema.properties, file: { type: 'array', items: anyFile, description: 'One or more file parts, whatever their names.' } },
   },
   'application/octet-stream': { ...anyFile, description: 'Or any other type; the name in Content-Disposition: attachment; filename*=, the fields in the query.' },
 }
@@ -53,7 +53,7 @@ export const attachmentRoutes: FastifyPluginAsyncTypebox<AttachmentRoutesOptions
   app.get('/api/attachments/:id/content', { onRequest: identify, schema: { tags, summary: 'The bytes of an attachment', security: tokenOptional, params, querystring: ContentQuery }, config: { openapi: bytes } }, async (request, reply) =>
     send(request, reply, await attachments.content(request.caller, request.params.id, { asDownload: request.query.download === '1' })))
 
-  app.patch('/api/attachments/:id', { onRequest: authenticate, schema: { tags, summary: 'Change what is said of an attachment', security: tokenRequired, params, body: Changes, response: { 200: AttachmentSchema } }, config: { openapi: missing } }, (request) =>
+  app.patch('/api/attachments/:id', { onRequest: authenticate, schema: { tags, summary: 'Change what is said of an attachment', security: tokenRequired, params, body: ChangesSchema, response: { 200: AttachmentSchema } }, config: { openapi: missing } }, (request) =>
     attachments.change(callerOf(request), request.params.id, request.body))
 
   app.delete('/api/attachments/:id', { onRequest: authenticate, schema: { tags, summary: 'Delete an attachment', security: tokenRequired, params, response: { 204: Type.Null() } }, config: { openapi: missing } }, async (request, reply) => {
@@ -70,14 +70,14 @@ const uploadRoute: FastifyPluginAsyncTypebox<AttachmentRoutesOptions> = async (a
   app.post('/api/attachments', {
     onRequest: [authenticate, admit(receiving)],
     config: { openapi: { requestBody, codes: ['TOKEN_MISSING', 'TOKEN_INVALID', 'OWNER_FORBIDDEN', ...uploadCodes] } },
-    schema: { tags, summary: 'Keep files: all of the request, or none', security: tokenRequired, headers: OwnerHeader, querystring: Particulars, response: { 201: Created } },
+    schema: { tags, summary: 'Keep files: all of the request, or none', security: tokenRequired, headers: OwnerHeader, querystring: ParticularsSchema, response: { 201: Created } },
   }, async (request, reply) => {
     // Before the body is read: a service that names nobody's id learns it at once.
     const owner = ownerInHeader(request)
     const said = { ownerId: owner, ...request.query }
     const kept = await counting(
       () => withUpload(request, receiving, (files) => attachments.create(callerOf(request), files.map((file) => ({ file, particulars: particularsOf(file, said) })))),
-      (all) => all.reduce((sum, { size }) => sum + size, 0),
+      (all) => all.reduce((sum, { size }) => sum + size, 0)
     )
     reply.code(201)
     if (kept.length === 1) reply.header('Location', `/api/attachments/${kept[0]?.id}`)
@@ -88,8 +88,8 @@ const uploadRoute: FastifyPluginAsyncTypebox<AttachmentRoutesOptions> = async (a
 /** The fields before the file, over what header and query say of all. */
 function particularsOf ({ fields }: ReceivedFile, said: Particulars): Particulars {
   const particulars = { ...said, ...fields }
-  if (Check(Particulars, particulars)) return particulars
-  const [first] = Errors(Particulars, particulars)
+  if (Check(ParticularsSchema, particulars)) return particulars
+  const [first] = Errors(ParticularsSchema, particulars)
   throw new UploadFieldInvalid(`${first?.instancePath.slice(1) ?? 'a field'} ${first?.message ?? 'is not as documented'}`)
 }
 

@@ -38,18 +38,18 @@ export const Page = Type.Object({
 })
 
 /** What may be said of a file when it is sent: as form fields before it, or in the query. */
-export const Particulars = Type.Object({
+export const ParticularsSchema = Type.Object({
   visibility: Type.Optional(Visibility),
   contextType: Type.Optional(ContextType),
   contextId: Type.Optional(ContextId),
   ownerId: Type.Optional(UserId),
 })
 
-export type Particulars = Static<typeof Particulars>
+export type Particulars = Static<typeof ParticularsSchema>
 
 export const particularNames = ['visibility', 'contextType', 'contextId', 'ownerId'] as const
 
-export const Changes = Type.Object({
+export const ChangesSchema = Type.Object({
   filename: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
   visibility: Type.Optional(Visibility),
   contextType: Type.Optional(nullable(ContextType)),
@@ -57,7 +57,7 @@ export const Changes = Type.Object({
   alt: Type.Optional(nullable(Type.String({ maxLength: 2000, description: 'Describes a picture to those who do not see it.' }))),
 }, { additionalProperties: false, minProperties: 1 })
 
-export type Changes = Static<typeof Changes>
+export type Changes = Static<typeof ChangesSchema>
 
 export const maxPage = 200
 

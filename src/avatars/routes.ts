@@ -64,7 +64,7 @@ const uploadRoutes: FastifyPluginAsyncTypebox<AvatarRoutesOptions> = async (app,
   async function set (request: FastifyRequest, reply: FastifyReply, owner: UserId) {
     const { avatar, isFirst } = await counting(
       () => withUpload(request, receiving, ([file]) => avatars.set(callerOf(request).id, owner, file)),
-      (kept) => kept.avatar.size,
+      (kept) => kept.avatar.size
     )
     return reply.code(isFirst ? 201 : 200).header('Location', avatar.avatarUrl).send(avatar)
   }

@@ -56,7 +56,7 @@ export function createMetrics (sources: MetricsSources): Metrics {
     contentType: registry.contentType,
     async text () {
       await updateSpace()
-      return Registry.merge([processMetrics(), registry]).metrics()
+      return Registry.merge([registry, processMetrics()]).metrics()
     },
   }
 }

@@ -14,4 +14,3 @@ export function ownerInHeader (request: FastifyRequest): UserId {
   const named = request.headers['x-owner-id']
   return ownerNamed(callerOf(request), named === undefined ? undefined : String(named))
 }
-

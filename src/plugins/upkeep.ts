@@ -19,7 +19,7 @@ export const upkeep = fastifyPlugin(async (app, { sweep, sweepEveryMs, removeDea
   function run (name: string, work: () => Promise<object>): void {
     const done: Promise<void> = work().then(
       (counts) => { if (Object.values(counts).some((count) => count !== 0)) app.log.info({ upkeep: name, ...counts }, `Upkeep: ${name}.`) },
-      (error: unknown) => app.log.error({ upkeep: name, err: error }, `Upkeep failed: ${name}.`),
+      (error: unknown) => app.log.error({ upkeep: name, err: error }, `Upkeep failed: ${name}.`)
     ).finally(() => running.delete(done))
     running.add(done)
   }

@@ -1,6 +1,7 @@
 // What happens to the rest of a body that was answered before it was read: enough is taken in for the client to see the answer, then the connection is cut.
 import type { IncomingMessage } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
 
 export type DrainLimits = {
   /** Taken in at full speed. */
@@ -13,17 +14,22 @@ export type DrainLimits = {
 
 const standardLimits: DrainLimits = { bytes: 1024 ** 2, deadlineMs: 5_000, crawlMs: 100 }
 
-/** An onRequest hook, the first of all. */
-export async function drainAfterAnswer ({ raw: body }: FastifyRequest, { raw: response }: FastifyReply): Promise<void> {
+/** For the whole app, before all other hooks: whoever answers early, its answer arrives and the rest of the body costs little. */
+export const drainUnread = fp(async (app) => {
+  app.addHook('onRequest', drainAfterAnswer)
+  app.addHook('onSend', lingerOnClose)
+}, { name: 'drain-unread' })
+
+async function drainAfterAnswer ({ raw: body }: FastifyRequest, { raw: response }: FastifyReply): Promise<void> {
   // Before Node's own listener, which would read an untouched body to its end, however long that is.
   response.prependOnceListener('finish', () => { if (body.complete === false && !body.destroyed) drain(body) })
 }
 
 /**
- * An onSend hook. Node would cut a connection that ends with this answer (`Connection: close`, HTTP/1.0) in the middle of the body, and
+ * Node would cut a connection that ends with this answer (`Connection: close`, HTTP/1.0) in the middle of the body, and
  * the client would see a broken pipe instead of the answer: keep it open, and close it after the drain.
  */
-export async function lingerOnClose ({ raw: body }: FastifyRequest, reply: FastifyReply): Promise<void> {
+async function lingerOnClose ({ raw: body }: FastifyRequest, reply: FastifyReply): Promise<void> {
   const { raw: response } = reply
   if (body.complete !== false || response.shouldKeepAlive || reply.getHeader('connection') === 'close') return
   response.shouldKeepAlive = true

@@ -5,7 +5,6 @@ import fp from 'fastify-plugin'
 import { UploadMissing, UploadTooLarge } from '../errors.ts'
 import type { StagedFile, Store } from '../storage/store.ts'
 import { maxBodyBytes } from './admission.ts'
-import { drainAfterAnswer, lingerOnClose } from './drain.ts'
 import { watchIncoming } from './incoming.ts'
 import { receiveMultipart } from './multipart.ts'
 import { receiveRawBody } from './raw-body.ts'
@@ -41,10 +40,8 @@ export type ReceiveOptions = Pace & {
   readonly fieldNames: readonly string[]
 }
 
-/** For a scope of its own, before its routes: bodies of any type reach them unread, and what an early answer leaves unread is drained within limits. */
+/** For a scope of its own, before its routes: bodies of any type reach them unread. */
 export const acceptUploads: FastifyPluginAsync = fp(async (app) => {
-  app.addHook('onRequest', drainAfterAnswer)
-  app.addHook('onSend', lingerOnClose)
   app.removeAllContentTypeParsers()
   await app.register(fastifyMultipart)
   app.addContentTypeParser('*', (_request, _body, done) => done(null))

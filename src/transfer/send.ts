@@ -21,7 +21,7 @@ type Headers = Record<string, string>
 export async function send (request: FastifyRequest, reply: FastifyReply, representation: Representation): Promise<FastifyReply> {
   const validators = validatorsOf(representation)
   const outcome = judge(request.raw, validators)
-  if (outcome === 'failed') throw withHeaders(new PreconditionFailed(), { 'cache-control': 'no-store' })
+  if (outcome === 'failed') throw new PreconditionFailed()
   if (outcome === 'unmodified') return sendNothing(reply, 304, unchangedHeaders(representation, validators))
   if (request.method === 'HEAD') return sendNothing(reply, 200, headersOf(representation, validators, representation.size))
   return sendBytes(reply, representation, validators, rangeOf(request, representation, validators))
@@ -36,10 +36,9 @@ function rangeOf (request: FastifyRequest, { size }: Representation, validators:
   const { range, 'if-range': ifRange } = request.headers
   const selected = allowsRange(ifRange?.toString(), validators) ? selectRange(range, size) : 'whole'
   if (selected !== 'unsatisfiable') return selected
-  throw withHeaders(new RangeNotSatisfiable(), { 'content-range': `bytes */${size}`, 'cache-control': 'no-store' })
+  throw withHeaders(new RangeNotSatisfiable(), { 'content-range': `bytes */${size}` })
 }
 
-/** No header is set before the file is open: an answer that it cannot be read must not carry the file's ETag or cache rules. */
 async function sendBytes (reply: FastifyReply, representation: Representation, validators: Validators, range: ByteRange | 'whole'): Promise<FastifyReply> {
   const { size } = representation
   if (range === 'whole') {
@@ -54,15 +53,9 @@ async function sendBytes (reply: FastifyReply, representation: Representation, v
 
 function stream (reply: FastifyReply, source: Readable, length: number, headers: Headers): FastifyReply {
   const body = pipeline(source, exactLength(length), () => {})
-  // Listening before Fastify does, so that a failure before the first byte is answered without the file's headers.
-  body.once('error', () => dropHeaders(reply, headers))
   // Fastify closes a stream once it sends it; this closes it too when the client is gone by then or an onSend hook fails.
   finished(reply.raw, () => body.destroy())
   return reply.headers(headers).send(body)
-}
-
-function dropHeaders (reply: FastifyReply, headers: Headers): void {
-  for (const name of Object.keys(headers)) reply.removeHeader(name)
 }
 
 function headersOf (representation: Representation, validators: Validators, length: number): Headers {

@@ -36,18 +36,16 @@ function settle (detected: string | undefined, head: Buffer, declared: MediaType
 }
 
 async function detect (head: Buffer): Promise<string | undefined> {
-  const giveUp = new AbortController()
-  const inTime = fileTypeFromBuffer(head, { signal: giveUp.signal, maxBufferSize: 1024 ** 2 }).then((type) => type?.mime)
-  const tooLate = after(deadlineMs, undefined, { signal: giveUp.signal })
-  try {
-    const mime = await Promise.race([inTime, tooLate])
-    return mime === undefined ? undefined : sameTypes[essenceOf(mime)] ?? essenceOf(mime)
-  } catch {
-    return undefined
-  } finally {
-    giveUp.abort()
-    await Promise.allSettled([inTime, tooLate])
-  }
+  const over = new AbortController()
+  const { signal } = over
+  const unknown = () => undefined
+  const type = await Promise.race([
+    fileTypeFromBuffer(head, { signal, maxBufferSize: 1024 ** 2 }).catch(unknown),
+    after(deadlineMs, undefined, { signal }).catch(unknown),
+  ])
+  over.abort()
+  const essence = essenceOf(type?.mime ?? '')
+  return sameTypes[essence] ?? (essence || undefined)
 }
 
 /** Other names for one thing, brought to the one that browsers know. */

@@ -35,7 +35,7 @@ t.test('a client that leaves, after however many bytes, leaves nothing behind', 
 t.test('on a real volume no file and no descriptor is left of aborted uploads', { skip: platform === 'linux' ? false : 'descriptors are counted in /proc' }, async (t) => {
   const root = t.testdir()
   const storage = await openStorage({ fs: fileSystem, root, reserveBytes: 0, known: { volumeId: undefined, knowsFiles: false } })
-  t.teardown(() => storage.staging.close?.())
+  t.teardown(() => storage.staging.close())
   const double = stagingDouble()
   const store: Pick<Store, 'stage' | 'reserve'> = storage.store
   let begun = 0
@@ -133,8 +133,8 @@ t.test('a store that cannot stage is the answer', async (t) => {
 })
 
 t.test('memory stays bounded while a slow disk holds up a fast client', async (t) => {
-  let isStuck = true
-  const store = stagingDouble({ keeps: false, onWrite: async () => { while (isStuck) await new Promise((resolve) => setTimeout(resolve, 10)) } })
+  const { promise: moved, resolve: move } = Promise.withResolvers<void>()
+  const store = stagingDouble({ keeps: false, onWrite: () => moved })
   const { port } = await uploadServer(t, { store, maxBytes: 1e9 })
   for (const head of [rawHead(500e6), formHead(500e6) + '--b\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\n']) {
     const { socket } = rawClient(t, port)
@@ -154,5 +154,5 @@ t.test('memory stays bounded while a slow disk holds up a fast client', async (t
     t.ok(taken < 60e6, `after ${taken} bytes, most of them in the buffers of the system`)
     socket.destroy()
   }
-  isStuck = false
+  move()
 })

@@ -2,10 +2,10 @@
 // The command line: one line for each command. What a command does is a function in a file of its own.
 import { inspect } from 'node:util'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
-import { allScopes } from '../callers/claims.ts'
-import type { Scope } from '../callers/caller.ts'
-import { ConfigError, readConfig } from '../config.ts'
-import { mintToken, parseDuration } from './token.ts'
+import { allScopes } from './callers/claims.ts'
+import type { Scope } from './callers/caller.ts'
+import { ConfigError, readConfig } from './config.ts'
+import { mintToken, parseDuration } from './operations/token.ts'
 
 const exitCodes = `
 Exit codes:
@@ -19,6 +19,14 @@ const program = new Command('upload-gateway')
   .showHelpAfterError('Add --help for the options.')
   .configureHelp({ showGlobalOptions: true })
   .addHelpText('after', exitCodes)
+
+program.command('serve')
+  .description('Run the gateway, as npm start does.')
+  .addHelpText('after', `
+Example:
+  UPLOADS_DIR=/srv/uploads upload-gateway serve
+${exitCodes}`)
+  .action(async () => { await import('./server.ts') })
 
 program.command('token')
   .description('Make a token and print it.')

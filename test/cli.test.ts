@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { jwtVerify } from 'jose'
 import t from 'tap'
 
-const cli = fileURLToPath(new URL('../../src/operations/cli.ts', import.meta.url))
+const cli = fileURLToPath(new URL('../src/cli.ts', import.meta.url))
 const secret = 's'.repeat(32)
 
 function run (args: string[], env: Record<string, string> = { JWT_SECRET: secret }) {

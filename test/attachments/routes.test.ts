@@ -1,0 +1,218 @@
+import { createHash } from 'node:crypto'
+import { test } from 'tap'
+import { StorageFull, StorageUnavailable } from '../../src/errors.ts'
+import { build, multipart, picture, type Gateway } from '../helper.ts'
+
+const sha256 = (bytes: Buffer | string) => createHash('sha256').update(bytes).digest('hex')
+
+async function post ({ app }: Gateway, headers: Record<string, string>, parts: Parameters<typeof multipart>[0]) {
+  const body = await multipart(parts)
+  return app.inject({ method: 'POST', url: '/api/attachments', headers: { ...body.headers, ...headers }, payload: body.payload })
+}
+
+async function postOne (gateway: Gateway, headers: Record<string, string>, fields: Record<string, string> = {}, bytes: Buffer | string = 'some text') {
+  const answer = await post(gateway, headers, [...Object.entries(fields), ['file', { bytes, filename: 'notes.txt', type: 'text/plain' }]])
+  return answer.json().attachments[0]
+}
+
+test('files come back byte for byte, with the name and fields they were sent with', async (t) => {
+  const gateway = await build(t)
+  const { app, as } = gateway
+  const ada = await as('ada')
+  const photo = await picture('png')
+  const answer = await post(gateway, ada, [
+    ['visibility', 'public'],
+    ['contextType', 'message'],
+    ['contextId', 'm-1'],
+    ['photo', { bytes: photo, filename: 'пляж/../Отчёт 2026.png', type: 'image/png' }],
+    ['visibility', 'private'],
+    ['contextId', 'm-2'],
+    ['text', { bytes: 'a,b\n1,2\n', filename: 'table.csv', type: 'text/csv' }],
+  ])
+  t.equal(answer.statusCode, 201)
+  const [first, second] = answer.json().attachments
+  t.match(first, { ownerId: 'ada', filename: 'Отчёт 2026.png', contentType: 'image/png', size: photo.length, sha256: sha256(photo), width: 40, height: 30, visibility: 'public', contextType: 'message', contextId: 'm-1', alt: null, thumbhash: null, metadataRemoved: [] })
+  t.match(second, { filename: 'table.csv', contentType: 'text/csv', width: null, height: null, visibility: 'private', contextId: 'm-2' })
+  t.equal(first.url, `/api/attachments/${first.id}/content`)
+
+  const content = await app.inject({ url: first.url })
+  t.ok(content.rawPayload.equals(photo))
+  t.match(content.headers['content-disposition'], /^inline; filename=".*"; filename\*=UTF-8''%D0%9E%D1%82%D1%87%D1%91%D1%82%202026\.png$/)
+  t.match(content.headers['cache-control'], /^public/)
+  t.match((await app.inject({ url: `${first.url}?download=1` })).headers['content-disposition'], /^attachment/)
+  t.match((await app.inject({ url: `${first.url}?download=maybe` })).json(), { status: 400, code: 'REQUEST_INVALID' })
+  const own = await app.inject({ url: second.url, headers: ada })
+  t.equal(own.body, 'a,b\n1,2\n')
+  t.match(own.headers, { 'cache-control': 'private, no-cache', 'content-disposition': /^attachment/ })
+  t.match((await app.inject({ url: `/api/attachments/${second.id}`, headers: ada })).json(), second)
+})
+
+test('a raw body is one file, named in Content-Disposition, with the fields in the query', async (t) => {
+  const { app, as } = await build(t)
+  const answer = await app.inject({
+    method: 'POST',
+    url: '/api/attachments?visibility=public&contextType=ticket&contextId=7',
+    headers: { ...await as('ada'), 'content-type': 'application/json', 'content-disposition': "attachment; filename*=UTF-8''%E2%82%AC.json" },
+    payload: '{"a":1}',
+  })
+  t.equal(answer.statusCode, 201)
+  const [attachment] = answer.json().attachments
+  t.match(attachment, { filename: '€.json', contentType: 'application/json', visibility: 'public', contextType: 'ticket', contextId: '7' })
+  t.equal(answer.headers.location, `/api/attachments/${attachment.id}`)
+  t.equal((await app.inject({ url: attachment.url })).body, '{"a":1}')
+})
+
+test('all files of a request are kept, or none', async (t) => {
+  const gateway = await build(t, { ATTACHMENT_MAX_BYTES: '1000' })
+  const ada = await gateway.as('ada')
+  const file = (bytes: string) => ['file', { bytes, filename: 'x.txt' }] as [string, { bytes: string, filename: string }]
+  t.match((await post(gateway, ada, [file('one'), file('x'.repeat(1001))])).json(), { status: 413, code: 'UPLOAD_TOO_LARGE' })
+  t.match((await post(gateway, ada, [file('one'), ['visibility', 'everyone'], file('two')])).json(), { status: 400, code: 'UPLOAD_FIELD_INVALID', detail: /visibility/ })
+  t.match((await post(gateway, ada, [file('one'), ['ownerId', 'bob'], file('two')])).json(), { status: 403, code: 'OWNER_FORBIDDEN' })
+  t.match((await post(gateway, ada, Array.from({ length: 11 }, () => file('x')))).json(), { status: 413, code: 'UPLOAD_FILES_EXCEEDED' })
+  t.strictSame((await gateway.files()).filter((path) => !path.endsWith('heartbeat.json')), ['upload-gateway.json'])
+  t.equal(await gateway.app.database.client.blob.count(), 0)
+  t.equal((await post(gateway, ada, Array.from({ length: 10 }, () => file('x')))).json().attachments.length, 10)
+})
+
+test('when one file of a request cannot be published, none is kept', async (t) => {
+  const gateway = await build(t)
+  const { store } = gateway.app.storage
+  const publish = store.publish
+  let calls = 0
+  store.publish = async (...args) => {
+    calls += 1
+    if (calls === 2) throw new StorageFull()
+    return publish(...args)
+  }
+  const answer = await post(gateway, await gateway.as('ada'), [['a', { bytes: 'one', filename: 'a' }], ['b', { bytes: 'two', filename: 'b' }]])
+  t.match(answer.json(), { status: 507, code: 'STORAGE_FULL' })
+  t.strictSame((await gateway.files()).filter((path) => path.startsWith('attachments')), [])
+  t.equal(await gateway.app.database.client.attachment.count(), 0)
+})
+
+test('lists are newest first, in pages, by owner and context', async (t) => {
+  const gateway = await build(t)
+  const { app, as } = gateway
+  const ada = await as('ada')
+  const ids: string[] = []
+  for (let n = 0; n < 5; n += 1) ids.unshift((await postOne(gateway, ada, { contextType: 'message', contextId: n < 2 ? 'a' : 'b' })).id)
+  await postOne(gateway, await as('bob'))
+
+  const page = async (query: string, headers = ada) => (await app.inject({ url: `/api/attachments?${query}`, headers })).json()
+  const idsOf = ({ attachments }: { attachments: Array<{ id: string }> }) => attachments.map(({ id }) => id)
+  const first = await page('limit=2')
+  const second = await page(`limit=2&cursor=${first.nextCursor}`)
+  const third = await page(`limit=2&cursor=${second.nextCursor}`)
+  t.strictSame([...idsOf(first), ...idsOf(second), ...idsOf(third)], ids)
+  t.equal(third.nextCursor, null)
+  t.strictSame(idsOf(await page('contextType=message&contextId=a')), ids.slice(3))
+  t.strictSame(idsOf(await page('owner=ada', await as('chat', 'uploads:service'))), ids)
+  t.strictSame(idsOf(await page(`ids=${ids[0]},${ids[4]},nonsense`)), [ids[0], ids[4]])
+  t.match(await page('owner=ada', await as('bob')), { status: 403, code: 'OWNER_FORBIDDEN' })
+  t.match(await page('cursor=bm9uc2Vuc2U'), { status: 400, code: 'REQUEST_INVALID' })
+  t.match(await page('limit=201'), { status: 400, code: 'REQUEST_INVALID' })
+  t.match(await page(`ids=${Array.from({ length: 201 }, (_, n) => n).join(',')}`), { status: 400, code: 'REQUEST_INVALID' })
+})
+
+test('what is said of an attachment can be changed, by its owner and by services, and the sidecar follows', async (t) => {
+  const gateway = await build(t)
+  const { app, as } = gateway
+  const ada = await as('ada')
+  const { id, url } = await postOne(gateway, ada, { contextType: 'message', contextId: 'a' })
+  const patch = async (payload: object, headers: Record<string, string> = ada) => (await app.inject({ method: 'PATCH', url: `/api/attachments/${id}`, headers, payload })).json()
+  t.match(await patch({ filename: 'b\u202e\u0000/новое имя.txt', visibility: 'public', contextType: null, contextId: null, alt: 'a note' }),
+    { filename: 'новое имя.txt', visibility: 'public', contextType: null, contextId: null, alt: 'a note' })
+  t.equal((await app.inject({ url })).statusCode, 200)
+  t.match(await patch({ visibility: 'private' }, await as('chat', 'uploads:service')), { visibility: 'private', alt: 'a note' })
+  t.equal((await app.inject({ url })).statusCode, 404)
+  for (const wrong of [{}, { owner: 'bob' }, { visibility: 'all' }, { filename: '\u0000' }, { alt: 5 }]) {
+    t.match(await patch(wrong), { status: 400, code: 'REQUEST_INVALID' }, JSON.stringify(wrong))
+  }
+  const { blobId } = await app.database.client.attachment.findUniqueOrThrow({ where: { id } })
+  t.match(await app.storage.store.readSidecar({ kind: 'attachment', id: blobId as never, extension: 'txt' }), { revision: 3, filename: 'новое имя.txt', visibility: 'private', alt: 'a note' })
+})
+
+test('a deleted attachment is gone for everyone, while its file waits in the trash', async (t) => {
+  const gateway = await build(t)
+  const { app, as, files } = gateway
+  const ada = await as('ada')
+  const { id, url } = await postOne(gateway, ada, { visibility: 'public' })
+  t.equal((await app.inject({ method: 'DELETE', url: `/api/attachments/${id}`, headers: ada })).statusCode, 204)
+  for (const [method, at] of [['GET', url], ['GET', `/api/attachments/${id}`], ['DELETE', `/api/attachments/${id}`]] as const) {
+    t.match((await app.inject({ method, url: at, headers: ada })).json(), { status: 404, code: 'ATTACHMENT_NOT_FOUND' })
+  }
+  t.strictSame((await app.inject({ url: '/api/attachments', headers: ada })).json().attachments, [])
+  t.equal((await files()).filter((path) => path.startsWith('attachments')).length, 2)
+})
+
+test('a delete whose sidecar could not be written is not acknowledged, and is finished by asking again', async (t) => {
+  const gateway = await build(t)
+  const { app, as } = gateway
+  const ada = await as('ada')
+  const { id } = await postOne(gateway, ada)
+  const { store } = app.storage
+  const writeSidecar = store.writeSidecar
+  store.writeSidecar = async () => { throw new StorageUnavailable() }
+  const remove = async (headers = ada) => (await app.inject({ method: 'DELETE', url: `/api/attachments/${id}`, headers })).statusCode
+  t.equal(await remove(), 503)
+  store.writeSidecar = writeSidecar
+  t.equal(await remove(await as('bob')), 404)
+  t.equal(await remove(), 204)
+  t.equal(await remove(), 404)
+})
+
+test('nobody reads or changes what is not theirs, and cannot tell it from what is not there', async (t) => {
+  const gateway = await build(t)
+  const { app, as } = gateway
+  const [ada, bob] = [await as('ada'), await as('bob')]
+  const theirs = await postOne(gateway, ada)
+  const deleted = await postOne(gateway, bob)
+  await app.inject({ method: 'DELETE', url: `/api/attachments/${deleted.id}`, headers: bob })
+  const random = '019ab111-1111-7111-8111-111111111111'
+  const routes = [
+    ['GET', (id: string) => `/api/attachments/${id}`],
+    ['GET', (id: string) => `/api/attachments/${id}/content`],
+    ['HEAD', (id: string) => `/api/attachments/${id}/content`],
+    ['PATCH', (id: string) => `/api/attachments/${id}`],
+    ['DELETE', (id: string) => `/api/attachments/${id}`],
+  ] as const
+  for (const [method, url] of routes) {
+    const answers = await Promise.all([theirs.id, deleted.id, random, 'x'].map(async (id) => {
+      const { statusCode, body } = await app.inject({ method, url: url(id), headers: bob, ...(method === 'PATCH' && { payload: { alt: 'mine' } }) })
+      return { statusCode, body: body.replace(/"requestId":"[^"]*"/, '') }
+    }))
+    t.equal(answers[0]?.statusCode, 404, method)
+    for (const answer of answers) t.strictSame(answer, answers[0])
+  }
+  t.strictSame((await app.inject({ url: `/api/attachments?ids=${theirs.id}`, headers: bob })).json().attachments, [])
+  t.match((await app.inject({ url: theirs.url })).json(), { status: 404, code: 'ATTACHMENT_NOT_FOUND' })
+  t.match((await app.inject({ url: theirs.url, headers: { authorization: 'Bearer wrong' } })).json(), { status: 401, code: 'TOKEN_INVALID' })
+  t.equal((await app.inject({ url: theirs.url, headers: await as('chat', 'uploads:service') })).body, 'some text')
+  t.equal((await app.inject({ url: theirs.url, headers: ada })).body, 'some text')
+})
+
+test('services post for users; users only for themselves', async (t) => {
+  const gateway = await build(t)
+  const { as } = gateway
+  const service = await as('chat', 'uploads:service')
+  t.match(await postOne(gateway, service, { ownerId: 'ada' }), { ownerId: 'ada' })
+  t.match(await postOne(gateway, { ...service, 'x-owner-id': 'bob' }), { ownerId: 'bob' })
+  t.match(await postOne(gateway, service), { ownerId: 'chat' })
+  t.match((await post(gateway, { ...await as('eve'), 'x-owner-id': 'bob' }, [['file', { bytes: 'x', filename: 'x' }]])).json(), { code: 'OWNER_FORBIDDEN' })
+  t.match((await post(gateway, {}, [['file', { bytes: 'x', filename: 'x' }]])).json(), { status: 401, code: 'TOKEN_MISSING' })
+  const row = await gateway.app.database.client.blob.findFirstOrThrow({ where: { ownerId: 'ada' } })
+  t.equal(row.creatorId, 'chat')
+})
+
+test('everything is there after a restart, and an empty file is a file', async (t) => {
+  const first = await build(t)
+  const ada = await first.as('ada')
+  const { url } = await postOne(first, ada)
+  const empty = await postOne(first, ada, {}, '')
+  t.match(empty, { size: 0, sha256: sha256('') })
+  await first.app.close()
+  const { app } = await build(t, { UPLOADS_DIR: first.folder })
+  t.equal((await app.inject({ url, headers: ada })).body, 'some text')
+  t.equal((await app.inject({ url: empty.url, headers: ada })).statusCode, 200)
+})

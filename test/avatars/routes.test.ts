@@ -1,0 +1,134 @@
+import { createHash } from 'node:crypto'
+import { test } from 'tap'
+import { build, multipart, picture } from '../helper.ts'
+
+const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
+const form = async (bytes: Buffer, type = 'image/jpeg') => multipart([['avatar', { bytes, filename: 'me.jpg', type }]])
+
+test('an avatar comes back byte for byte, under an address that never changes', async (t) => {
+  const { app, as, files } = await build(t)
+  const bytes = await picture()
+  const { payload, headers } = await form(bytes)
+  const set = await app.inject({ method: 'PUT', url: '/api/avatars/me', headers: { ...headers, ...await as('ada') }, payload })
+  t.equal(set.statusCode, 201)
+  t.equal(set.headers.location, '/api/avatars/ada')
+  const avatar = set.json()
+  t.match(avatar, {
+    userId: 'ada', avatarUrl: '/api/avatars/ada', versionedUrl: `/api/avatars/ada/${avatar.version}`, contentType: 'image/jpeg',
+    size: bytes.length, width: 40, height: 30, sha256: sha256(bytes), thumbhash: null, metadataRemoved: [],
+  })
+
+  const current = await app.inject({ url: '/api/avatars/ada' })
+  t.equal(current.statusCode, 200)
+  t.ok(current.rawPayload.equals(bytes))
+  t.equal(current.headers['cache-control'], 'public, no-cache')
+  t.equal(current.headers['cross-origin-resource-policy'], 'cross-origin')
+  const versioned = await app.inject({ url: avatar.versionedUrl })
+  t.ok(versioned.rawPayload.equals(bytes))
+  t.equal(versioned.headers['cache-control'], 'public, max-age=31536000, immutable')
+  const again = await app.inject({ url: '/api/avatars/ada', headers: { 'if-none-match': String(current.headers.etag) } })
+  t.equal(again.statusCode, 304)
+  t.equal(again.rawPayload.length, 0)
+  const head = await app.inject({ method: 'HEAD', url: '/api/avatars/ada' })
+  t.match(head, { statusCode: 200, headers: { 'content-length': String(bytes.length) } })
+  t.strictSame((await files()).filter((path) => path.startsWith('avatars/')).map((path) => path.replace(/.*\//, '')),
+    [`${avatar.version}.jpg`, `${avatar.version}.sidecar.json`])
+})
+
+test('a replacement is a new blob; the old version stays served, the old file stays', async (t) => {
+  const { app, as, files } = await build(t)
+  const put = async (seed: number) => app.inject({ method: 'PUT', url: '/api/avatars/me', headers: { 'content-type': 'image/png', ...await as('ada') }, payload: await picture('png', { seed }) })
+  const first = await put(1)
+  const second = await put(2)
+  t.equal(first.statusCode, 201)
+  t.equal(second.statusCode, 200)
+  t.not(first.json().version, second.json().version)
+  t.ok((await app.inject({ url: '/api/avatars/ada' })).rawPayload.equals(await picture('png', { seed: 2 })))
+  t.ok((await app.inject({ url: first.json().versionedUrl })).rawPayload.equals(await picture('png', { seed: 1 })))
+  t.equal((await files()).filter((path) => path.endsWith('.png')).length, 2)
+  const old = await app.storage.store.readSidecar({ kind: 'avatar', id: first.json().version, extension: 'png' })
+  t.match(old, { state: 'superseded', revision: 2, ownerId: 'ada' })
+  t.equal((await app.database.client.blob.count({ where: { sidecarDueAt: { not: null } } })), 0)
+})
+
+test('fifty changes at once leave one current avatar, and the others in its history', async (t) => {
+  const { app, as } = await build(t)
+  const headers = { 'content-type': 'image/png', ...await as('ada') }
+  const answers = await Promise.all(Array.from({ length: 50 }, async (_, seed) => app.inject({ method: 'PUT', url: '/api/avatars/me', headers, payload: await picture('png', { seed }) })))
+  t.strictSame(new Set(answers.map(({ statusCode }) => statusCode)), new Set([200, 201]))
+  t.equal(answers.filter(({ statusCode }) => statusCode === 201).length, 1)
+  const blobs = await app.database.client.blob.groupBy({ by: ['state'], _count: true, orderBy: { state: 'asc' } })
+  t.strictSame(blobs, [{ state: 'live', _count: 1 }, { state: 'superseded', _count: 49 }])
+  t.equal((await app.inject({ url: '/api/avatars/ada' })).statusCode, 200)
+})
+
+test('a deleted avatar is gone for everyone, while its file waits in the trash', async (t) => {
+  const { app, as, files } = await build(t)
+  const headers = await as('ada')
+  const set = await app.inject({ method: 'PUT', url: '/api/avatars/me', headers: { 'content-type': 'image/webp', ...headers }, payload: await picture('webp') })
+  t.equal((await app.inject({ method: 'DELETE', url: '/api/avatars/me', headers })).statusCode, 204)
+  for (const url of ['/api/avatars/ada', set.json().versionedUrl]) {
+    t.match((await app.inject({ url })).json(), { status: 404, code: 'AVATAR_NOT_FOUND' })
+  }
+  t.match((await app.inject({ method: 'DELETE', url: '/api/avatars/me', headers })).json(), { code: 'AVATAR_NOT_FOUND' })
+  t.equal((await files()).filter((path) => path.endsWith('.webp')).length, 1)
+  t.match(await app.storage.store.readSidecar({ kind: 'avatar', id: set.json().version, extension: 'webp' }), { state: 'deleted' })
+  t.equal((await app.inject({ method: 'PUT', url: '/api/avatars/me', headers: { 'content-type': 'image/webp', ...headers }, payload: await picture('webp') })).statusCode, 201)
+})
+
+test('only services and admins act for another user', async (t) => {
+  const { app, as } = await build(t)
+  const payload = await picture()
+  const headers = { 'content-type': 'image/jpeg' }
+  const put = async (url: string, extra: Record<string, string>) => app.inject({ method: 'PUT', url, headers: { ...headers, ...extra }, payload })
+  t.match((await put('/api/avatars/ada', await as('eve'))).json(), { status: 403, code: 'OWNER_FORBIDDEN' })
+  t.match((await put('/api/avatars/me', { ...await as('eve'), 'x-owner-id': 'ada' })).json(), { code: 'OWNER_FORBIDDEN' })
+  t.match((await put('/api/avatars/me', {})).json(), { status: 401, code: 'TOKEN_MISSING' })
+  t.equal((await put('/api/avatars/ada', await as('ada'))).statusCode, 201)
+  t.match((await put('/api/avatars/ada', await as('chat', 'uploads:service'))).json(), { userId: 'ada' })
+  t.match((await put('/api/avatars/me', { ...await as('root', 'uploads:admin'), 'x-owner-id': 'bob' })).json(), { userId: 'bob' })
+  t.match((await put('/api/avatars/no%20one', await as('chat', 'uploads:service'))).json(), { status: 400, code: 'REQUEST_INVALID' })
+  t.match((await app.inject({ method: 'DELETE', url: '/api/avatars/ada', headers: await as('eve') })).json(), { code: 'OWNER_FORBIDDEN' })
+  t.equal((await app.inject({ url: '/api/avatars/ada' })).statusCode, 200)
+  t.equal((await app.inject({ method: 'DELETE', url: '/api/avatars/ada', headers: await as('chat', 'uploads:service') })).statusCode, 204)
+})
+
+test('what is no picture, or too much of one, is refused and leaves nothing', async (t) => {
+  const { app, as, files } = await build(t, { AVATAR_MAX_BYTES: '20000' })
+  const headers = await as('ada')
+  const put = async (payload: Buffer, type: string) => (await app.inject({ method: 'PUT', url: '/api/avatars/me', headers: { 'content-type': type, ...headers }, payload })).json()
+  t.match(await put(Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>'), 'image/svg+xml'), { status: 415, code: 'UPLOAD_TYPE_REJECTED' })
+  t.match(await put(Buffer.from('%PDF-1.7 not a picture'), 'image/png'), { code: 'UPLOAD_TYPE_REJECTED' })
+  t.match(await put((await picture('png')).subarray(0, 20), 'image/png'), { status: 422, code: 'IMAGE_INVALID' })
+  t.match(await put(Buffer.alloc(20_001), 'image/png'), { status: 413, code: 'UPLOAD_TOO_LARGE' })
+  const tall = await picture('png', { width: 1, height: 10_001 })
+  t.match(await put(tall, 'image/png'), { status: 422, code: 'IMAGE_TOO_LARGE' })
+  const fields = await multipart([['name', 'no file here']])
+  t.match((await app.inject({ method: 'PUT', url: '/api/avatars/me', headers: { ...fields.headers, ...headers }, payload: fields.payload })).json(), { status: 400, code: 'UPLOAD_MISSING' })
+  t.strictSame((await files()).filter((path) => !path.endsWith('heartbeat.json')), ['upload-gateway.json'])
+})
+
+test('addresses that can be nobody\'s answer like those of users without a picture', async (t) => {
+  const { app } = await build(t)
+  for (const url of ['/api/avatars/nobody', '/api/avatars/me', '/api/avatars/%00', '/api/avatars/nobody/not-a-version', '/api/avatars/nobody/019ab111-1111-7111-8111-111111111111']) {
+    t.match((await app.inject({ url })).json(), { status: 404, code: 'AVATAR_NOT_FOUND' }, url)
+  }
+})
+
+test('the first file of a multipart body is taken, whatever its name, and further ones are ignored', async (t) => {
+  const { app, as } = await build(t)
+  const [one, two] = [await picture('gif', { seed: 1 }), await picture('gif', { seed: 2 })]
+  const { payload, headers } = await multipart([['x', 'y'], ['anything', { bytes: one, filename: 'a.gif' }], ['avatar', { bytes: two, filename: 'b.gif' }]])
+  const set = await app.inject({ method: 'PUT', url: '/api/avatars/me', headers: { ...headers, ...await as('ada') }, payload })
+  t.equal(set.statusCode, 201)
+  t.ok((await app.inject({ url: '/api/avatars/ada' })).rawPayload.equals(one))
+})
+
+test('everything is there after a restart', async (t) => {
+  const first = await build(t)
+  const bytes = await picture('avif')
+  await first.app.inject({ method: 'PUT', url: '/api/avatars/me', headers: { 'content-type': 'image/avif', ...await first.as('ada') }, payload: bytes })
+  await first.app.close()
+  const second = await build(t, { UPLOADS_DIR: first.folder })
+  t.ok((await second.app.inject({ url: '/api/avatars/ada' })).rawPayload.equals(bytes))
+})

@@ -1,0 +1,55 @@
+// The client's side of system tests: whole requests, and an answer only when all of it came.
+import { createHash, randomBytes, randomInt } from 'node:crypto'
+import { request, type Agent, type IncomingHttpHeaders } from 'node:http'
+import { Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
+import { bearer, type Gateway } from './gateway.ts'
+
+export type Answer = { readonly status: number, readonly headers: IncomingHttpHeaders, readonly body: Buffer }
+
+export type Call = {
+  readonly method?: string
+  readonly headers?: Readonly<Record<string, string | number>>
+  readonly body?: Buffer | Readable
+  readonly agent?: Agent
+  /** Given up after this long without a byte either way. */
+  readonly idleMs?: number
+}
+
+export const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
+
+/** Rejects unless the answer came complete. */
+export async function call ({ url }: Pick<Gateway, 'url'>, path: string, { method = 'GET', headers = {}, body, agent, idleMs = 30_000 }: Call = {}): Promise<Answer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>()
+  const sent = request(new URL(path, url), { method, headers, ...(agent !== undefined && { agent }) }, (answer) => {
+    buffer(answer).then((bytes) => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: bytes }), reject)
+  })
+  sent.on('error', reject).setTimeout(idleMs, () => sent.destroy(new Error(`nothing came for ${idleMs} ms`)))
+  if (body instanceof Readable) body.pipe(sent)
+  else sent.end(body)
+  return promise
+}
+
+export const json = (answer: Answer) => JSON.parse(answer.body.toString())
+
+/** Between 1 KB and `max`, small ones as often as large. */
+export const randomSize = (max = 3 * 1024 ** 2): number => Math.floor(1024 * (max / 1024) ** (randomInt(1_000_001) / 1_000_000))
+
+/** A picture of about this size: what follows the end of a JPEG is not looked at, but kept. */
+export const heavier = (picture: Buffer, size: number): Buffer => Buffer.concat([picture, randomBytes(Math.max(1, size - picture.length))])
+
+export async function putAvatar (gateway: Gateway, user: string, body: Buffer): Promise<Answer> {
+  return call(gateway, '/api/avatars/me', { method: 'PUT', headers: { ...await bearer(user), 'content-type': 'image/jpeg' }, body })
+}
+
+export async function postAttachment (gateway: Gateway, user: string, body: Buffer, more: Partial<Call> = {}): Promise<Answer> {
+  const headers = { ...await bearer(user), 'content-type': 'application/octet-stream', 'content-disposition': 'attachment; filename="a.bin"' }
+  return call(gateway, '/api/attachments', { ...more, method: 'POST', headers: { ...headers, ...more.headers }, body })
+}
+
+/** The only attachment of an answer to a POST, or the first of a list. */
+export const attachmentIn = (answer: Answer): { id: string, url: string, sha256: string, size: number } => json(answer).attachments[0]
+
+export async function get (gateway: Gateway, path: string, user: string): Promise<Answer> {
+  return call(gateway, path, { headers: await bearer(user) })
+}
