@@ -9,7 +9,7 @@ const table: ErrorEntry[] = []
 export const errorTable: readonly ErrorEntry[] = table
 
 function define<Arguments extends unknown[] = []> (code: string, status: number, sentence: string) {
-  table.push({ code, status, sentence: sentence.replaceAll('%s', '…') })
+  table.push({ code, status, sentence: sentence.replaceAll(/%s\.?/g, '…') })
   return createError(code, sentence, status) as FastifyErrorConstructor<{ code: string, statusCode: number }, [...Arguments, { cause?: unknown }?]>
 }
 
@@ -63,8 +63,8 @@ export const FileNotFound = define('FILE_NOT_FOUND', 404, 'There is no file at t
 export const AvatarUrlRejected = define('AVATAR_URL_REJECTED', 403, 'The avatar must be the URL of a picture that this user uploaded.')
 
 // The service
-export const StorageFull = define('STORAGE_FULL', 507, 'The storage is full. Nothing was kept; try again later.')
-export const StorageUnavailable = define('STORAGE_UNAVAILABLE', 503, 'The storage cannot do this right now. Nothing was kept; try again later.')
+export const StorageFull = define('STORAGE_FULL', 507, 'The storage is full; this can be done again once space is free.')
+export const StorageUnavailable = define('STORAGE_UNAVAILABLE', 503, 'The storage cannot do this right now; try again later.')
 export const DatabaseUnavailable = define('DATABASE_UNAVAILABLE', 503, 'The database cannot do this right now; try again later.')
 export const ServiceOverloaded = define('SERVICE_OVERLOADED', 503, 'The service has more work than it can do right now; try again after the seconds in Retry-After.')
 export const ServiceStopping = define('SERVICE_STOPPING', 503, 'The service is stopping; try again.')

@@ -17,6 +17,14 @@ test('.env.example says of each setting what it is and what it is by default', (
   t.end()
 })
 
+test('README lists each setting with its default', (t) => {
+  const text = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+  for (const [name, { default: value, description }] of Object.entries(environmentSchema.properties)) {
+    t.ok(text.includes(`| \`${name}\` | ${value === '' ? '' : `\`${String(value)}\``} | ${description} |`), name)
+  }
+  t.end()
+})
+
 test('what is absent or empty has its default', (t) => {
   const config = readConfig({ PORT: '', AVATAR_MAX_BYTES: undefined, UPLOADS_DIR: '/volume' })
   t.match(config, {

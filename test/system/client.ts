@@ -47,8 +47,11 @@ export async function postAttachment (gateway: Gateway, user: string, body: Buff
   return call(gateway, '/api/attachments', { ...more, method: 'POST', headers: { ...headers, ...more.headers }, body })
 }
 
-/** The only attachment of an answer to a POST, or the first of a list. */
-export const attachmentIn = (answer: Answer): { id: string, url: string, sha256: string, size: number } => json(answer).attachments[0]
+/** The attachment that a POST was answered with. @throws when it was not kept */
+export function attachmentIn (answer: Answer): { id: string, url: string, sha256: string, size: number } {
+  if (answer.status !== 201) throw new Error(`The upload was answered with ${answer.status}: ${answer.body}`)
+  return json(answer).attachments[0]
+}
 
 export async function get (gateway: Gateway, path: string, user: string): Promise<Answer> {
   return call(gateway, path, { headers: await bearer(user) })
