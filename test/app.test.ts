@@ -73,7 +73,10 @@ test('the sweep removes what nobody claimed after an hour, and what was deleted 
 })
 
 let twoFiles: ReturnType<typeof multipart> | undefined
-const two = () => twoFiles ??= multipart([['a', { bytes: 'one', filename: 'a.txt' }], ['b', { bytes: 'two', filename: 'b.txt' }]])
+async function two () {
+  twoFiles ??= multipart([['a', { bytes: 'one', filename: 'a.txt' }], ['b', { bytes: 'two', filename: 'b.txt' }]])
+  return twoFiles
+}
 
 async function until (isSo: () => Promise<boolean>): Promise<void> {
   for (let tries = 0; tries < 100; tries += 1) {

@@ -35,7 +35,7 @@ export async function bearer (id: string, ...scopes: Scope[]): Promise<{ authori
 }
 
 /** A gateway that listens; killed with the test if it still runs then. */
-export async function start (t: Test, folder: string, settings: Settings = {}): Promise<Gateway> {
+export async function start (t: Pick<Test, 'teardown'>, folder: string, settings: Settings = {}): Promise<Gateway> {
   const { child, lines, errors, exit, listening } = launch(folder, settings)
   t.teardown(async () => {
     child.kill('SIGKILL')
