@@ -39,9 +39,13 @@ type Options = { fs: FileSystem, root: string, reserveBytes: number | undefined,
 export async function openStorage ({ fs, root, reserveBytes, known, monotonicMs = () => performance.now() }: Options) {
   let probe: Probe | undefined
   const durable = createDurable({ fs, onSyncFailure: () => { probe?.noteSyncFailure() } })
-  const volumeId = await identify({ fs, durable, root, known })
-  const staging = await openStaging({ fs, durable, root, monotonicMs })
+  const volumeId = await identify({ fs, durable, root, known }).catch(refuseFull(root))
+  const staging = await openStaging({ fs, durable, root, monotonicMs }).catch(refuseFull(root))
   const space = createSpace({ fs, folder: root, reserveBytes })
   probe = createProbe({ fs, durable, folder: staging.folder })
   return { volumeId, space, staging, probe, store: createVolume({ fs, durable, space, root, stagingFolder: staging.folder }) }
+}
+
+const refuseFull = (root: string) => (error: unknown): never => {
+  throw isFull(error) ? new ConfigError(`UPLOADS_DIR ${root} is full: not even a small file for the start fits. Free some space or inodes on it.`, { cause: error }) : error
 }

@@ -7,6 +7,9 @@ import type { Reservation } from './store.ts'
 const largestDefaultReserve = 2 * 1024 ** 3
 const defaultReserveShare = 0.05
 
+/** Inodes that uploads leave alone: a delete writes a sidecar, the next start a heartbeat. */
+const reserveFiles = 16
+
 export type Space = {
   /** Bytes free for uploads right now, and the bytes that stay reserved. */
   measure (): Promise<{ freeBytes: number, reserveBytes: number }>
@@ -21,16 +24,18 @@ export function createSpace ({ fs, folder, reserveBytes }: { fs: FileSystem, fol
   let promisedBytes = 0
 
   async function measure () {
-    const { bavail, blocks, bsize } = await fs.statfs(folder)
+    const { bavail, blocks, bsize, files, ffree } = await fs.statfs(folder)
     return {
       freeBytes: bavail * bsize,
+      // Some file systems have no fixed number of inodes, and say 0.
+      hasFreeFiles: files === 0 || ffree >= reserveFiles,
       reserveBytes: reserveBytes ?? Math.min(blocks * bsize * defaultReserveShare, largestDefaultReserve),
     }
   }
 
   async function check (bytes: number): Promise<void> {
-    const { freeBytes, reserveBytes } = await storing(measure)
-    if (freeBytes - bytes < reserveBytes) throw new StorageFull()
+    const { freeBytes, reserveBytes, hasFreeFiles } = await storing(measure)
+    if (freeBytes - bytes < reserveBytes || !hasFreeFiles) throw new StorageFull()
   }
 
   return {

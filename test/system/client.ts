@@ -1,6 +1,6 @@
 // The client's side of system tests: whole requests, and an answer only when all of it came.
 import { createHash, randomBytes, randomInt } from 'node:crypto'
-import { request, type Agent, type IncomingHttpHeaders } from 'node:http'
+import { Agent, request, type IncomingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { bearer, type Gateway } from './gateway.ts'
@@ -18,10 +18,13 @@ export type Call = {
 
 export const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
 
+/** A connection that was used before may be cut by the time it is used again. */
+const freshConnections = new Agent({ keepAlive: false })
+
 /** Rejects unless the answer came complete. */
-export async function call ({ url }: Pick<Gateway, 'url'>, path: string, { method = 'GET', headers = {}, body, agent, idleMs = 30_000 }: Call = {}): Promise<Answer> {
+export async function call ({ url }: Pick<Gateway, 'url'>, path: string, { method = 'GET', headers = {}, body, agent = freshConnections, idleMs = 30_000 }: Call = {}): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>()
-  const sent = request(new URL(path, url), { method, headers, ...(agent !== undefined && { agent }) }, (answer) => {
+  const sent = request(new URL(path, url), { method, headers, agent }, (answer) => {
     buffer(answer).then((bytes) => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: bytes }), reject)
   })
   sent.on('error', reject).setTimeout(idleMs, () => sent.destroy(new Error(`nothing came for ${idleMs} ms`)))

@@ -9,7 +9,7 @@ import t, { type Test } from 'tap'
 import { temporaryFolder } from '../helper.ts'
 import { audit, publishedFiles, staging } from './audit.ts'
 import { attachmentIn, call, get, json, postAttachment, sha256, type Answer } from './client.ts'
-import { bearer, start, type Gateway } from './gateway.ts'
+import { bearer, start, startRefused, type Gateway } from './gateway.ts'
 import { disk, mount, needs, pause, run, tmpfs, until } from './machine.ts'
 import { inject, oneWorker, type Thread } from './strace.ts'
 import { remove } from './uploaders.ts'
@@ -29,6 +29,16 @@ async function assertOnly (t: Test, gateway: Gateway, kept: readonly string[]): 
 }
 
 const upload = (gateway: Gateway) => postAttachment(gateway, 'ada', bytes)
+
+/** Uploads until there is no room. Returns where the kept ones are. @throws when it ends with another answer than 507 */
+async function fill (gateway: Gateway): Promise<string[]> {
+  const kept: string[] = []
+  while (true) {
+    const answer = await upload(gateway)
+    if (codeOf(answer) === '507 STORAGE_FULL') return kept
+    kept.push(attachmentIn(answer).url)
+  }
+}
 
 t.test('a call that fails once', async (t) => {
   await needs('strace')
@@ -131,13 +141,8 @@ t.test('a small file system that uploads fill', async (t) => {
   }
   await assertOnly(t, gateway, kept)
 
-  let answer = await upload(gateway)
-  while (answer.status === 201) {
-    kept.push(attachmentIn(answer).url)
-    answer = await upload(gateway)
-  }
-  t.equal(codeOf(answer), '507 STORAGE_FULL')
-  t.match(answer.headers, { 'retry-after': /^\d+$/ })
+  kept.push(...await fill(gateway))
+  t.match((await upload(gateway)).headers, { 'retry-after': /^\d+$/ })
   const undeclared = await call(gateway, '/api/attachments', { method: 'POST', headers: await bearer('ada'), body: Readable.from([Buffer.alloc(2 * 1024 ** 2), Buffer.alloc(8 * 1024 ** 2)]) })
   t.equal(codeOf(undeclared), '507 STORAGE_FULL', 'also when the size was not declared')
   t.equal(await ready(gateway), 200, 'a full disk is no fault of the volume')
@@ -145,7 +150,10 @@ t.test('a small file system that uploads fill', async (t) => {
   t.equal((await remove(gateway, gone.replace('/content', ''), 'ada')).status, 204, 'deletes go on')
   await assertOnly(t, gateway, kept)
 
-  await rm(publishedFiles(folder).find((path) => path.endsWith('.bin') && !kept.includes(path)) ?? '')
+  await run('mount', '-o', 'remount,size=128m', folder)
+  kept.push(attachmentIn(await upload(gateway)).url)
+  await assertOnly(t, gateway, kept)
+  t.same(audit(folder).broken, [])
 })
 
 t.test('a file system that others fill to the last byte', async (t) => {
@@ -174,25 +182,44 @@ t.test('a file system that others fill to the last byte', async (t) => {
   t.same(audit(folder).broken, [])
 })
 
-t.test('a file system without inodes', async (t) => {
+for (const foreign of [0, 1]) {
+  t.test(`a file system whose inodes uploads fill, beside ${foreign} foreign files`, async (t) => {
+    await needs('mount', 'umount', 'mkfs.ext4')
+    const { folder } = await disk(t, 'ext4', { megabytes: 64, mkfs: ['-N', '64'] })
+    if (foreign === 1) await writeFile(join(folder, 'foreign'), '')
+    const gateway = await start(t, folder)
+    const kept = await fill(gateway)
+    t.ok(kept.length > 0, `after ${kept.length} uploads`)
+    t.equal(await ready(gateway), 200)
+    await assertOnly(t, gateway, kept)
+    const gone = kept.pop() ?? ''
+    t.equal((await remove(gateway, gone.replace('/content', ''), 'ada')).status, 204, 'deletes go on')
+    await assertOnly(t, gateway, kept)
+    t.same(audit(folder).orphans, [])
+    t.same(audit(folder).broken, [])
+    await gateway.kill()
+    await assertOnly(t, await start(t, folder), kept)
+  })
+}
+
+t.test('a file system whose inodes others fill', async (t) => {
   await needs('mount', 'umount', 'mkfs.ext4')
   const { folder } = await disk(t, 'ext4', { megabytes: 64, mkfs: ['-N', '64'] })
   const gateway = await start(t, folder)
-  const kept: string[] = []
-  let answer = await upload(gateway)
-  while (answer.status === 201) {
-    kept.push(attachmentIn(answer).url)
-    answer = await upload(gateway)
-  }
-  t.equal(codeOf(answer), '507 STORAGE_FULL')
-  t.ok(kept.length > 0, `after ${kept.length} uploads`)
+  const kept = [attachmentIn(await upload(gateway)).url]
+  const ballast: string[] = []
+  while (await writeFile(join(folder, `${ballast.length}`), '').then(() => true, () => false)) ballast.push(join(folder, `${ballast.length}`))
+
+  t.equal(codeOf(await upload(gateway)), '507 STORAGE_FULL')
   t.equal(await ready(gateway), 200)
   await assertOnly(t, gateway, kept)
-  const gone = kept.pop() ?? ''
-  t.equal((await remove(gateway, gone.replace('/content', ''), 'ada')).status, 204, 'deletes go on')
+  const other = await startRefused(folder)
+  t.equal(other.code, 1)
+  t.equal(other.stderr, `UPLOADS_DIR ${folder} is full: not even a small file for the start fits. Free some space or inodes on it.\n`)
+
+  for (const path of ballast) await rm(path)
+  kept.push(attachmentIn(await upload(gateway)).url)
   await assertOnly(t, gateway, kept)
-  t.same(audit(folder).orphans, [])
-  t.same(audit(folder).broken, [])
 })
 
 t.test('a volume that is remounted read-only', async (t) => {

@@ -1,0 +1,71 @@
+import { test } from 'tap'
+import { createAvatarRecords } from '../../src/avatars/records.ts'
+import type { UserId } from '../../src/callers/caller.ts'
+import type { PrismaClient } from '../../src/records/database.ts'
+import { newBlobId, timeOf } from '../../src/storage/ids.ts'
+import type { Sidecar } from '../../src/storage/sidecar.ts'
+import { build } from '../helper.ts'
+
+const ada = 'ada' as UserId
+const now = () => new Date()
+
+function sidecar (): Sidecar {
+  const id = newBlobId()
+  const at = timeOf(id).toISOString()
+  return { version: 1, kind: 'avatar', id, extension: 'png', state: 'live', stateAt: at, createdAt: at, revision: 1, recordId: null, ownerId: ada, creatorId: ada, contentType: 'image/png', size: 1, sha256: 'x', width: 1, height: 1, filename: null, visibility: null, contextType: null, contextId: null, alt: null, aliases: [] }
+}
+
+async function records (t: Parameters<typeof build>[0]) {
+  const { client } = (await build(t)).app.database
+  return { client, records: createAvatarRecords({ client, now }) }
+}
+
+test('a commit that comes after the sweep took its id is refused', async (t) => {
+  const { client, records: avatars } = await records(t)
+  const late = sidecar()
+  await client.blob.create({ data: { id: late.id, kind: 'avatar', extension: 'png', state: 'swept', contentType: '', size: 0n, sha256: '', stateAt: now(), createdAt: now() } })
+  await t.rejects(avatars.set(ada, late), { code: 'UPLOAD_CONFLICT' })
+  t.equal(await avatars.current(ada), null)
+})
+
+test('who always comes second is told so in the end, and has changed nothing', async (t) => {
+  const { client } = await records(t)
+  const first = sidecar()
+  await createAvatarRecords({ client, now }).set(ada, first)
+  const stale = new Proxy(client, {
+    get: (target, name, receiver) => name === 'avatar'
+      ? new Proxy(target.avatar, { get: (avatar, method) => method === 'findUnique' ? async () => ({ blobId: newBlobId() }) : Reflect.get(avatar, method) })
+      : Reflect.get(target, name, receiver),
+  }) as PrismaClient
+  await t.rejects(createAvatarRecords({ client: stale, now }).set(ada, sidecar()), { code: 'UPLOAD_CONFLICT' })
+  t.match(await createAvatarRecords({ client, now }).current(ada), { id: first.id, state: 'live', revision: 1 })
+  t.equal(await client.blob.count(), 1)
+})
+
+test('a failing database is no reason to try again', async (t) => {
+  const { client, records: avatars } = await records(t)
+  await client.$executeRaw`ALTER TABLE "Blob" RENAME TO "Elsewhere"`
+  await t.rejects(avatars.set(ada, sidecar()), { code: 'DATABASE_UNAVAILABLE' })
+})
+
+test('a delete that was answered with an error is found again until its sidecar says so', async (t) => {
+  const { client, records: avatars } = await records(t)
+  const { id } = sidecar()
+  await avatars.set(ada, { ...sidecar(), id })
+  t.equal(await avatars.halfDeleted(ada), undefined)
+  t.equal(await avatars.remove(ada), id)
+  t.equal(await avatars.halfDeleted(ada), id)
+  await client.blob.update({ where: { id }, data: { sidecarDueAt: null } })
+  t.equal(await avatars.halfDeleted(ada), undefined)
+  t.equal(await avatars.remove(ada), undefined)
+})
+
+test('a picture is adopted only from the state it was seen in', async (t) => {
+  const { records: avatars } = await records(t)
+  const pending = { ...sidecar(), state: 'pending' as const, ownerId: null }
+  await avatars.keepPending(pending)
+  t.equal(await avatars.adopt(ada, pending.id, 'superseded'), undefined)
+  t.strictSame(await avatars.adopt(ada, pending.id, 'pending'), { replaced: undefined })
+  t.equal(await avatars.adopt('bob' as UserId, pending.id, 'pending'), undefined)
+  t.match(await avatars.current(ada), { id: pending.id, ownerId: 'ada', revision: 2 })
+})

@@ -1,0 +1,39 @@
+// The power goes while uploads come in: the file system stops at once, what was not written is lost. Every acknowledged upload survives (promise 1).
+import { randomInt } from 'node:crypto'
+import t from 'tap'
+import { picture } from '../helper.ts'
+import { audit, partialFiles } from './audit.ts'
+import { start } from './gateway.ts'
+import { disk, mount, needs, pause, run, until } from './machine.ts'
+import { createUploaders, lost } from './uploaders.ts'
+
+const cycles = 6
+const sweeping = { SWEEP_INTERVAL_SECONDS: '1', SWEEP_GRACE_SECONDS: '0' }
+
+for (const type of ['ext4', 'xfs'] as const) {
+  t.test(`${cycles} power cuts on ${type}`, { timeout: 300_000 }, async (t) => {
+    await needs('mount', 'umount', `mkfs.${type}`, 'xfs_io')
+    const { folder, image } = await disk(t, type, { megabytes: 2048 })
+    const uploaders = createUploaders(await picture(), { maxSize: 1024 ** 2 })
+    let gateway = await start(t, folder, sweeping)
+
+    for (let cycle = 1; cycle <= cycles; cycle += 1) {
+      const uploading = uploaders.upload(gateway, 8)
+      await pause(randomInt(300, 1500))
+      await run('xfs_io', '-x', '-c', 'shutdown', folder)
+      await gateway.kill()
+      const fresh = await uploading
+      t.ok(fresh.length > 0, `cycle ${cycle}: ${fresh.length} uploads were acknowledged`)
+      await run('umount', folder)
+      await mount(t, folder, '-o', 'loop', image)
+
+      gateway = await start(t, folder, sweeping)
+      t.same(await lost(gateway, uploaders.acknowledged), [], 'each is there, byte by byte')
+      t.same(audit(folder).broken, [])
+    }
+
+    await until('no file is without a row', () => audit(folder, { isHashed: false }).orphans.length === 0)
+    t.same(partialFiles(folder, uploaders.sent), [])
+    t.comment(`${type}: ${cycles} power cuts, ${uploaders.acknowledged.length} acknowledged of ${uploaders.sent.size} sent`)
+  })
+}
