@@ -14,6 +14,8 @@ export type AvatarBlob = Prisma.BlobGetPayload<object>
 /** As many changes of one user's avatar can be under way at once before one of them gives up. */
 const attempts = 100
 
+const trash = ['superseded', 'deleted']
+
 export type AvatarRecords = ReturnType<typeof createAvatarRecords>
 
 export function createAvatarRecords ({ client, now }: { client: PrismaClient, now: () => Date }) {
@@ -56,6 +58,14 @@ export function createAvatarRecords ({ client, now }: { client: PrismaClient, no
     version: (userId: UserId, id: BlobId): Promise<AvatarBlob | null> =>
       querying(() => client.blob.findFirst({ where: { id, ownerId: userId, kind: 'avatar', state: { in: ['live', 'superseded'] } } })),
 
+    /** A picture of this user's that is not purged: current, replaced or deleted. */
+    kept: (userId: UserId, id: BlobId): Promise<AvatarBlob | null> =>
+      querying(() => client.blob.findFirst({ where: { id, ownerId: userId, kind: 'avatar', state: { in: ['live', ...trash] } } })),
+
+    /** What was replaced or deleted, the latest first. */
+    earlier: (userId: UserId, limit: number): Promise<AvatarBlob[]> =>
+      querying(() => client.blob.findMany({ where: { ownerId: userId, kind: 'avatar', state: { in: trash } }, orderBy: [{ stateAt: 'desc' }, { id: 'desc' }], take: limit })),
+
     /** Makes a published blob the user's current avatar. Returns the one it replaced. */
     set: (userId: UserId, sidecar: Sidecar): Promise<BlobId | undefined> => untilSettled(userId, async (current) => {
       await committing(client, [sidecar.id], () => client.$transaction([
@@ -65,7 +75,7 @@ export function createAvatarRecords ({ client, now }: { client: PrismaClient, no
       return current
     }),
 
-    /** Makes a pending or superseded blob the user's current avatar. Undefined when it is no longer such a blob. */
+    /** Makes a blob that is pending, replaced or deleted the user's current avatar. Undefined when it is no longer such a blob. */
     adopt: (userId: UserId, id: BlobId, state: Sidecar['state']): Promise<{ replaced: BlobId | undefined } | undefined> => untilSettled(userId, async (current) => {
       if (await querying(() => client.blob.count({ where: { id, state } })) === 0) return undefined
       const at = now()

@@ -13,7 +13,7 @@ import { acceptUploads, admit, type ReceiveOptions } from '../transfer/receive.t
 import { send } from '../transfer/send.ts'
 import { avatarTypes } from '../transfer/sniff.ts'
 import { withUpload } from '../transfer/with-upload.ts'
-import { AvatarSchema, UserParams, VersionParams } from './schema.ts'
+import { AvatarSchema, RestoreParams, UserParams, VersionParams, Versions } from './schema.ts'
 import type { Avatars } from './service.ts'
 
 export type AvatarRoutesOptions = {
@@ -42,6 +42,17 @@ export const avatarRoutes: FastifyPluginAsyncTypebox<AvatarRoutesOptions> = asyn
     const version = asBlobId(request.params.version)
     if (version === undefined) throw new AvatarNotFound()
     return send(request, reply, await avatars.version(known(request.params.userId), version))
+  })
+
+  app.get('/api/avatars/me/versions', { onRequest: authenticate, schema: { tags, summary: 'Your pictures that can be gone back to', security: tokenRequired, response: { 200: Versions } } }, async (request, reply) => {
+    reply.header('Cache-Control', 'no-store')
+    return { versions: await avatars.versions(callerOf(request).id) }
+  })
+
+  app.post('/api/avatars/me/versions/:version/restore', { onRequest: authenticate, schema: { tags, summary: 'Go back to an earlier picture', security: tokenRequired, params: RestoreParams, response: { 200: AvatarSchema } }, config: { openapi: { codes: ['AVATAR_NOT_FOUND'] } } }, async (request) => {
+    const version = asBlobId(request.params.version)
+    if (version === undefined) throw new AvatarNotFound()
+    return avatars.restore(callerOf(request).id, version)
   })
 
   app.delete('/api/avatars/me', { onRequest: authenticate, schema: { ...removal, summary: 'Remove your picture' } }, async (request, reply) => {

@@ -19,6 +19,14 @@ export const AvatarSchema = Type.Object({
 
 export type Avatar = Static<typeof AvatarSchema>
 
+const VersionSchema = Type.Object({ ...AvatarSchema.properties, isCurrent: Type.Boolean() })
+
+export type Version = Static<typeof VersionSchema>
+
+export const Versions = Type.Object({ versions: Type.Array(VersionSchema, { description: 'The current picture first, then earlier ones, the latest first.' }) })
+
 export const UserParams = Type.Object({ userId: Type.String() })
 
 export const VersionParams = Type.Object({ userId: Type.String(), version: Type.String() })
+
+export const RestoreParams = Type.Object({ version: Type.String() })

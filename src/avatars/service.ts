@@ -10,10 +10,13 @@ import type { ReceivedFile } from '../transfer/receive.ts'
 import type { Representation } from '../transfer/representation.ts'
 import { avatarTypes, sniff } from '../transfer/sniff.ts'
 import type { AvatarBlob, AvatarRecords } from './records.ts'
-import type { Avatar } from './schema.ts'
+import type { Avatar, Version } from './schema.ts'
 
 /** Revalidated each time: a 304 is cheap, a stale face is not. */
 const revalidated = 'public, no-cache'
+/** How many earlier pictures can be gone back to. */
+const undoSteps = 5
+
 const immutable = 'public, max-age=31536000, immutable'
 
 export const avatarUrl = (userId: string): string => `/api/avatars/${userId}`
@@ -59,6 +62,16 @@ export function createAvatars ({ store, records, settling, warn }: Options) {
     await settling.settle(replaced).catch((error: unknown) => warn(error, 'the sidecar of a replaced avatar was not written yet'))
   }
 
+  /** Makes a picture that is there already the current one. False when it was purged, or taken, meanwhile. */
+  async function adopt (userId: UserId, blob: AvatarBlob): Promise<boolean> {
+    const id = blob.id as BlobId
+    const adopted = await records.adopt(userId, id, blob.state as Sidecar['state'])
+    if (adopted === undefined) return false
+    await settling.settle(id)
+    await retire(adopted.replaced)
+    return true
+  }
+
   const represent = (blob: AvatarBlob, lastModified: Date, cacheControl: string): Representation => ({
     size: Number(blob.size), sha256: blob.sha256, contentType: blob.contentType, lastModified, cacheControl, isPublic: true,
     read: (range) => store.read({ kind: 'avatar', id: blob.id as BlobId, extension: blob.extension }, range),
@@ -84,13 +97,9 @@ export function createAvatars ({ store, records, settling, warn }: Options) {
     async claim (userId: UserId, alias: string): Promise<void> {
       const blob = await records.byAlias(alias)
       if (blob === null || (blob.ownerId !== userId && blob.state !== 'pending')) throw new AvatarUrlRejected()
-      const id = blob.id as BlobId
       if (blob.state === 'live') return
       if (blob.state !== 'pending' && blob.state !== 'superseded') throw new AvatarUrlRejected()
-      const adopted = await records.adopt(userId, id, blob.state)
-      if (adopted === undefined) throw new AvatarUrlRejected()
-      await settling.settle(id)
-      await retire(adopted.replaced)
+      if (!await adopt(userId, blob)) throw new AvatarUrlRejected()
     },
 
     async current (userId: UserId): Promise<Representation> {
@@ -114,6 +123,20 @@ export function createAvatars ({ store, records, settling, warn }: Options) {
 
     has: async (userId: UserId): Promise<boolean> => await records.current(userId) !== null,
 
+    /** The user's pictures that are not purged yet, the newest change first: the current one and at most `undoSteps` others. */
+    async versions (userId: UserId): Promise<Version[]> {
+      const [current, earlier] = await Promise.all([records.current(userId), records.earlier(userId, undoSteps)])
+      return [...(current === null ? [] : [current]), ...earlier].map((blob) => ({ ...presentRow(userId, blob), isCurrent: blob.state === 'live' }))
+    },
+
+    /** Makes an earlier picture, replaced or deleted, the current one again. @throws AvatarNotFound when it is not there any more */
+    async restore (userId: UserId, id: BlobId): Promise<Avatar> {
+      const blob = await records.kept(userId, id)
+      if (blob === null) throw new AvatarNotFound()
+      if (blob.state !== 'live' && !await adopt(userId, blob)) throw new AvatarNotFound()
+      return presentRow(userId, await records.kept(userId, id) ?? blob)
+    },
+
     /** To the trash. @throws AvatarNotFound when there is none */
     async remove (userId: UserId): Promise<void> {
       // A delete whose sidecar failed was answered with an error: asking again finishes it (I4).
@@ -124,9 +147,15 @@ export function createAvatars ({ store, records, settling, warn }: Options) {
   }
 }
 
-function present (userId: UserId, { id, contentType, size, width, height, sha256, stateAt }: Sidecar & { width: number, height: number }): Avatar {
+type Presentable = Pick<Sidecar, 'contentType' | 'size' | 'sha256' | 'stateAt'> & { id: string, width: number, height: number }
+
+function present (userId: UserId, { id, contentType, size, width, height, sha256, stateAt }: Presentable): Avatar {
   return {
     userId, avatarUrl: avatarUrl(userId), versionedUrl: `${avatarUrl(userId)}/${id}`, version: id,
     contentType, size, width, height, sha256, thumbhash: null, metadataRemoved: [], updatedAt: stateAt,
   }
+}
+
+function presentRow (userId: UserId, blob: AvatarBlob): Avatar {
+  return present(userId, { ...blob, size: Number(blob.size), width: blob.width ?? 0, height: blob.height ?? 0, stateAt: blob.stateAt.toISOString() })
 }

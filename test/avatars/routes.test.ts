@@ -124,6 +124,31 @@ test('the first file of a multipart body is taken, whatever its name, and furthe
   t.ok((await app.inject({ url: '/api/avatars/ada' })).rawPayload.equals(one))
 })
 
+test('an earlier picture, replaced or deleted, can be gone back to, for as long as the trash keeps it', async (t) => {
+  const { app, as } = await build(t)
+  const ada = await as('ada')
+  const put = async (seed: number) => (await app.inject({ method: 'PUT', url: '/api/avatars/me', headers: { 'content-type': 'image/png', ...ada }, payload: await picture('png', { seed }) })).json()
+  const sent = []
+  for (let seed = 0; seed < 8; seed += 1) sent.push(await put(seed))
+  const list = async (headers = ada) => (await app.inject({ url: '/api/avatars/me/versions', headers })).json().versions.map(({ version, isCurrent }: { version: string, isCurrent: boolean }) => ({ version, isCurrent }))
+  t.strictSame(await list(), sent.toReversed().slice(0, 6).map(({ version }, index) => ({ version, isCurrent: index === 0 })))
+
+  const restore = (version: string, headers = ada) => app.inject({ method: 'POST', url: `/api/avatars/me/versions/${version}/restore`, headers })
+  t.match((await restore(sent[5].version, await as('bob'))).json(), { status: 404, code: 'AVATAR_NOT_FOUND' })
+  t.equal((await restore('nonsense')).statusCode, 404)
+  t.match((await restore(sent[5].version)).json(), { version: sent[5].version, sha256: sent[5].sha256, width: 40, height: 30 })
+  t.ok((await app.inject({ url: '/api/avatars/ada' })).rawPayload.equals(await picture('png', { seed: 5 })))
+  t.strictSame((await list()).slice(0, 2), [{ version: sent[5].version, isCurrent: true }, { version: sent[7].version, isCurrent: false }])
+
+  await app.inject({ method: 'DELETE', url: '/api/avatars/me', headers: ada })
+  t.strictSame((await list())[0], { version: sent[5].version, isCurrent: false })
+  t.equal((await restore(sent[5].version)).statusCode, 200)
+  t.equal((await restore(sent[5].version)).statusCode, 200, 'again changes nothing')
+  t.ok((await app.inject({ url: '/api/avatars/ada' })).rawPayload.equals(await picture('png', { seed: 5 })))
+  t.match(await app.storage.store.readSidecar({ kind: 'avatar', id: sent[5].version, extension: 'png' }), { state: 'live' })
+  t.strictSame(await list(await as('bob')), [])
+})
+
 test('everything is there after a restart', async (t) => {
   const first = await build(t)
   const bytes = await picture('avif')
