@@ -5,6 +5,9 @@ import type { SweepCounts } from '../storage/sweep.ts'
 /** A dead process of another container is known by its silence, so its staging is looked at more often than the rest. */
 const stagingEveryMs = 60_000
 
+/** A longer one would make Node's timer go off every millisecond. */
+const longestTimerMs = 2 ** 31 - 1
+
 type Options = {
   sweep: () => Promise<SweepCounts>
   sweepEveryMs: number
@@ -29,7 +32,7 @@ export const upkeep = fastifyPlugin(async (app, { sweep, sweepEveryMs, removeDea
   run('sidecars', async () => ({ sidecars: await settleSidecars() }))
   const timers = [
     setInterval(() => run('staging', staging), stagingEveryMs),
-    setInterval(() => run('sweep', sweep), sweepEveryMs),
+    setInterval(() => run('sweep', sweep), Math.min(sweepEveryMs, longestTimerMs)),
   ]
 
   app.addHook('onReady', async () => { await Promise.all(running) })

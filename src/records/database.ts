@@ -20,15 +20,18 @@ export type Database = {
 const networkTypes = new Map([[0x6969, 'NFS'], [0xfe534d42, 'SMB'], [0xff534d42, 'CIFS'], [0x01021997, '9p'], [0x65735546, 'FUSE']])
 const overlayType = 0x794c7630
 
+const folderMode = 0o750
+
+/** Transactions wait for each other; with Prisma's 2 s a slow disk would refuse uploads that only had to queue. */
+const waitMs = 30_000
+
 /**
  * Opens and migrates the SQLite database in `file`, creating it and its folder when absent.
  * @throws ConfigError when the file system cannot keep a SQLite database, or the file is none.
  */
 export async function openDatabase ({ file, requireMount }: { file: string, requireMount: boolean }): Promise<Database> {
-  mkdirSync(dirname(file), { recursive: true })
-  refuseUnsafe(file, statfsSync(dirname(file)).type, requireMount)
-  prepare(file)
-  const client = new PrismaClient({ adapter: new DurableSqlite({ url: `file:${file}` }) })
+  prepare(file, requireMount)
+  const client = new PrismaClient({ adapter: new DurableSqlite({ url: `file:${file}` }), transactionOptions: { maxWait: waitMs, timeout: waitMs } })
   await client.$connect()
   return {
     client,
@@ -48,14 +51,22 @@ export function refuseUnsafe (file: string, type: number, requireMount: boolean)
   }
 }
 
-function prepare (file: string): void {
-  const connection = new BetterSqlite3(file)
+function prepare (file: string, requireMount: boolean): void {
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: folderMode })
+    refuseUnsafe(file, statfsSync(dirname(file)).type, requireMount)
+    bringUpToDate(new BetterSqlite3(file))
+  } catch (error) {
+    if (error instanceof ConfigError) throw error
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new ConfigError(`The database ${file} cannot be used: ${reason}`, { cause: error })
+  }
+}
+
+function bringUpToDate (connection: BetterSqlite3.Database): void {
   try {
     harden(connection)
     migrate(connection, shippedMigrations())
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new ConfigError(`The database ${file} cannot be used: ${reason}`, { cause: error })
   } finally {
     connection.close()
   }

@@ -36,13 +36,14 @@ export function shippedMigrations (folder = new URL('../../prisma/migrations/', 
 export function migrate (connection: Database, migrations: readonly Migration[]): string[] {
   // Some migrations rebuild tables; SQLite can only switch this outside a transaction.
   connection.pragma('foreign_keys = OFF')
-  connection.exec('BEGIN IMMEDIATE')
   try {
+    connection.exec('BEGIN IMMEDIATE')
     const applied = applyPending(connection, migrations)
     connection.exec('COMMIT')
     return applied
   } catch (error) {
-    connection.exec('ROLLBACK')
+    // On a full disk SQLite has rolled back already, and BEGIN may have failed.
+    if (connection.inTransaction) connection.exec('ROLLBACK')
     throw error
   } finally {
     connection.pragma('foreign_keys = ON')

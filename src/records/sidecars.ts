@@ -1,5 +1,6 @@
 // Sidecars as the rows say they ought to be, and the settling of those that lag behind (I4, I9).
 import type { Prisma } from '../generated/prisma/client.ts'
+import { createAttempts } from '../storage/attempts.ts'
 import type { BlobId } from '../storage/ids.ts'
 import type { Sidecar } from '../storage/sidecar.ts'
 import type { Store } from '../storage/store.ts'
@@ -79,11 +80,13 @@ export function createSettling ({ client, store, now }: { client: PrismaClient, 
 
   return {
     settle,
-    /** Settles what requests that failed or died left behind; all of it when `isStart`. Returns how many. */
+    /** Settles what requests that failed or died left behind; at a start also what they changed just now. Returns how many. */
     async settleDue ({ isStart = false } = {}): Promise<number> {
       const before = isStart ? now() : new Date(now().getTime() - ownSettlingMs)
       const due = await querying(() => client.blob.findMany({ where: { sidecarDueAt: { lte: before } }, select: { id: true }, orderBy: { sidecarDueAt: 'asc' }, take: settlesPerRun }))
-      for (const { id } of due) await settle(id)
+      const attempts = createAttempts()
+      for (const { id } of due) await attempts.attempt(() => settle(id))
+      attempts.end()
       return due.length
     },
   }

@@ -46,9 +46,9 @@ function exclusive (adapter: BetterSqlite3Adapter): SqlDriverAdapter {
   const begin = ownBegin(adapter.client)
   const { startTransaction, queryRaw, executeRaw, executeScript } = adapter
   adapter.startTransaction = async (isolationLevel?: IsolationLevel) => {
-    const leave = await turns.alone(begin)
+    const leave = await turns.alone(begin, () => closeTransaction(adapter.client))
     try {
-      return endingOnce(adapter.client, await startTransaction.call(adapter, isolationLevel), leave)
+      return ending(adapter.client, await startTransaction.call(adapter, isolationLevel), leave)
     } catch (error) {
       leave()
       throw error
@@ -72,21 +72,20 @@ function ownBegin (connection: Database): () => void {
   return () => { begin.run() }
 }
 
-function endingOnce (connection: Database, transaction: Transaction, leave: () => void): Transaction {
+/** Whatever failed, also COMMIT (prisma/orm#29933): a transaction that stays open would take with it what others write. */
+function closeTransaction (connection: Database): void {
+  if (connection.inTransaction) connection.exec('ROLLBACK')
+}
+
+function ending (connection: Database, transaction: Transaction, leave: () => void): Transaction {
   const { commit, rollback, executeRaw } = transaction
   transaction.commit = async () => { try { await commit.call(transaction) } finally { leave() } }
   transaction.rollback = async () => { try { await rollback.call(transaction) } finally { leave() } }
-  // A COMMIT that fails must not leave its transaction open under everybody else (prisma/orm#29933).
   transaction.executeRaw = async (query: SqlQuery) => {
-    try {
-      return await executeRaw.call(transaction, query)
-    } catch (error) {
-      if (query.sql === 'COMMIT') {
-        if (connection.inTransaction) connection.exec('ROLLBACK')
-        await transaction.rollback()
-      }
-      throw error
-    }
+    if (query.sql !== 'ROLLBACK') return executeRaw.call(transaction, query)
+    // SQLite itself has rolled back on a full disk; the error of a second ROLLBACK would hide the one that matters.
+    closeTransaction(connection)
+    return 0
   }
   return transaction
 }
@@ -120,15 +119,19 @@ function createTurns () {
   })
   return {
     between: <T>(step: () => Promise<T>) => inTurn(false, step),
-    /** Runs `begin` and holds until the function it returns is called; calling that again does nothing. */
-    async alone (begin: () => void): Promise<() => void> {
+    /** Runs `begin` and holds until the function it returns is called, which runs `end`; calling that again does nothing. */
+    async alone (begin: () => void, end: () => void): Promise<() => void> {
       await inTurn(true, begin)
       let hasLeft = false
       return () => {
         if (hasLeft) return
         hasLeft = true
-        isHeld = false
-        next()
+        try {
+          end()
+        } finally {
+          isHeld = false
+          next()
+        }
       }
     },
   }

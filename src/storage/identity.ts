@@ -1,6 +1,7 @@
 // Whether this is the right volume: volume and database carry the same random identity, and neither starts with another.
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { Type, type Static } from 'typebox'
 import { Check } from 'typebox/value'
 import { ConfigError } from '../config.ts'
@@ -18,18 +19,24 @@ type Identity = Static<typeof IdentitySchema>
 /** What the database says: its volume's identity, if it ever had one, and whether it knows any files. */
 export type KnownVolume = { readonly volumeId: string | undefined, readonly knowsFiles: boolean }
 
-type Options = { fs: FileSystem, durable: Durable, root: string, known: KnownVolume }
+type Options = { fs: FileSystem, durable: Durable, root: string, known: KnownVolume, pauseMs?: number }
+
+/** How often an empty file is read again: another process that starts now creates it before it writes it. */
+const readings = 20
 
 /**
  * The identity of the volume at `root`, for the database to keep; a first start makes one.
  * @throws ConfigError when the volume is not the one that belongs to the database.
  */
-export async function identify ({ fs, durable, root, known }: Options): Promise<string> {
-  const found = await readIdentity(fs, root)
+export async function identify (options: Options): Promise<string> {
+  const { fs, durable, root, known } = options
+  const found = await readIdentity(options)
   if (found === undefined) {
     if (known.knowsFiles) throw new ConfigError(`UPLOADS_DIR ${root} is not the uploads volume: it has no ${identityFile}, but the database knows files. Mount the volume ${known.volumeId ?? 'that belongs to this database'} there.`)
     await refuseFiles(fs, root, `it has no ${identityFile}`)
-    return create(durable, root, known.volumeId ?? randomUUID())
+    await create(durable, root, known.volumeId ?? randomUUID())
+    // What is there now counts: another process that starts at the same time may have been first.
+    return identify(options)
   }
   if (found.layout > layout) throw new ConfigError(`The volume ${root} has layout ${found.layout}, made by a newer version of the gateway; this one knows ${layout}. Start that version, or a later one.`)
   if (known.volumeId !== undefined && known.volumeId !== found.volumeId) {
@@ -41,26 +48,45 @@ export async function identify ({ fs, durable, root, known }: Options): Promise<
 
 /** Files without a database would all look like orphans to the sweep: better not to start. */
 async function refuseFiles (fs: FileSystem, root: string, reason: string): Promise<void> {
-  const folders = await Promise.all(kinds.map((kind) => fs.readdir(kindFolder(root, kind)).catch(() => [])))
+  const folders = await Promise.all(kinds.map((kind) => fs.readdir(kindFolder(root, kind)).catch((error: unknown) => {
+    if (errnoOf(error) === 'ENOENT') return []
+    throw new ConfigError(`The volume ${root} cannot be read, so it is not known whether it holds uploads. Mount it so that the gateway may read it.`, { cause: error })
+  })))
   if (folders.flat().length === 0) return
   throw new ConfigError(`The volume ${root} holds uploads, but ${reason}: starting would make orphans of them. Restore the database that belongs to it, or set DATABASE_URL to where it is.`)
 }
 
-async function readIdentity (fs: FileSystem, root: string): Promise<Identity | undefined> {
+async function readIdentity ({ fs, root, pauseMs = 50 }: Options): Promise<Identity | undefined> {
   const path = join(root, identityFile)
-  try {
-    const value: unknown = JSON.parse(await fs.readFile(path, 'utf8'))
-    if (Check(IdentitySchema, value)) return value
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined
-    throw new ConfigError(`${path} cannot be read. Restore it from a backup of this volume.`, { cause: error })
+  for (let reading = 1; ; reading += 1) {
+    try {
+      const text = await fs.readFile(path, 'utf8')
+      if (text !== '') return parseIdentity(text)
+      if (reading === readings) {
+        // Whoever created it died before it could write, and so before anything was kept here.
+        await fs.unlink(path)
+        return undefined
+      }
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return undefined
+      throw new ConfigError(`${path} cannot be read, or is damaged. Restore it from a backup of this volume.`, { cause: error })
+    }
+    await setTimeout(pauseMs)
   }
-  throw new ConfigError(`${path} is damaged. Restore it from a backup of this volume.`)
 }
 
-async function create (durable: Durable, root: string, volumeId: string): Promise<string> {
+function parseIdentity (text: string): Identity {
+  const value: unknown = JSON.parse(text)
+  if (!Check(IdentitySchema, value)) throw new TypeError('it does not say which volume this is')
+  return value
+}
+
+async function create (durable: Durable, root: string, volumeId: string): Promise<void> {
   const identity: Identity = { volumeId, layout, createdAt: new Date().toISOString() }
-  await durable.writeNew(join(root, identityFile), JSON.stringify(identity, null, 1) + '\n')
+  try {
+    await durable.writeNew(join(root, identityFile), JSON.stringify(identity, null, 1) + '\n')
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error
+  }
   await durable.syncFolder(root)
-  return volumeId
 }

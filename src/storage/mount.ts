@@ -7,9 +7,9 @@ import { ConfigError } from '../config.ts'
  * True when `folder` is a mount point. By the kernel's mount table where there is one: a bind mount from the same file
  * system has the same device number as its parent.
  */
-export async function isMount (folder: string): Promise<boolean> {
+export async function isMount (folder: string, mountTable = '/proc/self/mountinfo'): Promise<boolean> {
   const path = await realpath(folder)
-  const table = await readFile('/proc/self/mountinfo', 'utf8').catch(() => undefined)
+  const table = await readFile(mountTable, 'utf8').catch(() => undefined)
   if (table !== undefined) return mountPoints(table).includes(path)
   return path === dirname(path) || (await stat(path)).dev !== (await stat(dirname(path))).dev
 }

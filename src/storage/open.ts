@@ -37,12 +37,14 @@ type Options = { fs: FileSystem, root: string, reserveBytes: number | undefined,
 
 /** @throws ConfigError when the volume is not the one that belongs to the database (promise 3). */
 export async function openStorage ({ fs, root, reserveBytes, known, monotonicMs = () => performance.now() }: Options) {
-  let probe: Probe | undefined
-  const durable = createDurable({ fs, onSyncFailure: () => { probe?.noteSyncFailure() } })
+  // During a start a failed fsync refuses the start; nobody has to remember it.
+  const remember: Pick<Probe, 'noteSyncFailure'> = { noteSyncFailure () {} }
+  const durable = createDurable({ fs, onSyncFailure: () => remember.noteSyncFailure() })
   const volumeId = await identify({ fs, durable, root, known }).catch(refuseFull(root))
   const staging = await openStaging({ fs, durable, root, monotonicMs }).catch(refuseFull(root))
   const space = createSpace({ fs, folder: root, reserveBytes })
-  probe = createProbe({ fs, durable, folder: staging.folder })
+  const probe = createProbe({ fs, durable, folder: staging.folder })
+  remember.noteSyncFailure = probe.noteSyncFailure
   return { volumeId, space, staging, probe, store: createVolume({ fs, durable, space, root, stagingFolder: staging.folder }) }
 }
 

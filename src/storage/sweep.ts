@@ -1,12 +1,14 @@
 // Clean-up of the volume (I5, I10): dead staging, blobs no row ever owned, what was deleted long enough ago. Nothing else.
 import type { Dirent } from 'node:fs'
 import { join } from 'node:path'
+import { createAttempts } from './attempts.ts'
+import { errnoOf } from './failures.ts'
 import type { FileSystem } from './fs.ts'
 import type { BlobId } from './ids.ts'
 import type { BlobState, Ledger } from './ledger.ts'
 import type { Sidecar } from './sidecar.ts'
-import type { BlobAddress, Store } from './store.ts'
-import { kindFolder, kinds, parseName } from './volume/layout.ts'
+import type { BlobAddress, Kind, Store } from './store.ts'
+import { dayFolder, kindFolder, kinds, parseName } from './volume/layout.ts'
 
 const idsPerQuery = 500
 const purgesPerRun = 10_000
@@ -48,7 +50,9 @@ export function createSweep (options: Options): () => Promise<SweepCounts> {
 
   async function run (): Promise<SweepCounts> {
     const counts: SweepCounts = { staging: 0, sidecars: 0, orphans: 0, pending: 0, trash: 0, forgotten: 0 }
-    for (const [name, step] of steps) counts[name] = await step()
+    const attempts = createAttempts()
+    for (const [name, step] of steps) counts[name] = await attempts.attempt(step) ?? 0
+    attempts.end()
     return counts
   }
 
@@ -60,20 +64,25 @@ export function createSweep (options: Options): () => Promise<SweepCounts> {
 
 /** Purging is a state before it is an act, so that a process that dies in the middle leaves work, not damage. */
 async function purge ({ store, ledger }: Options, states: readonly Sidecar['state'][], before: Date): Promise<number> {
+  const attempts = createAttempts()
   for (const sidecar of await ledger.inState(states, before, purgesPerRun)) {
-    const onVolume = await store.readSidecar(sidecar)
-    // Row and sidecar must both say so; a sidecar that lags behind is written anew by whoever owes it.
-    if (onVolume?.state === sidecar.state) await ledger.startPurge(sidecar)
+    await attempts.attempt(async () => {
+      const onVolume = await store.readSidecar(sidecar)
+      // Row and sidecar must both say so; a sidecar that lags behind is written anew by whoever owes it.
+      if (onVolume?.state === sidecar.state) await ledger.startPurge(sidecar)
+    })
   }
-  const purging = await ledger.purging(purgesPerRun)
-  for (const address of purging) {
-    await store.remove(address)
-    await ledger.purged(address.id)
+  let purged = 0
+  for (const address of await ledger.purging(purgesPerRun)) {
+    await attempts.attempt(async () => {
+      await store.remove(address)
+      await ledger.purged(address.id)
+      purged += 1
+    })
   }
-  return purging.length
+  attempts.end()
+  return purged
 }
-
-type Found = { id: BlobId, extension: string }
 
 /**
  * An orphan is a blob or sidecar whose id has no row. It may be an upload about to commit: it must stand in two runs a
@@ -84,21 +93,27 @@ function createOrphanSweep ({ fs, root, store, ledger, graceMs, monotonicMs }: O
 
   return async () => {
     const standing = new Map<BlobId, number>()
+    const attempts = createAttempts()
     let removed = 0
+    async function sweepGroup (group: readonly BlobAddress[]): Promise<void> {
+      const states = await ledger.states(group.map(({ id }) => id))
+      for (const address of group) {
+        await attempts.attempt(async () => {
+          if (!await isOrphan(address, states.get(address.id), standing)) return
+          await store.remove(address)
+          removed += 1
+        })
+      }
+    }
     for (const kind of kinds) {
       for await (const folder of dayFolders(fs, kindFolder(root, kind))) {
-        for (const group of groups(await blobsIn(fs, folder))) {
-          const states = await ledger.states(group.map(({ id }) => id))
-          for (const { id, extension } of group) {
-            if (await isOrphan({ kind, id, extension }, states.get(id), standing)) {
-              await store.remove({ kind, id, extension })
-              removed += 1
-            }
-          }
-        }
+        // A file that is not where its id says was put there by somebody else.
+        const found = (await blobsIn(fs, folder, kind)).filter((address) => dayFolder(root, address) === folder)
+        for (const group of groups(found)) await sweepGroup(group)
       }
     }
     seen = standing
+    attempts.end()
     return removed
   }
 
@@ -120,16 +135,19 @@ async function * dayFolders (fs: FileSystem, folder: string, depth = 3): AsyncGe
   }
 }
 
-const entriesOf = (fs: FileSystem, folder: string): Promise<Dirent[]> => fs.readdir(folder, { withFileTypes: true }).catch(() => [])
+const entriesOf = (fs: FileSystem, folder: string): Promise<Dirent[]> => fs.readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
+  if (errnoOf(error) === 'ENOENT') return []
+  throw error
+})
 
 /** One entry an id, whether its blob, its sidecar or both are there. */
-async function blobsIn (fs: FileSystem, folder: string): Promise<Found[]> {
+async function blobsIn (fs: FileSystem, folder: string, kind: Kind): Promise<BlobAddress[]> {
   const found = new Map<BlobId, string>()
   for (const entry of await entriesOf(fs, folder)) {
     const name = entry.isFile() ? parseName(entry.name) : undefined
     if (name !== undefined) found.set(name.id, name.extension ?? found.get(name.id) ?? 'bin')
   }
-  return Array.from(found, ([id, extension]) => ({ id, extension }))
+  return Array.from(found, ([id, extension]) => ({ kind, id, extension }))
 }
 
 function * groups<T> (items: readonly T[]): Generator<readonly T[]> {

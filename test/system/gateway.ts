@@ -64,8 +64,14 @@ export async function startRefused (folder: string, settings: Settings = {}): Pr
   return { ...await exit, stderr: errors.join('') }
 }
 
-function launch (folder: string, settings: Settings, signal?: AbortSignal) {
-  const child = spawn(execPath, [server], {
+/** How a start ended that strace, with these arguments, brought to an end. */
+export async function startUnder (strace: readonly string[], folder: string, settings: Settings = {}): Promise<Exit> {
+  return launch(folder, settings, AbortSignal.timeout(startMs), ['strace', ...strace]).exit
+}
+
+function launch (folder: string, settings: Settings, signal?: AbortSignal, before: readonly string[] = []) {
+  const [command = execPath, ...args] = [...before, execPath, server]
+  const child = spawn(command, args, {
     // Elsewhere than in the repository: a developer's .env is not for tests.
     cwd: tmpdir(),
     // Nor are the hooks that tap puts into NODE_OPTIONS.

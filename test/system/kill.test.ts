@@ -19,16 +19,18 @@ t.test(`after each of ${cycles} kills under ${parallel} uploaders, every acknowl
   let gateway = await start(t, folder, sweeping)
 
   for (let cycle = 1; cycle <= cycles; cycle += 1) {
+    const before = uploaders.acknowledged.length
     const uploading = uploaders.upload(gateway, parallel)
-    await pause(randomInt(200, 1200))
+    await until('uploads are acknowledged', () => uploaders.acknowledged.length > before + parallel)
+    await pause(randomInt(1000))
     t.equal((await gateway.kill()).signal, 'SIGKILL')
-    const fresh = await uploading
-    t.ok(fresh.length > 0, `cycle ${cycle}: ${fresh.length} uploads were acknowledged`)
+    await uploading
+    const fresh = uploaders.acknowledged.slice(before)
 
     gateway = await start(t, folder, sweeping)
     t.match(staging(folder), [{ pid: gateway.pid, files: [] }], 'staging holds nothing but the new process\'s own empty folder')
     t.equal(staging(folder).length, 1)
-    t.same(await lost(gateway, fresh), [], 'each is there, byte by byte')
+    t.same(await lost(gateway, fresh), [], `cycle ${cycle}: all of ${fresh.length} are there, byte by byte`)
     t.same(audit(folder, { isHashed: false }).broken, [], 'no row is without its blob and sidecar')
     if (cycle % 5 === 0) await until('no file is without a row', () => audit(folder, { isHashed: false }).orphans.length === 0)
   }

@@ -8,6 +8,7 @@ import { disk, mount, needs, pause, run, until } from './machine.ts'
 import { createUploaders, lost } from './uploaders.ts'
 
 const cycles = 6
+const parallel = 8
 const sweeping = { SWEEP_INTERVAL_SECONDS: '1', SWEEP_GRACE_SECONDS: '0' }
 
 for (const type of ['ext4', 'xfs'] as const) {
@@ -18,17 +19,20 @@ for (const type of ['ext4', 'xfs'] as const) {
     let gateway = await start(t, folder, sweeping)
 
     for (let cycle = 1; cycle <= cycles; cycle += 1) {
-      const uploading = uploaders.upload(gateway, 8)
-      await pause(randomInt(300, 1500))
+      const before = uploaders.acknowledged.length
+      let isCut = false
+      const uploading = uploaders.upload(gateway, parallel, () => isCut)
+      await until('uploads are acknowledged', () => uploaders.acknowledged.length > before + parallel)
+      await pause(randomInt(1200))
+      isCut = true
       await run('xfs_io', '-x', '-c', 'shutdown', folder)
       await gateway.kill()
-      const fresh = await uploading
-      t.ok(fresh.length > 0, `cycle ${cycle}: ${fresh.length} uploads were acknowledged`)
+      await uploading
       await run('umount', folder)
       await mount(t, folder, '-o', 'loop', image)
 
       gateway = await start(t, folder, sweeping)
-      t.same(await lost(gateway, uploaders.acknowledged), [], 'each is there, byte by byte')
+      t.same(await lost(gateway, uploaders.acknowledged), [], `cycle ${cycle}: all of ${uploaders.acknowledged.length} are there, byte by byte`)
       t.same(audit(folder).broken, [])
     }
 

@@ -5,7 +5,7 @@ import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { temporaryFolder } from '../helper.ts'
-import type { Gateway } from './gateway.ts'
+import { startUnder, type Gateway } from './gateway.ts'
 
 /** SQLite works on Node's main thread, all other file-system calls are made by libuv's pool. */
 export type Thread = 'main' | 'pool'
@@ -27,7 +27,15 @@ export async function record (t: Test, gateway: Gateway, operation: () => Promis
   return pointsIn(await readFile(output, 'utf8'), gateway)
 }
 
-function pointsIn (text: string, { pid, folder }: Gateway): Point[] {
+/** The same of a start, up to the moment in which it listens. */
+export async function recordStart (t: Test, folder: string): Promise<Point[]> {
+  const output = join(await temporaryFolder(t), 'calls')
+  await startUnder(['-f', '-y', '-e', `trace=${mutating},listen`, '-e', 'inject=listen:signal=SIGKILL', '-o', output], folder, oneWorker)
+  const text = await readFile(output, 'utf8')
+  return pointsIn(text, { folder, pid: Number(text.split(' ', 1)[0]) })
+}
+
+function pointsIn (text: string, { pid, folder }: Pick<Gateway, 'pid' | 'folder'>): Point[] {
   const counts = new Map<string, number>()
   return text.split('\n').flatMap((line) => {
     const [, thread, call = '', rest = ''] = /^(\d+) +(\w+)\((.*)/.exec(line) ?? []

@@ -7,30 +7,31 @@ import { bearer, type Gateway } from './gateway.ts'
 export type Acknowledged = { readonly user: string, readonly url: string, readonly sha256: string, readonly isAvatar: boolean }
 
 export type Uploaders = {
-  readonly acknowledged: Acknowledged[]
+  /** All so far, oldest first. */
+  readonly acknowledged: readonly Acknowledged[]
   /** Of all bodies that were sent, acknowledged or not. */
   readonly sent: Set<string>
-  /** Uploads until the gateway is gone or `signal` aborts, `count` at once. Returns what was acknowledged meanwhile. */
-  upload (gateway: Gateway, count: number, signal?: AbortSignal): Promise<Acknowledged[]>
+  /** Uploads until the gateway is gone, `count` at once; `mayFail` says whether it may answer with a failure by now. */
+  upload (gateway: Gateway, count: number, mayFail?: () => boolean): Promise<void>
 }
 
 export function createUploaders (picture: Buffer, { maxSize = 3 * 1024 ** 2 } = {}): Uploaders {
   const acknowledged: Acknowledged[] = []
   const sent = new Set<string>()
 
-  async function uploadOne (gateway: Gateway, user: string, isAvatar: boolean): Promise<Acknowledged> {
+  async function uploadOne (gateway: Gateway, user: string, isAvatar: boolean, mayFail: () => boolean): Promise<void> {
     const body = isAvatar ? heavier(picture, randomSize(maxSize)) : randomBytes(randomSize(maxSize))
     const hash = sha256(body)
     sent.add(hash)
     const answer = await (isAvatar ? putAvatar : postAttachment)(gateway, user, body)
-    if (answer.status !== 200 && answer.status !== 201) throw new Error(`an upload was answered with ${answer.status}: ${answer.body}`)
-    return { user, isAvatar, sha256: hash, url: isAvatar ? json(answer).versionedUrl : attachmentIn(answer).url }
+    if (answer.status === 200 || answer.status === 201) acknowledged.push({ user, isAvatar, sha256: hash, url: isAvatar ? json(answer).versionedUrl : attachmentIn(answer).url })
+    else if (!mayFail()) throw new Error(`an upload was answered with ${answer.status}: ${answer.body}`)
   }
 
-  async function one (gateway: Gateway, user: string, fresh: Acknowledged[], signal: AbortSignal | undefined): Promise<void> {
-    for (let turn = 0; gateway.isRunning() && signal?.aborted !== true; turn += 1) {
+  async function one (gateway: Gateway, user: string, mayFail: () => boolean): Promise<void> {
+    for (let turn = 0; gateway.isRunning(); turn += 1) {
       try {
-        fresh.push(await uploadOne(gateway, user, turn % 2 === 0))
+        await uploadOne(gateway, user, turn % 2 === 0, mayFail)
       } catch (error) {
         // Node reports the end of a process a moment after its sockets are gone.
         if (!isConnectionLost(error)) throw error
@@ -42,11 +43,8 @@ export function createUploaders (picture: Buffer, { maxSize = 3 * 1024 ** 2 } = 
   return {
     acknowledged,
     sent,
-    async upload (gateway, count, signal) {
-      const fresh: Acknowledged[] = []
-      await Promise.all(Array.from({ length: count }, (_, index) => one(gateway, `user-${index}`, fresh, signal)))
-      acknowledged.push(...fresh)
-      return fresh
+    async upload (gateway, count, mayFail = () => false) {
+      await Promise.all(Array.from({ length: count }, (_, index) => one(gateway, `user-${index}`, mayFail)))
     },
   }
 }

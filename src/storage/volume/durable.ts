@@ -9,31 +9,33 @@ const folderMode = 0o750
 /** Windows opens no folders, and some network file systems have nothing to fsync in one. */
 const withoutFolderSync = new Set(['EINVAL', 'ENOTSUP', 'EISDIR', 'EPERM'])
 
+const hasNoFolderSync = (error: unknown): boolean => withoutFolderSync.has(errnoOf(error) ?? '')
+
 export type Durable = ReturnType<typeof createDurable>
 
 /** `onSyncFailure` hears of every fsync that failed for another reason than a full disk: it is never retried (I6). */
 export function createDurable ({ fs, onSyncFailure }: { fs: FileSystem, onSyncFailure: (error: unknown) => void }) {
   const folders = new Map<string, Promise<void>>()
 
-  async function sync (handle: FileHandle): Promise<void> {
+  async function sync (handle: FileHandle, isTolerated: (error: unknown) => boolean = () => false): Promise<void> {
     try {
       await handle.sync()
     } catch (error) {
+      if (isTolerated(error)) return
       if (!isFull(error)) onSyncFailure(error)
       throw error
     }
   }
 
   async function syncFolder (path: string): Promise<void> {
+    const handle = await fs.open(path, 'r').catch((error: unknown) => {
+      if (!hasNoFolderSync(error)) throw error
+    })
+    if (handle === undefined) return
     try {
-      const handle = await fs.open(path, 'r')
-      try {
-        await sync(handle)
-      } finally {
-        await handle.close()
-      }
-    } catch (error) {
-      if (!withoutFolderSync.has(errnoOf(error) ?? '')) throw error
+      await sync(handle, hasNoFolderSync)
+    } finally {
+      await handle.close()
     }
   }
 
@@ -60,9 +62,12 @@ export function createDurable ({ fs, onSyncFailure }: { fs: FileSystem, onSyncFa
   }
 
   return {
-    sync,
+    sync: (handle: FileHandle): Promise<void> => sync(handle),
     syncFolder,
     folder,
+
+    /** For when a folder turns out to be gone: the next to need one makes it anew. */
+    forgetFolders (): void { folders.clear() },
 
     create: (path: string): Promise<FileHandle> => fs.open(path, 'wx+', fileMode),
 
@@ -88,6 +93,7 @@ export async function writeAll (handle: FileHandle, chunks: readonly Buffer[], p
   let at = position
   while (rest.length > 0) {
     const { bytesWritten } = await handle.writev(rest, at)
+    if (bytesWritten === 0 && rest.some((chunk) => chunk.length > 0)) throw new Error('The volume took no bytes and gave no reason.')
     at += bytesWritten
     rest = after(rest, bytesWritten)
   }

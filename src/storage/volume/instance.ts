@@ -15,9 +15,9 @@ const HeartbeatSchema = Type.Object({
 
 export type Heartbeat = Static<typeof HeartbeatSchema>
 
-/** This process, before its first beat. */
-export function ownHeartbeat (): Heartbeat {
-  return { pid, world: ownWorld(), startedAt: startOf(pid) ?? '', beat: 0 }
+/** This process, before its first beat. `proc`: where proc(5) is mounted. */
+export function ownHeartbeat (proc = '/proc'): Heartbeat {
+  return { pid, world: ownWorld(proc), startedAt: startOf(proc, pid) ?? '', beat: 0 }
 }
 
 export function parseHeartbeat (text: string): Heartbeat | undefined {
@@ -30,23 +30,23 @@ export function parseHeartbeat (text: string): Heartbeat | undefined {
 }
 
 /** What the process table says; undefined when the process belongs to another host, boot or container. */
-export function isRunning (heartbeat: Heartbeat): boolean | undefined {
-  if (heartbeat.world === '' || heartbeat.world !== ownWorld()) return undefined
-  return startOf(heartbeat.pid) === heartbeat.startedAt
+export function isRunning (heartbeat: Heartbeat, proc = '/proc'): boolean | undefined {
+  if (heartbeat.world === '' || heartbeat.world !== ownWorld(proc)) return undefined
+  return startOf(proc, heartbeat.pid) === heartbeat.startedAt
 }
 
-function ownWorld (): string {
+function ownWorld (proc: string): string {
   try {
-    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${readlinkSync('/proc/self/ns/pid')}`
+    return `${readFileSync(`${proc}/sys/kernel/random/boot_id`, 'utf8').trim()} ${readlinkSync(`${proc}/self/ns/pid`)}`
   } catch {
     return ''
   }
 }
 
 /** Field 22 of proc(5)'s stat; the name in field 2 may hold spaces and parentheses. A zombie no longer runs. */
-function startOf (id: number): string | undefined {
+function startOf (proc: string, id: number): string | undefined {
   try {
-    const stat = readFileSync(`/proc/${id}/stat`, 'utf8')
+    const stat = readFileSync(`${proc}/${id}/stat`, 'utf8')
     const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     return state === 'Z' || state === 'X' ? undefined : fields[18]
   } catch {

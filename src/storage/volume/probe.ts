@@ -18,6 +18,7 @@ export type Probe = {
 
 export function createProbe ({ fs, durable, folder }: { fs: FileSystem, durable: Durable, folder: string }): Probe {
   let owed = 0
+  let failures = 0
 
   async function writeAndRead (): Promise<void> {
     const path = join(folder, `${randomUUID()}.probe`)
@@ -31,17 +32,22 @@ export function createProbe ({ fs, durable, folder }: { fs: FileSystem, durable:
   }
 
   return {
-    noteSyncFailure () { owed = probesAfterFailure },
+    noteSyncFailure () {
+      owed = probesAfterFailure
+      failures += 1
+    },
     async check () {
+      const before = failures
       try {
         await writeAndRead()
       } catch (error) {
         // A full disk is no fault of the volume: reads and deletes go on, and uploads get their own clear answer.
-        if (isFull(error)) return
+        if (isFull(error) && owed === 0) return
         if (owed > 0) owed = probesAfterFailure
         return storing(() => Promise.reject(error))
       }
-      if (owed > 0) owed -= 1
+      // A probe that began before the failure proves nothing about the time after it.
+      if (owed > 0 && failures === before) owed -= 1
       if (owed > 0) throw new StorageUnavailable({ cause: new Error(`an fsync failed; ${owed} more probes must succeed`) })
     },
   }

@@ -8,11 +8,16 @@ import { writeAll, type Durable } from './durable.ts'
 /** One write of 1 MiB costs about what one of 64 KiB does. */
 const batchBytes = 1024 ** 2
 
+/** A client that sends single bytes must not fill the memory with a Buffer for each: 200 times what it sent. */
+const batchChunks = 1024
+
+type Written = { readonly size: number, readonly sha256: string }
+
 /** A staged file as the volume sees it: what publish needs beyond the contract. */
 export type VolumeStagedFile = StagedFile & {
   readonly path: string
-  /** Makes the bytes durable and closes the file. */
-  seal (): Promise<void>
+  /** Makes the bytes durable and closes the file. Throws when they are not the ones that `expected` says. */
+  seal (expected: Written): Promise<void>
   /** The bytes are under their final name now; discard has nothing left to do. */
   release (): void
 }
@@ -31,6 +36,8 @@ export async function createStagedFile ({ fs, durable, path, checkSpace }: Optio
   let batch: Buffer[] = []
   let batched = 0
   let written = 0
+  let finished: Written | undefined
+  let hasHole = false
   let state: 'open' | 'closed' | 'released' = 'open'
 
   async function flush (): Promise<void> {
@@ -40,8 +47,13 @@ export async function createStagedFile ({ fs, durable, path, checkSpace }: Optio
     written += batched
     batch = []
     batched = 0
-    await checkSpace()
-    await writeAll(handle, chunks, position)
+    try {
+      await checkSpace()
+      await writeAll(handle, chunks, position)
+    } catch (error) {
+      hasHole = true
+      throw error
+    }
   }
 
   async function close (): Promise<void> {
@@ -57,14 +69,17 @@ export async function createStagedFile ({ fs, durable, path, checkSpace }: Optio
       hash.update(chunk)
       batch.push(chunk)
       batched += chunk.length
-      if (batched >= batchBytes) await flush()
+      if (batched >= batchBytes || batch.length >= batchChunks) await flush()
     }),
     finish: () => storing(async () => {
       await flush()
-      return { size: written, sha256: hash.digest('hex') }
+      if (hasHole) throw new Error('A write failed before: the file has a hole.')
+      finished = { size: written, sha256: hash.digest('hex') }
+      return finished
     }),
     head: (length) => storing(() => readHead(handle, Math.min(length, written))),
-    seal: () => storing(async () => {
+    seal: ({ size, sha256 }) => storing(async () => {
+      if (finished?.size !== size || finished.sha256 !== sha256) throw new Error('The sidecar does not say what was written.')
       await durable.sync(handle)
       await close()
     }),

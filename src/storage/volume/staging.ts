@@ -1,6 +1,8 @@
 // The staging folders on the volume, one for each running process: this one's, kept alive, and dead ones, removed.
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
+import { validate } from 'uuid'
+import { createAttempts } from '../attempts.ts'
 import type { FileSystem } from '../fs.ts'
 import type { Durable } from './durable.ts'
 import { isRunning, ownHeartbeat, parseHeartbeat, type Heartbeat } from './instance.ts'
@@ -62,12 +64,16 @@ export async function openStaging ({ fs, durable, root, monotonicMs }: Options) 
     /** Removes what dead processes left behind; never touches a living one's. Returns how many folders went. */
     async removeDead (): Promise<number> {
       let removed = 0
+      const attempts = createAttempts()
       for (const instance of await fs.readdir(parent)) {
-        if (instance === name || !await isDead(instance)) continue
-        await fs.rm(join(parent, instance), { recursive: true, force: true })
-        lastSeen.delete(instance)
-        removed += 1
+        if (instance === name || !validate(instance) || !await isDead(instance)) continue
+        await attempts.attempt(async () => {
+          await fs.rm(join(parent, instance), { recursive: true, force: true })
+          lastSeen.delete(instance)
+          removed += 1
+        })
       }
+      attempts.end()
       return removed
     },
 

@@ -27,19 +27,32 @@ export function createVolume ({ fs, durable, space, root, stagingFolder }: Optio
   const newSidecarPath = () => join(stagingFolder, `${randomUUID()}.sidecar.json`)
 
   async function publish (file: VolumeStagedFile, sidecar: Sidecar): Promise<void> {
-    const folder = dirname(blobPath(root, sidecar))
+    const path = blobPath(root, sidecar)
+    const folder = dirname(path)
     const stagedSidecar = newSidecarPath()
+    let isVisible = false
     try {
-      await all([file.seal(), durable.writeNew(stagedSidecar, encodeSidecar(sidecar)), durable.folder(folder, root)])
-      await fs.rename(file.path, blobPath(root, sidecar))
+      await all([file.seal(sidecar), durable.writeNew(stagedSidecar, encodeSidecar(sidecar)), durable.folder(folder, root), refuseTaken(path)])
+      isVisible = true
+      await fs.rename(file.path, path)
       file.release()
       await fs.rename(stagedSidecar, sidecarPath(root, sidecar))
       await durable.syncFolder(folder)
     } catch (error) {
+      if (errnoOf(error) === 'ENOENT') durable.forgetFolders()
       // No row points here yet, and none will: nothing is lost by taking it back.
-      await Promise.allSettled([fs.unlink(stagedSidecar), file.discard(), remove(sidecar)])
+      await Promise.allSettled([fs.unlink(stagedSidecar), file.discard(), isVisible && remove(sidecar)])
       throw error
     }
+  }
+
+  /** I3: rename would replace what is there, and a failure later would take it away. */
+  async function refuseTaken (path: string): Promise<void> {
+    const isTaken = await fs.stat(path).then(() => true, (error: unknown) => {
+      if (errnoOf(error) !== 'ENOENT') throw error
+      return false
+    })
+    if (isTaken) throw new Error(`There is a blob already: ${path}.`)
   }
 
   async function remove (address: BlobAddress): Promise<void> {

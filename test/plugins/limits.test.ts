@@ -1,0 +1,18 @@
+import Fastify from 'fastify'
+import { test } from 'tap'
+import { maxPixels, maxSide } from '../../src/images/measure.ts'
+import { limitsRoute } from '../../src/plugins/limits.ts'
+import { avatarTypes } from '../../src/transfer/sniff.ts'
+
+test('limits are those that are set, as numbers, and may be kept for a while', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  app.register(limitsRoute, { avatar: { maxBytes: 5, maxFiles: 1 }, attachment: { maxBytes: 7, maxFiles: 3 } })
+  const response = await app.inject('/api/limits')
+  t.equal(response.statusCode, 200)
+  t.equal(response.headers['cache-control'], 'public, max-age=300')
+  t.strictSame(response.json(), {
+    avatar: { maxBytes: 5, maxPixels, maxSide, types: [...avatarTypes] },
+    attachment: { maxBytes: 7, maxFiles: 3, types: null },
+  })
+})

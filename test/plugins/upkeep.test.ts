@@ -1,0 +1,101 @@
+import { mock } from 'node:test'
+import Fastify from 'fastify'
+import fastifyPlugin from 'fastify-plugin'
+import { test, type Test } from 'tap'
+import { upkeep } from '../../src/plugins/upkeep.ts'
+import { collectLog } from '../fixtures/log.ts'
+
+const nothing = { staging: 0, sidecars: 0, orphans: 0, pending: 0, trash: 0, forgotten: 0 }
+
+function setUp (t: Test, { sweepEveryMs = 3_600_000 } = {}) {
+  mock.timers.enable({ apis: ['setInterval'] })
+  t.teardown(() => mock.timers.reset())
+  const log = collectLog()
+  const order: string[] = []
+  const work = {
+    sweep: async () => nothing,
+    removeDeadStaging: async () => 0,
+    settleSidecars: async () => 0,
+  }
+  const noting = <T>(name: string, does: () => Promise<T>) => () => {
+    order.push(name)
+    return does()
+  }
+  const app = Fastify({ logger: { level: 'info', stream: log.stream } })
+  t.teardown(() => app.close())
+  app.register(fastifyPlugin(async (instance) => { instance.addHook('onClose', async () => { order.push('closed') }) }, { name: 'storage' }))
+  app.register(upkeep, {
+    sweepEveryMs,
+    sweep: noting('sweep', () => work.sweep()),
+    removeDeadStaging: noting('staging', () => work.removeDeadStaging()),
+    settleSidecars: noting('sidecars', () => work.settleSidecars()),
+  })
+  return { app, log, order, work }
+}
+
+test('what died is cleaned up before the first request; the sweep is not hurried', async (t) => {
+  const { app, log, order, work } = setUp(t)
+  const { promise: isHeld, resolve: release } = Promise.withResolvers<number>()
+  work.settleSidecars = () => isHeld
+  let isReady = false
+  const ready = app.ready().then(() => { isReady = true })
+  await new Promise((resolve) => { setImmediate(resolve) })
+  t.strictSame(order, ['staging', 'sidecars'])
+  t.equal(isReady, false)
+  release(2)
+  await ready
+  t.match(log.lines(), [{ level: 30, upkeep: 'sidecars', sidecars: 2 }])
+})
+
+test('staging is looked at every minute, the rest as often as is set, and nothing to tell is not told', async (t) => {
+  const { app, log, order, work } = setUp(t, { sweepEveryMs: 150_000 })
+  await app.ready()
+  order.length = 0
+  mock.timers.tick(59_999)
+  t.strictSame(order, [])
+  mock.timers.tick(1)
+  t.strictSame(order, ['staging'])
+  mock.timers.tick(90_000)
+  t.strictSame(order, ['staging', 'staging', 'sweep'])
+  t.strictSame(log.lines(), [])
+  work.sweep = async () => ({ ...nothing, orphans: 1 })
+  mock.timers.tick(150_000)
+  await app.close()
+  t.match(log.lines(), [{ level: 30, upkeep: 'sweep', orphans: 1, trash: 0 }])
+})
+
+test('a clean-up that fails is logged once, and stops neither the start nor the next one', async (t) => {
+  const { app, log, order, work } = setUp(t)
+  work.settleSidecars = () => Promise.reject(new Error('no database'))
+  await app.ready()
+  t.match(log.lines(), [{ level: 50, upkeep: 'sidecars', err: { message: 'no database' } }])
+  work.sweep = () => Promise.reject(new Error('no volume'))
+  mock.timers.tick(3_600_000)
+  mock.timers.tick(3_600_000)
+  t.equal(order.filter((name) => name === 'sweep').length, 2)
+  await app.close()
+  t.equal(log.lines().filter(({ level }) => level === 50).length, 3)
+})
+
+test('an interval too long for a timer is not taken for none', async (t) => {
+  const { app, order } = setUp(t, { sweepEveryMs: 2 ** 31 + 1000 })
+  await app.ready()
+  mock.timers.tick(3_600_000)
+  t.notOk(order.includes('sweep'))
+})
+
+test('a stop waits for a clean-up under way before volume and database close, and starts no other', async (t) => {
+  const { app, order, work } = setUp(t)
+  await app.ready()
+  const { promise: isHeld, resolve: release } = Promise.withResolvers<typeof nothing>()
+  work.sweep = () => isHeld
+  mock.timers.tick(3_600_000)
+  order.length = 0
+  const closed = app.close()
+  await new Promise((resolve) => { setImmediate(resolve) })
+  t.strictSame(order, [])
+  release(nothing)
+  await closed
+  mock.timers.tick(7_200_000)
+  t.strictSame(order, ['closed'])
+})

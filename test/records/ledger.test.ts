@@ -1,0 +1,123 @@
+import { test, type Test } from 'tap'
+import { createLedger } from '../../src/records/ledger.ts'
+import { newBlobId } from '../../src/storage/ids.ts'
+import type { Sidecar } from '../../src/storage/sidecar.ts'
+import { createSweep } from '../../src/storage/sweep.ts'
+import { openVolume, publish, sidecarFor } from '../storage/fixtures/volume.ts'
+import { databaseFor, keep } from './fixtures/database.ts'
+
+const hour = 3_600_000
+
+async function setUp (t: Test) {
+  const { client } = await databaseFor(t)
+  const clock = { date: new Date() }
+  const ledger = createLedger({ client, now: () => clock.date })
+  const kept = async (others: Partial<Sidecar>) => {
+    const sidecar = sidecarFor('hello', others)
+    await keep(client, sidecar)
+    return sidecar
+  }
+  const ago = (hours: number) => new Date(clock.date.getTime() - hours * hour)
+  return { client, clock, ledger, kept, ago }
+}
+
+const address = (others = {}) => ({ kind: 'attachment' as const, id: newBlobId(), extension: 'pdf', ...others })
+
+test('it knows the states of the ids that have a row', async (t) => {
+  const { ledger, kept } = await setUp(t)
+  const live = await kept({})
+  const deleted = await kept({ state: 'deleted' })
+  const orphan = address()
+  t.equal(await ledger.claimOrphan(orphan), true)
+  t.strictSame(new Map([...await ledger.states([live.id, deleted.id, orphan.id, newBlobId()])].toSorted()),
+    new Map([[live.id, 'live'], [deleted.id, 'deleted'], [orphan.id, 'swept']].toSorted() as Array<[never, never]>))
+  t.equal((await ledger.states([])).size, 0)
+})
+
+test('of an orphan\'s claim and a late commit, whichever comes first wins', async (t) => {
+  const { client, ledger, kept } = await setUp(t)
+  const live = await kept({})
+  t.equal(await ledger.claimOrphan(live), false)
+  t.match(await client.blob.findUnique({ where: { id: live.id } }), { state: 'live', ownerId: 'ada' })
+  const orphan = address()
+  t.strictSame(await Promise.all([ledger.claimOrphan(orphan), ledger.claimOrphan(orphan)]), [true, false])
+  await t.rejects(kept({ id: orphan.id }), { code: 'P2002' })
+})
+
+test('swept ids are forgotten by age, and nothing else is', async (t) => {
+  const { client, clock, ledger, kept, ago } = await setUp(t)
+  await kept({ state: 'deleted', stateAt: ago(1000).toISOString() })
+  await ledger.claimOrphan(address())
+  t.equal(await ledger.forgetSwept(clock.date), 0)
+  t.equal(await ledger.forgetSwept(new Date(clock.date.getTime() + 1)), 1)
+  t.equal(await client.blob.count(), 1)
+})
+
+test('I9: what is old enough comes as its sidecar ought to be, oldest first', async (t) => {
+  const { ledger, kept, ago } = await setUp(t)
+  const stateAt = (hours: number) => ({ stateAt: ago(hours).toISOString() })
+  const older = await kept({ kind: 'attachment', recordId: newBlobId(), filename: 'a.pdf', visibility: 'public', contextType: 'ticket', contextId: '7', alt: 'x', state: 'deleted', ...stateAt(3) })
+  const old = await kept({ state: 'superseded', aliases: ['/i/a.png', '/i/b.png'], ...stateAt(2) })
+  await kept({ state: 'deleted', ...stateAt(1) })
+  await kept({ state: 'live', ...stateAt(9) })
+  t.strictSame(await ledger.inState(['superseded', 'deleted'], ago(1), 10), [older, old])
+  t.strictSame(await ledger.inState(['superseded', 'deleted'], ago(1), 1), [older])
+})
+
+test('I10: a purge starts only on the row that was looked at, and whose sidecar says what it says', async (t) => {
+  const { client, ledger, kept } = await setUp(t)
+  const blob = await kept({ state: 'deleted' })
+  t.equal(await ledger.startPurge({ ...blob, state: 'superseded' }), false)
+  t.equal(await ledger.startPurge({ ...blob, revision: 2 }), false)
+  await client.blob.update({ where: { id: blob.id }, data: { sidecarDueAt: new Date() } })
+  t.equal(await ledger.startPurge(blob), false)
+  await client.blob.update({ where: { id: blob.id }, data: { sidecarDueAt: null } })
+  t.strictSame(await Promise.all([ledger.startPurge(blob), ledger.startPurge(blob)]), [true, false])
+  t.strictSame(await ledger.purging(10), [{ kind: 'avatar', id: blob.id, extension: 'png' }])
+})
+
+test('a purged blob takes its record and old URLs along; one that is not being purged stays', async (t) => {
+  const { client, ledger, kept } = await setUp(t)
+  const blob = await kept({ kind: 'attachment', recordId: newBlobId(), state: 'deleted', aliases: ['/i/a'] })
+  await ledger.purged(blob.id)
+  t.equal(await client.blob.count(), 1)
+  await ledger.startPurge(blob)
+  await ledger.purged(blob.id)
+  t.strictSame([await client.blob.count(), await client.attachment.count(), await client.alias.count()], [0, 0, 0])
+  await ledger.purged(blob.id)
+})
+
+test('a ledger that cannot be asked says so, and no orphan is taken then', async (t) => {
+  const { client, ledger, ago } = await setUp(t)
+  await client.$executeRawUnsafe('DROP TABLE "Blob"')
+  const failed = { code: 'DATABASE_UNAVAILABLE' }
+  await t.rejects(ledger.states([newBlobId()]), failed)
+  await t.rejects(ledger.claimOrphan(address()), failed)
+  await t.rejects(ledger.forgetSwept(ago(0)), failed)
+})
+
+test('I5, I10: sweep and ledger together: of all blobs just the orphan and the old trash go', async (t) => {
+  const { client, ledger, clock } = await setUp(t)
+  const { root, store, faults, files } = await openVolume(t)
+  const kept = async (others: Partial<Sidecar>) => {
+    const sidecar = await publish(store, 'hello', others)
+    await keep(client, sidecar)
+    return sidecar
+  }
+  const old = { stateAt: new Date(clock.date.getTime() - 100 * hour).toISOString() }
+  const staying = [await kept({}), await kept({ state: 'pending' }), await kept({ state: 'superseded' }), await kept({ kind: 'attachment', recordId: newBlobId(), ...old })]
+  await kept({ kind: 'attachment', recordId: newBlobId(), state: 'deleted', ...old })
+  await kept({ state: 'pending', ...old })
+  await publish(store, 'orphan')
+  let ms = 0
+  const sweep = createSweep({
+    fs: faults.fs, root, store, ledger, removeDeadStaging: async () => 0, settleSidecars: async () => 0,
+    graceMs: 1, trashMs: 99 * hour, pendingMs: 99 * hour, now: () => clock.date, monotonicMs: () => ms,
+  })
+  t.match(await sweep(), { trash: 1, pending: 1, orphans: 0 })
+  ms = 1
+  t.match(await sweep(), { trash: 0, pending: 0, orphans: 1 })
+  t.equal((await files()).length, 2 * staying.length)
+  for (const sidecar of staying) t.strictSame(await store.readSidecar(sidecar), sidecar)
+  t.strictSame((await client.blob.groupBy({ by: ['state'], _count: true, orderBy: { state: 'asc' } })).map(({ state, _count }) => [state, _count]), [['live', 2], ['pending', 1], ['superseded', 1], ['swept', 1]])
+})

@@ -1,0 +1,89 @@
+import { readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'tap'
+import { openStorage, prepareVolume } from '../../src/storage/open.ts'
+import { createFaults } from '../fixtures/faults.ts'
+import { filesBelow, folderFor, openBelow, openVolume, publish } from './fixtures/volume.ts'
+
+const known = { volumeId: undefined, knowsFiles: false }
+const quiet = { requireMount: false, warn: () => {} }
+
+test('the folder is made when it is not there, and tried by writing; nothing is left of that', async (t) => {
+  const root = join(await folderFor(t), 'a', 'b')
+  const faults = createFaults()
+  await prepareVolume({ fs: faults.fs, root, ...quiet })
+  t.strictSame(await readdir(root), [])
+  t.equal(faults.count('sync'), 1)
+})
+
+test('a folder that is no mount is refused before anything is written to it', async (t) => {
+  const root = await folderFor(t)
+  const faults = createFaults()
+  await t.rejects(prepareVolume({ fs: faults.fs, root, requireMount: true, warn: () => {} }), { name: 'ConfigError', message: /not a mount of its own/ })
+  t.equal(faults.count('open'), 0)
+})
+
+test('a volume that cannot be written is refused with what to do', async (t) => {
+  for (const on of ['mkdir', 'open', 'writev', 'sync', 'unlink'] as const) {
+    for (const errno of ['EROFS', 'EACCES', 'EIO']) {
+      const root = await folderFor(t)
+      const faults = createFaults()
+      faults.inject({ on, errno })
+      await t.rejects(prepareVolume({ fs: faults.fs, root, ...quiet }), { name: 'ConfigError', message: new RegExp(`UPLOADS_DIR ${root} cannot be written. Mount a writable volume .*${errno}`), cause: { code: errno } })
+      t.strictSame(openBelow(root), [])
+    }
+  }
+})
+
+test('a full volume is opened all the same, for what it has', async (t) => {
+  const root = await folderFor(t)
+  const faults = createFaults()
+  faults.inject({ on: 'writev', errno: 'ENOSPC' })
+  await prepareVolume({ fs: faults.fs, root, ...quiet })
+  t.strictSame(await readdir(root), [])
+})
+
+test('a volume too full for identity or heartbeat refuses the start with a sentence', async (t) => {
+  for (const fault of [{ on: 'writev', path: /upload-gateway/ }, { on: 'mkdir' }, { on: 'writev', path: /heartbeat/ }] as const) {
+    const root = await folderFor(t)
+    const faults = createFaults()
+    faults.inject({ ...fault, errno: 'ENOSPC' })
+    await t.rejects(openStorage({ fs: faults.fs, root, reserveBytes: 0, known }), { name: 'ConfigError', message: /is full/, cause: { code: 'ENOSPC' } })
+    t.strictSame(await filesBelow(root), [])
+    t.strictSame(openBelow(root), [])
+  }
+})
+
+test('a start that fails otherwise tells its cause', async (t) => {
+  const root = await folderFor(t)
+  const faults = createFaults()
+  faults.inject({ on: 'sync', path: /heartbeat/, errno: 'EIO' })
+  await t.rejects(openStorage({ fs: faults.fs, root, reserveBytes: 0, known }), { code: 'EIO' })
+})
+
+test('a volume is the same after the next start', async (t) => {
+  const first = await openVolume(t)
+  const sidecar = await publish(first.store, 'hello')
+  await first.staging.close()
+  const storage = await openStorage({ fs: first.faults.fs, root: first.root, reserveBytes: 0, known: { volumeId: first.volumeId, knowsFiles: true } })
+  t.teardown(() => storage.staging.close())
+  t.equal(storage.volumeId, first.volumeId)
+  t.strictSame(await storage.store.readSidecar(sidecar), sidecar)
+})
+
+test('I6: a failed fsync of an upload is remembered by the readiness of that volume', async (t) => {
+  const { store, probe, faults } = await openVolume(t)
+  await probe.check()
+  faults.inject({ on: 'sync', errno: 'EIO' })
+  await t.rejects(publish(store, 'hello'))
+  await t.rejects(probe.check(), { code: 'STORAGE_UNAVAILABLE' })
+})
+
+test('when the volume is gone nothing is acknowledged, and no folder is made under its mount point', async (t) => {
+  const { root, store, probe } = await openVolume(t)
+  await publish(store, 'hello')
+  await rm(root, { recursive: true })
+  await t.rejects(publish(store, 'hello'), { code: 'STORAGE_UNAVAILABLE' })
+  await t.rejects(probe.check(), { code: 'STORAGE_UNAVAILABLE' })
+  await t.rejects(readdir(root), { code: 'ENOENT' })
+})

@@ -1,0 +1,86 @@
+import { test } from 'tap'
+import { createSpace } from '../../src/storage/space.ts'
+import { createFaults } from '../fixtures/faults.ts'
+import { fileSystem } from '../../src/storage/fs.ts'
+
+const gibibyte = 1024 ** 3
+
+/** A file system of so many bytes. */
+function setUp (disk: { size: number, free: number, files?: number, ffree?: number }, reserveBytes?: number) {
+  const statfs = async () => ({ type: 0, bsize: 4096, blocks: disk.size / 4096, bfree: disk.free / 4096, bavail: disk.free / 4096, files: disk.files ?? 1000, ffree: disk.ffree ?? 500 })
+  const space = createSpace({ fs: { ...fileSystem, statfs } as unknown as typeof fileSystem, folder: '/v', reserveBytes })
+  return { space, disk }
+}
+
+const full = { code: 'STORAGE_FULL', statusCode: 507 }
+
+test('the reserve is the smaller of 5 % and 2 GiB, or what was set', async (t) => {
+  t.match(await setUp({ size: 10 * gibibyte, free: gibibyte }).space.measure(), { freeBytes: gibibyte, reserveBytes: 0.5 * gibibyte })
+  t.match(await setUp({ size: 1000 * gibibyte, free: gibibyte }).space.measure(), { reserveBytes: 2 * gibibyte })
+  t.match(await setUp({ size: 10 * gibibyte, free: gibibyte }, 4096).space.measure(), { reserveBytes: 4096 })
+})
+
+test('what would touch the reserve is refused to the byte', async (t) => {
+  const { space } = setUp({ size: 10 * gibibyte, free: gibibyte }, 4096)
+  await t.rejects(space.reserve(gibibyte - 4095), full);
+  (await space.reserve(gibibyte - 4096)).release()
+})
+
+test('declared bytes in flight count, and count no more once released, however often', async (t) => {
+  const { space } = setUp({ size: 40960, free: 40960 }, 0)
+  const first = await space.reserve(30000)
+  await t.rejects(space.reserve(20000), full, 'the refused one is not remembered')
+  const second = await space.reserve(10960)
+  await t.rejects(space.reserve(1), full)
+  first.release()
+  first.release()
+  first.release()
+  await t.rejects(space.reserve(30001), full);
+  (await space.reserve(30000)).release()
+  second.release()
+  await space.reserve(40960)
+})
+
+test('of many at once exactly as many get space as there is', async (t) => {
+  const { space } = setUp({ size: 40960, free: 40960 }, 960)
+  const results = await Promise.allSettled(Array.from({ length: 100 }, () => space.reserve(4000)))
+  t.equal(results.filter(({ status }) => status === 'fulfilled').length, 10)
+  for (const result of results) if (result.status === 'fulfilled') result.value.release()
+  await space.reserve(40000)
+})
+
+test('an upload of unknown length is let in until the reserve is touched', async (t) => {
+  const { space, disk } = setUp({ size: 40960, free: 8192 }, 8192)
+  await space.check()
+  await space.reserve(0)
+  disk.free = 4096
+  await t.rejects(space.check(), full)
+  await t.rejects(space.reserve(0), full)
+  disk.free = 8192
+  await space.check()
+})
+
+test('with DISK_RESERVE=0 the last byte may be taken', async (t) => {
+  const { space, disk } = setUp({ size: 40960, free: 4096 }, 0)
+  const { release } = await space.reserve(4096)
+  await t.rejects(space.reserve(1), full)
+  release()
+  disk.free = 0
+  await space.check()
+  await t.rejects(space.reserve(1), full)
+})
+
+test('without inodes there is no room, but on file systems that do not count them', async (t) => {
+  await t.rejects(setUp({ size: 40960, free: 40960, ffree: 15 }, 0).space.check(), full)
+  await setUp({ size: 40960, free: 40960, ffree: 16 }, 0).space.check()
+  await setUp({ size: 40960, free: 40960, files: 0, ffree: 0 }, 0).space.check()
+})
+
+test('a volume that cannot say is a failure, and takes no space away', async (t) => {
+  const faults = createFaults()
+  const space = createSpace({ fs: faults.fs, folder: '/', reserveBytes: 0 })
+  const { freeBytes } = await space.measure()
+  faults.inject({ on: 'statfs', errno: 'EIO' })
+  await t.rejects(space.reserve(freeBytes), { code: 'STORAGE_UNAVAILABLE' });
+  (await space.reserve(Math.floor(freeBytes / 2))).release()
+})

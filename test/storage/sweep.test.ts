@@ -1,0 +1,252 @@
+import { existsSync } from 'node:fs'
+import { copyFile, mkdir, readdir, rename, utimes, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { test, type Test } from 'tap'
+import { newBlobId } from '../../src/storage/ids.ts'
+import type { Sidecar } from '../../src/storage/sidecar.ts'
+import { createSweep } from '../../src/storage/sweep.ts'
+import { blobPath, sidecarPath } from '../../src/storage/volume/layout.ts'
+import { createRows } from './fixtures/ledger.ts'
+import { openVolume, publish, sidecarFor, stage } from './fixtures/volume.ts'
+
+const day = 86_400_000
+const graceMs = 1000
+
+async function setUp (t: Test) {
+  const volume = await openVolume(t)
+  const clock = { ms: 0, date: new Date() }
+  const { rows, ledger } = createRows(() => clock.date)
+  const steps = { staging: async () => 0, sidecars: async () => 0 }
+  const sweep = createSweep({
+    fs: volume.faults.fs, root: volume.root, store: volume.store, ledger,
+    removeDeadStaging: () => steps.staging(), settleSidecars: () => steps.sidecars(),
+    graceMs, trashMs: 30 * day, pendingMs: day / 24, now: () => clock.date, monotonicMs: () => clock.ms,
+  })
+  /** A blob with its row, in a state since so long. */
+  async function kept (state: Sidecar['state'], ageMs = 0): Promise<Sidecar> {
+    const sidecar = await publish(volume.store, 'hello', { state, stateAt: new Date(clock.date.getTime() - ageMs).toISOString() })
+    rows.set(sidecar.id, sidecar)
+    return sidecar
+  }
+  const isThere = (sidecar: Sidecar) => existsSync(blobPath(volume.root, sidecar))
+  return { ...volume, clock, rows, ledger, steps, sweep, kept, isThere }
+}
+
+test('I5: a blob without a row goes after two runs a grace period apart, its id taken first', async (t) => {
+  const { store, clock, rows, sweep, files, faults, ledger } = await setUp(t)
+  const { id } = await publish(store, 'hello')
+  t.match(await sweep(), { orphans: 0 })
+  clock.ms = graceMs - 1
+  t.match(await sweep(), { orphans: 0 })
+  t.equal((await files()).length, 2)
+  clock.ms = graceMs
+  let stateAtRemoval: unknown
+  faults.inject({ on: 'unlink', before: async () => { stateAtRemoval = (await ledger.states([id])).get(id) } })
+  t.match(await sweep(), { orphans: 1 })
+  t.equal(stateAtRemoval, 'swept')
+  t.equal(rows.get(id)?.state, 'swept')
+  t.strictSame(await files(), [])
+  t.match(await sweep(), { orphans: 0 })
+})
+
+test('I5: the grace counts on a clock that never jumps, not on the files\' own times', async (t) => {
+  const { root, store, clock, sweep, files } = await setUp(t)
+  const sidecar = await publish(store, 'hello')
+  await utimes(blobPath(root, sidecar), new Date(0), new Date(0))
+  await sweep()
+  clock.date = new Date(clock.date.getTime() + 365 * day)
+  t.match(await sweep(), { orphans: 0 })
+  t.equal((await files()).length, 2)
+})
+
+test('an upload that commits between two runs is safe, also when it commits while its id is being taken', async (t) => {
+  const { store, clock, rows, ledger, sweep, files } = await setUp(t)
+  const one = await publish(store, 'one')
+  const two = await publish(store, 'two')
+  await sweep()
+  rows.set(one.id, one)
+  clock.ms = graceMs
+  const { claimOrphan } = ledger
+  ledger.claimOrphan = async (address) => {
+    rows.set(two.id, two)
+    return claimOrphan(address)
+  }
+  t.match(await sweep(), { orphans: 0 })
+  t.equal((await files()).length, 4)
+})
+
+test('I10: blobs in every state that a row can be in are no orphans', async (t) => {
+  const { clock, sweep, kept, files } = await setUp(t)
+  for (const state of ['live', 'pending', 'superseded', 'deleted'] as const) await kept(state)
+  for (let run = 0; run < 3; run += 1) {
+    t.match(await sweep(), { orphans: 0, trash: 0, pending: 0 })
+    clock.ms += 10 * graceMs
+  }
+  t.equal((await files()).length, 8)
+})
+
+test('a lone sidecar and a lone blob are orphans too; staged files are not looked at', async (t) => {
+  const { root, store, clock, sweep, files } = await setUp(t)
+  const one = await publish(store, 'one')
+  const two = await publish(store, 'two', { extension: 'webp' })
+  await rename(blobPath(root, one), join(root, 'elsewhere'))
+  await rename(sidecarPath(root, two), join(root, 'elsewhere.json'))
+  const upload = await stage(store, 'in flight')
+  await sweep()
+  clock.ms = graceMs
+  t.match(await sweep(), { orphans: 2 })
+  t.strictSame((await files()).filter((path) => !path.startsWith('staging/')), ['elsewhere', 'elsewhere.json'])
+  t.equal((await files()).length, 3)
+  await upload.discard()
+})
+
+test('files that are not the gateway\'s, or not where their id says, are left alone, and no id is taken for them', async (t) => {
+  const { root, clock, rows, sweep, kept, files } = await setUp(t)
+  const live = await kept('live')
+  const folder = dirname(blobPath(root, live))
+  const other = sidecarFor('x')
+  for (const name of ['.DS_Store', 'notes.txt', `${newBlobId()}.webp.bak`, `${newBlobId()}`]) await writeFile(join(folder, name), '')
+  await mkdir(join(folder, `${newBlobId()}.png`))
+  for (const path of ['avatars/lost+found/01/01', 'avatars/2001/01/02', 'avatars/2001/01/02/03', 'backup']) {
+    await mkdir(join(root, path), { recursive: true })
+    await copyFile(blobPath(root, live), join(root, path, `${other.id}.png`))
+  }
+  const before = await files()
+  for (let run = 0; run < 3; run += 1) {
+    t.match(await sweep(), { orphans: 0 })
+    clock.ms += graceMs
+  }
+  t.strictSame(await files(), before)
+  t.strictSame([...rows.keys()], [live.id])
+})
+
+test('I10: trash is purged only by age, and only when row and sidecar both call it so', async (t) => {
+  const { store, rows, sweep, kept, isThere, root } = await setUp(t)
+  const old = await kept('deleted', 30 * day + 1)
+  const oldSuperseded = await kept('superseded', 30 * day + 1)
+  const young = await kept('deleted', 30 * day - 1)
+  const rowOnly = await kept('live', 60 * day)
+  rows.set(rowOnly.id, { ...rowOnly, state: 'deleted', revision: 2 })
+  const sidecarOnly = await kept('live', 60 * day)
+  await store.writeSidecar({ ...sidecarOnly, state: 'deleted', revision: 2 })
+  const other = await kept('superseded', 60 * day)
+  rows.set(other.id, { ...other, state: 'deleted', revision: 2 })
+  const damaged = await kept('deleted', 60 * day)
+  await writeFile(sidecarPath(root, damaged), 'damaged')
+
+  t.match(await sweep(), { trash: 2, orphans: 0 })
+  t.notOk(isThere(old) || isThere(oldSuperseded) || rows.has(old.id) || rows.has(oldSuperseded.id))
+  for (const [name, sidecar] of Object.entries({ young, rowOnly, sidecarOnly, other, damaged })) t.ok(isThere(sidecar) && rows.has(sidecar.id), name)
+})
+
+test('a blob that is restored while the purge looks at it stays', async (t) => {
+  const { rows, sweep, kept, isThere, faults } = await setUp(t)
+  const blob = await kept('superseded', 60 * day)
+  faults.inject({ on: 'readFile', path: new RegExp(blob.id), before: () => { rows.set(blob.id, { ...blob, state: 'live', revision: 2 }) } })
+  t.match(await sweep(), { trash: 0 })
+  t.ok(isThere(blob))
+  t.equal(rows.get(blob.id)?.state, 'live')
+})
+
+test('pending pictures go after their hour, others do not', async (t) => {
+  const { sweep, kept, isThere } = await setUp(t)
+  const old = await kept('pending', day / 24 + 1)
+  const young = await kept('pending', day / 24 - 1)
+  const live = await kept('live', 60 * day)
+  t.match(await sweep(), { pending: 1, trash: 0 })
+  t.notOk(isThere(old))
+  t.ok(isThere(young) && isThere(live))
+})
+
+test('a purge that died in the middle is finished by the next, wherever it died', async (t) => {
+  for (const nth of [1, 2]) {
+    const { rows, sweep, kept, files, faults } = await setUp(t)
+    const blob = await kept('deleted', 60 * day)
+    faults.inject({ on: 'unlink', nth, errno: 'EIO' })
+    await t.rejects(sweep(), /1 failed/)
+    t.equal(rows.get(blob.id)?.state, 'purging', 'it is told before it is done')
+    t.match(await sweep(), { pending: 1 })
+    t.notOk(rows.has(blob.id))
+    t.strictSame(await files(), [])
+  }
+})
+
+test('an orphan whose files could not be removed is removed by the next run', async (t) => {
+  const { store, clock, rows, sweep, files, faults } = await setUp(t)
+  const { id } = await publish(store, 'hello')
+  const other = await publish(store, 'other')
+  await sweep()
+  clock.ms = graceMs
+  faults.inject({ on: 'unlink', errno: 'EIO' })
+  await t.rejects(sweep(), /1 failed/)
+  t.ok(rows.has(id) && rows.has(other.id), 'one that fails keeps no other')
+  t.equal((await files()).length, 2)
+  t.match(await sweep(), { orphans: 1 })
+  t.strictSame(await files(), [])
+})
+
+test('swept ids are remembered for a week', async (t) => {
+  const { clock, rows, sweep } = await setUp(t)
+  const id = newBlobId()
+  const start = clock.date.getTime()
+  rows.set(id, { id, kind: 'avatar', extension: 'png', state: 'swept', stateAt: clock.date.toISOString() })
+  clock.date = new Date(start + 7 * day)
+  t.match(await sweep(), { forgotten: 0 })
+  clock.date = new Date(start + 7 * day + 1)
+  t.match(await sweep(), { forgotten: 1 })
+  t.equal(rows.size, 0)
+})
+
+test('one run at a time: who asks meanwhile gets the same', async (t) => {
+  const { steps, sweep } = await setUp(t)
+  let runs = 0
+  const { promise: isHeld, resolve: release } = Promise.withResolvers<number>()
+  steps.staging = () => { runs += 1; return isHeld }
+  const both = Promise.all([sweep(), sweep()])
+  release(3)
+  const [first, second] = await both
+  t.equal(first, second)
+  t.equal(runs, 1)
+  t.strictSame(first, { staging: 3, sidecars: 0, orphans: 0, pending: 0, trash: 0, forgotten: 0 })
+  await sweep()
+  t.equal(runs, 2)
+})
+
+test('a step that fails keeps no other from its work, and the next run starts anew', async (t) => {
+  const { steps, sweep, kept, isThere } = await setUp(t)
+  const old = await kept('deleted', 60 * day)
+  steps.sidecars = () => Promise.reject(new Error('no folder'))
+  await t.rejects(sweep(), /1 failed; the first: no folder/)
+  t.notOk(isThere(old))
+  steps.sidecars = async () => 2
+  t.match(await sweep(), { sidecars: 2 })
+})
+
+test('a folder that cannot be listed is told, and nothing in it is taken for gone or removed', async (t) => {
+  const { store, clock, sweep, files, faults } = await setUp(t)
+  await publish(store, 'hello')
+  await sweep()
+  clock.ms = graceMs
+  faults.inject({ on: 'readdir', path: /\d\d$/, errno: 'EIO' })
+  await t.rejects(sweep(), /EIO/)
+  t.equal((await files()).length, 2)
+  t.match(await sweep(), { orphans: 1 }, 'it has not lost its time')
+})
+
+test('thousands of blobs are asked for in groups, and day folders stay', async (t) => {
+  const { root, store, rows, ledger, sweep } = await setUp(t)
+  const first = await publish(store, 'hello')
+  rows.set(first.id, first)
+  const folder = dirname(blobPath(root, first))
+  const ids = Array.from({ length: 1200 }, newBlobId)
+  for (const id of ids) {
+    await writeFile(join(folder, `${id}.png`), '')
+    rows.set(id, sidecarFor('', { id }))
+  }
+  const asked: number[] = []
+  const { states } = ledger
+  ledger.states = (group) => { asked.push(group.length); return states(group) }
+  t.match(await sweep(), { orphans: 0 })
+  t.strictSame(asked, [500, 500, 201])
+  t.equal((await readdir(folder)).length, 1202)
+})
