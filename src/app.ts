@@ -22,6 +22,7 @@ import type { Config } from './config.ts'
 import { limitsRoute } from './plugins/limits.ts'
 import { auth } from './plugins/auth.ts'
 import { clientErrorHandler } from './plugins/client-errors.ts'
+import { connections } from './plugins/connections.ts'
 import { cors } from './plugins/cors.ts'
 import { expectContinue } from './plugins/expect.ts'
 import { health } from './plugins/health.ts'
@@ -39,6 +40,7 @@ import { createLedger } from './records/ledger.ts'
 import { createSettling } from './records/sidecars.ts'
 import { fileSystem, type FileSystem } from './storage/fs.ts'
 import { createSweep } from './storage/sweep.ts'
+import { bodyDeadline } from './transfer/body-deadline.ts'
 import { drainUnread } from './transfer/drain.ts'
 import { version } from './version.ts'
 
@@ -83,7 +85,9 @@ export async function buildApp (config: Config, options: AppOptions = {}): Promi
 }
 
 async function compose (app: FastifyInstance, config: Config, { fs = fileSystem, now = () => new Date(), monotonicMs = () => performance.now() }: AppOptions): Promise<void> {
+  await app.register(connections)
   await app.register(drainUnread)
+  await app.register(bodyDeadline)
   await app.register(problems)
   await app.register(validation)
   await app.register(requestLog)
@@ -109,6 +113,7 @@ async function compose (app: FastifyInstance, config: Config, { fs = fileSystem,
       settleSidecars: () => settling.settleDue(),
       graceMs: config.sweepGraceMs,
       trashMs: config.trashRetentionMs,
+      maxPercent: config.sweepMaxPercent,
     }),
     sweepEveryMs: config.sweepIntervalMs,
     removeDeadStaging: staging.removeDead,
@@ -120,8 +125,8 @@ async function compose (app: FastifyInstance, config: Config, { fs = fileSystem,
   await app.register(auth, { config, keys, ...(config.hasAccounts && { isRevoked: createRevocation(accountRecords) }) })
 
   const warn = (error: unknown, message: string) => app.log.warn({ err: error }, message)
-  const avatars = createAvatars({ store, settling, warn, records: createAvatarRecords({ client, now }) })
-  const attachments = createAttachments({ store, settling, records: createAttachmentRecords({ client, now }) })
+  const avatars = createAvatars({ store, settling, warn, now, records: createAvatarRecords({ client, now }) })
+  const attachments = createAttachments({ store, settling, now, records: createAttachmentRecords({ client, now }) })
   const pace = { idleMs: config.uploadIdleMs, minBytesPerSecond: config.uploadMinBytesPerSecond }
   const onePicture = { store, ...pace, maxBytes: config.avatarMaxBytes, maxFiles: 1, extraFiles: 'ignored', fieldNames: [] } as const
   const manyFiles = { store, ...pace, maxBytes: config.attachmentMaxBytes, maxFiles: maxFilesPerRequest, extraFiles: 'refused', fieldNames: particularNames } as const

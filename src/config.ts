@@ -1,8 +1,10 @@
 // The environment as one schema, read once into one frozen Config. .env.example mirrors it, held in step by a test.
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { join, resolve } from 'node:path'
 import { envSchema } from 'env-schema'
 import { Type, type Static, type TSchemaOptions } from 'typebox'
+import { wordingOf, type SchemaFailure } from './wording.ts'
 
 /** The start is refused: the message says which setting is wrong and what to do. */
 export class ConfigError extends Error {
@@ -16,15 +18,15 @@ const flag = (description: string) => Type.Boolean({ description, default: false
 const Environment = Type.Object({
   HOST: text('Address to listen on; 0.0.0.0 for all of IPv4.', { default: '127.0.0.1' }),
   PORT: Type.Integer({ description: 'Port to listen on; 0 takes a free one.', default: 3001, minimum: 0, maximum: 65535 }),
-  PUBLIC_URL: text('Where clients reach the gateway, without a path; for the absolute URLs it hands out. Empty: http://localhost:PORT.'),
-  TRUST_PROXY: text('Proxies whose X-Forwarded-* headers are believed: addresses or networks, comma separated, or "true" behind a proxy that is the only way in.'),
-  CORS_ORIGINS: text('Web origins that may call the API from a browser, comma separated, or * for all. Empty: none.'),
-  LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { description: 'How much is logged.', default: 'info' }),
+  PUBLIC_URL: text('Where clients reach the gateway, as an origin without a path; for the absolute URLs it hands out. Empty: http://localhost:PORT.'),
+  TRUST_PROXY: text('Proxies whose X-Forwarded-* headers are believed: their number, where they are the only way in (1: one proxy), or their addresses and networks, comma separated. "true" believes all that clients claim of themselves.'),
+  CORS_ORIGINS: text('Web origins that may call the API from a browser, such as https://app.example, comma separated, or * for all. Empty: none.'),
+  LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { description: 'How much is logged: fatal, error, warn, info, debug, trace or silent.', default: 'info' }),
 
   UPLOADS_DIR: text('The uploads volume: the one folder to mount and to back up.', { default: './uploads' }),
   REQUIRE_MOUNT: flag('Refuse to start when UPLOADS_DIR is not a mount of its own. Set in the container image.'),
-  DISK_RESERVE: text('Bytes of free space that uploads leave alone. Empty: the smaller of 5 % of the volume and 2 GiB.', { pattern: '^\\d*$' }),
-  DATABASE_URL: text('The SQLite database, as file:/path. Empty: database/gateway.sqlite on the uploads volume.', { pattern: '^(file:.+)?$' }),
+  DISK_RESERVE: text('Bytes of free space that uploads leave alone. Empty: the smaller of 5 % of the volume and 2 GiB.', { pattern: '^\\d*$', 'x-allowed': 'a whole number of bytes' }),
+  DATABASE_URL: text('The SQLite database, as file:/path. Empty: database/gateway.sqlite on the uploads volume.', { pattern: '^(file:.+)?$', 'x-allowed': 'of the form file:/path' }),
 
   AVATAR_MAX_BYTES: count('Largest avatar, in bytes.', 5 * 1024 ** 2, 1),
   ATTACHMENT_MAX_BYTES: count('Largest attachment, in bytes.', 100 * 1024 ** 2, 1),
@@ -33,12 +35,13 @@ const Environment = Type.Object({
 
   SWEEP_INTERVAL_SECONDS: count('Time between two clean-ups of the volume.', 3600, 1),
   SWEEP_GRACE_SECONDS: count('How long a file without a record must have stood before it is removed.', 86_400),
+  SWEEP_MAX_PERCENT: Type.Integer({ description: 'A clean-up that would remove more than this share of all files, and more than 100, removes nothing and logs an error. 100: no such brake.', default: 5, minimum: 0, maximum: 100 }),
   TRASH_RETENTION_DAYS: count('How long deleted and replaced files are kept before they are removed for good.', 30),
 
   JWT_SECRET: text('HS256 secret, at least 32 bytes; several, comma separated, while rotating: the first signs, all verify.'),
   JWT_PUBLIC_KEY: text('Public key in PEM of the identity service (RS256, ES256 or EdDSA), \\n for line ends.'),
   JWT_PUBLIC_KEY_FILE: text('The same, from a file.'),
-  JWT_JWKS_URL: text('The identity service\'s JWKS document; needs JWT_AUDIENCE.', { pattern: '^(https?://.+)?$' }),
+  JWT_JWKS_URL: text('The identity service\'s JWKS document; needs JWT_AUDIENCE.', { pattern: '^(https?://.+)?$', 'x-allowed': 'an http or https URL' }),
   JWT_ISSUER: text('Required "iss" of a token. Empty: not checked.'),
   JWT_AUDIENCE: text('Required "aud" of a token. Empty: not checked.'),
   JWT_USER_CLAIM: text('The claim that holds the user id.', { default: 'sub', minLength: 1 }),
@@ -74,11 +77,17 @@ export function readConfig (env: Record<string, string | undefined>): Config {
 function parse (env: Record<string, string | undefined>): Static<typeof Environment> {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value.trim() !== ''))
   try {
-    return envSchema<Static<typeof Environment>>({ schema: structuredClone(Environment), data: given, env: false, dotenv: false })
+    return envSchema<Static<typeof Environment>>({ schema: structuredClone(Environment), data: given, env: false, dotenv: false, ajv: { customOptions: (ajv) => ajv.addKeyword('x-allowed') } })
   } catch (error) {
-    const reason = error instanceof Error ? error.message.replaceAll('env/', '') : String(error)
-    throw new ConfigError(`A setting is not valid: ${reason}. .env.example explains each.`, { cause: error })
+    // env-schema throws nothing else: the schema itself is right.
+    const reasons = (error as { errors: Array<SchemaFailure & { instancePath: string }> }).errors.map(reasonOf)
+    throw new ConfigError(`A setting is not valid: ${reasons.join(', ')}. .env.example explains each.`, { cause: error })
   }
+}
+
+function reasonOf (failure: SchemaFailure & { instancePath: string }): string {
+  const name = failure.instancePath.slice(1) as keyof typeof Environment.properties
+  return `${name} ${wordingOf({ ...failure, parentSchema: Environment.properties[name] })}`
 }
 
 function derive (env: Static<typeof Environment>) {
@@ -89,7 +98,7 @@ function derive (env: Static<typeof Environment>) {
     port: env.PORT,
     publicUrl: publicUrl(env),
     trustProxy: trustProxy(env.TRUST_PROXY),
-    corsOrigins: list(env.CORS_ORIGINS),
+    corsOrigins: corsOrigins(env.CORS_ORIGINS),
     logLevel: env.LOG_LEVEL,
     uploadsDir,
     requireMount: env.REQUIRE_MOUNT,
@@ -101,6 +110,7 @@ function derive (env: Static<typeof Environment>) {
     uploadMinBytesPerSecond: env.UPLOAD_MIN_BYTES_PER_SECOND,
     sweepIntervalMs: env.SWEEP_INTERVAL_SECONDS * 1000,
     sweepGraceMs: env.SWEEP_GRACE_SECONDS * 1000,
+    sweepMaxPercent: env.SWEEP_MAX_PERCENT,
     trashRetentionMs: env.TRASH_RETENTION_DAYS * 86_400_000,
     keys,
     jwtIssuer: env.JWT_ISSUER,
@@ -119,12 +129,46 @@ const list = (value: string) => value.split(',').map((item) => item.trim()).filt
 function publicUrl (env: Static<typeof Environment>): string {
   const url = env.PUBLIC_URL === '' ? `http://localhost:${env.PORT}` : env.PUBLIC_URL
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) throw new ConfigError(`PUBLIC_URL must be an http or https URL, not "${url}".`)
-  return url.replace(/\/+$/, '')
+  const { origin, href } = new URL(url)
+  if (href.replace(/\/+$/, '') !== origin) throw new ConfigError(`PUBLIC_URL must be an origin such as ${origin}, without a path, a query or a name, not "${url}".`)
+  return origin
 }
 
-function trustProxy (value: string): boolean | string[] {
+function corsOrigins (value: string): string[] {
+  const origins = list(value)
+  const wrong = origins.find((item) => item !== '*' && !isOrigin(item))
+  if (wrong !== undefined) throw new ConfigError(`CORS_ORIGINS must be * or origins such as https://app.example, without a path or a slash at the end, not "${wrong}".`)
+  return origins
+}
+
+/** As browsers spell it; `origin` itself is "null" for apps that are pages of a scheme of their own, such as capacitor://localhost. */
+function isOrigin (text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { protocol, host } = new URL(text)
+  return host !== '' && `${protocol}//${host}` === text
+}
+
+/** Whether what `address` says of the one before it is believed; `hop` counts from the connection itself, 0. */
+export type TrustProxy = boolean | string[] | ((address: string, hop: number) => boolean)
+
+function trustProxy (value: string): TrustProxy {
   if (value === '' || value === 'false') return false
-  return value === 'true' ? true : list(value)
+  if (value === 'true') return true
+  // Fastify takes a number too, but then believes no proxy at all.
+  if (/^\d{1,3}$/.test(value)) return (_address, hop) => hop < Number(value)
+  const proxies = list(value)
+  const wrong = proxies.find((item) => !isProxy(item))
+  if (wrong !== undefined || proxies.length === 0) {
+    throw new ConfigError(`TRUST_PROXY must be a number of proxies, true, false, or addresses and networks such as 10.0.0.0/8, loopback, linklocal or uniquelocal, not "${wrong ?? value}".`)
+  }
+  return proxies
+}
+
+function isProxy (text: string): boolean {
+  if (text === 'loopback' || text === 'linklocal' || text === 'uniquelocal') return true
+  const [address = '', prefix = '0', ...more] = text.split('/')
+  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1
+  return more.length === 0 && !address.includes('%') && /^\d{1,3}$/.test(prefix) && Number(prefix) <= bits
 }
 
 function jwtKeys (env: Static<typeof Environment>): JwtKeys {

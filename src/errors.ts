@@ -30,7 +30,7 @@ export const RequestTimeout = define('REQUEST_TIMEOUT', 408, 'The request did no
 export const HeadersTooLarge = define('HEADERS_TOO_LARGE', 431, 'The request headers are larger than this service takes.')
 
 // Callers
-export const TokenMissing = define('TOKEN_MISSING', 401, 'This route needs a token: send "Authorization: Bearer <token>".')
+export const TokenMissing = define('TOKEN_MISSING', 401, 'This route needs a token: send the header "Authorization: Bearer" followed by a token.')
 export const TokenInvalid = define('TOKEN_INVALID', 401, 'The token is not valid or has expired; get a new one.')
 export const ScopeMissing = define<[scope: string]>('SCOPE_MISSING', 403, 'This needs a token with the scope %s.')
 export const OwnerForbidden = define('OWNER_FORBIDDEN', 403, 'Acting for another user needs a token with the scope uploads:service.')
@@ -39,6 +39,7 @@ export const CallersUnavailable = define('KEYS_UNAVAILABLE', 503, 'The keys that
 // Accounts
 export const EmailTaken = define('EMAIL_TAKEN', 409, 'An account with this e-mail address exists; log in instead.')
 export const CredentialsInvalid = define('CREDENTIALS_INVALID', 401, 'E-mail address or password is wrong.')
+export const PasswordWrong = define('PASSWORD_WRONG', 403, 'The current password is wrong.')
 export const AttemptsExceeded = define('ATTEMPTS_EXCEEDED', 429, 'Too many attempts; try again after the seconds in Retry-After.')
 export const AccountsOff = define('ACCOUNTS_OFF', 404, 'This gateway keeps no accounts of its own; get a token from your identity service.')
 export const AccountNotFound = define('ACCOUNT_NOT_FOUND', 404, 'This token belongs to no account of this gateway.')

@@ -4,7 +4,7 @@ import process from 'node:process'
 import closeWithGrace from 'close-with-grace'
 import { buildApp } from './app.ts'
 import { banner } from './banner.ts'
-import { ConfigError, readConfig } from './config.ts'
+import { ConfigError, readConfig, type Config } from './config.ts'
 
 const envFile = '.env'
 
@@ -15,12 +15,13 @@ async function start (): Promise<void> {
   const app = await buildApp(config, { isTerminal })
   const address = await app.listen({ host: config.host, port: config.port }).catch(async (error: unknown) => {
     await app.close()
-    throw error
+    throw isListenError(error) ? new ConfigError(sentenceOf(error, config), { cause: error }) : error
   })
   closeWithGrace({ delay: config.shutdownGraceMs, logger: app.log }, async ({ signal, err }) => {
     if (err !== undefined) app.log.fatal({ err }, 'The gateway stops because of an error nobody handled.')
     else app.log.info(`Stopping on ${signal ?? 'request'}; uploads in flight are finished first.`)
     await app.close()
+    if (err === undefined) app.log.info('Stopped.')
   })
   if (isTerminal) process.stdout.write(banner({ address, config }))
 }
@@ -28,11 +29,16 @@ async function start (): Promise<void> {
 try {
   await start()
 } catch (error) {
-  if (!(error instanceof ConfigError) && !isListenError(error)) throw error
+  if (!(error instanceof ConfigError)) throw error
   process.stderr.write(`${error.message}\n`)
   process.exitCode = 1
 }
 
-function isListenError (error: unknown): error is Error {
+function isListenError (error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error && error.syscall === 'listen'
+}
+
+function sentenceOf ({ code, message }: NodeJS.ErrnoException, { host, port }: Config): string {
+  if (code === 'EADDRINUSE') return `PORT ${port} on HOST ${host} is taken by another process: stop that one, or set PORT to another port.`
+  return `The gateway cannot listen on PORT ${port} of HOST ${host}: set them to an address of this machine and a port it may use (${message}).`
 }

@@ -15,7 +15,7 @@ test('every route is described, and README names every one of them', async (t) =
   const described = Object.entries<Record<string, { summary?: string }>>(paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, { summary }]) => ({ method: method.toUpperCase(), path, summary })))
   for (const { method, path, summary } of described) {
     t.type(summary, 'string', `${method} ${path} says what it does`)
-    t.ok(readme.includes(path.replaceAll(/\{([A-Za-z]+)\}/g, ':$1').replace('{*}', '')), `README names ${path}`)
+    t.ok(readme.includes(path.replaceAll(/\{([A-Za-z]+)\}/g, ':$1').replace('/:path', '/…')), `README names ${path}`)
   }
 })
 
@@ -94,4 +94,24 @@ test('a start that is refused leaves nothing open', async (t) => {
   await mkdir(join(folder, 'avatars', '2026'), { recursive: true })
   await writeFile(join(folder, 'avatars', '2026', 'x'), '')
   await t.rejects(buildApp(readConfig(settings)), { name: 'ConfigError', message: /holds uploads, but the database is new/ })
+})
+
+test('the page of the API fills no form with texts made from patterns', async (t) => {
+  const { paths } = await openapi(t)
+  const { parameters, requestBody } = paths['/api/attachments'].post
+  const properties = requestBody.content['multipart/form-data'].schema.properties
+  for (const name of ['ownerId', 'contextType', 'contextId']) {
+    t.equal(properties[name].example, '', `${name} of the form`)
+    t.equal(parameters.find((parameter: { name: string }) => parameter.name === name).schema.example, '', `${name} of the query`)
+  }
+  t.equal(paths['/api/attachments'].get.parameters.find(({ name }: { name: string }) => name === 'limit').required, false)
+})
+
+test('failures of the older upload are described in the shape its clients know', async (t) => {
+  const { paths } = await openapi(t)
+  const { responses } = paths['/api/upload/avatar'].post
+  for (const status of ['401', '413', 'default']) {
+    t.strictSame(Object.keys(responses[status].content), ['application/json'], status)
+    t.strictSame(Object.keys(responses[status].content['application/json'].schema.properties), ['success', 'error', 'code'])
+  }
 })

@@ -19,7 +19,7 @@ const mayImport: Record<string, readonly string[]> = {
   compat: ['avatars', 'callers', 'plugins', 'transfer'],
   operations: ['callers', 'records', 'storage'],
 }
-const foundation = ['errors.ts', 'config.ts', 'version.ts']
+const foundation = ['errors.ts', 'config.ts', 'version.ts', 'wording.ts']
 
 const sources = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts') && !path.startsWith('generated'))
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeFile } from 'node:fs/promises'
+import Fastify from 'fastify'
 import { test } from 'tap'
 import { ConfigError, environmentSchema, readConfig } from '../src/config.ts'
 import { temporaryFolder } from './helper.ts'
@@ -39,10 +40,28 @@ test('what is set is read', (t) => {
   const config = readConfig({ PUBLIC_URL: 'https://media.example//', TRUST_PROXY: '10.0.0.0/8, 127.0.0.1', CORS_ORIGINS: 'https://a.example,https://b.example', DATABASE_URL: 'file:/data/x.sqlite', DISK_RESERVE: '0', JWT_SECRET: `${secret}, ${secret}2` })
   t.match(config, { publicUrl: 'https://media.example', trustProxy: ['10.0.0.0/8', '127.0.0.1'], corsOrigins: ['https://a.example', 'https://b.example'], databaseFile: '/data/x.sqlite', diskReserveBytes: 0, keys: { mode: 'secret', secrets: [secret, `${secret}2`] } })
   t.equal(readConfig({ TRUST_PROXY: 'true' }).trustProxy, true)
+  t.strictSame(readConfig({ TRUST_PROXY: 'loopback,uniquelocal, linklocal, ::1, fd00::/8, 10.1.2.3/32' }).trustProxy, ['loopback', 'uniquelocal', 'linklocal', '::1', 'fd00::/8', '10.1.2.3/32'])
+  t.strictSame(readConfig({ CORS_ORIGINS: '*, capacitor://localhost' }).corsOrigins, ['*', 'capacitor://localhost'])
+  t.equal(readConfig({ PUBLIC_URL: 'https://media.example:443' }).publicUrl, 'https://media.example')
   t.equal(readConfig({ TRUST_PROXY: 'false' }).trustProxy, false)
   t.match(readConfig({ ACCOUNTS: 'off', JWT_JWKS_URL: 'https://id.example/jwks', JWT_AUDIENCE: 'uploads' }).keys, { mode: 'jwks', url: 'https://id.example/jwks' })
   t.match(readConfig({ ACCOUNTS: 'off', JWT_PUBLIC_KEY: 'a\\nb' }).keys, { mode: 'public-key', pem: 'a\nb' })
   t.end()
+})
+
+test('a number of proxies is how many of the last addresses are believed', async (t) => {
+  const ipBehind = async (proxies: string) => {
+    const { trustProxy } = readConfig({ TRUST_PROXY: proxies })
+    const app = Fastify({ trustProxy })
+    t.teardown(() => app.close())
+    app.get('/', async ({ ip }) => ip)
+    return (await app.inject({ url: '/', remoteAddress: '10.0.0.1', headers: { 'x-forwarded-for': '6.6.6.6, 203.0.113.7, 10.0.0.2' } })).body
+  }
+  t.equal(await ipBehind('0'), '10.0.0.1')
+  t.equal(await ipBehind('1'), '10.0.0.2')
+  t.equal(await ipBehind('2'), '203.0.113.7', 'and not what the client claimed before')
+  t.equal(await ipBehind('10.0.0.0/8'), '203.0.113.7')
+  t.equal(await ipBehind('true'), '6.6.6.6')
 })
 
 test('a key can be read from a file', async (t) => {
@@ -54,14 +73,20 @@ test('a key can be read from a file', async (t) => {
 
 test('a setting that is wrong stops the start with a sentence that names it', (t) => {
   const wrong: Array<[Record<string, string>, RegExp]> = [
-    [{ PORT: 'x' }, /PORT must be integer/],
+    [{ PORT: 'x' }, /PORT must be a whole number/],
     [{ PORT: '70000' }, /PORT/],
-    [{ REQUIRE_MOUNT: 'maybe' }, /REQUIRE_MOUNT must be boolean/],
-    [{ LOG_LEVEL: 'loud' }, /LOG_LEVEL/],
-    [{ DATABASE_URL: 'mysql://x' }, /DATABASE_URL/],
-    [{ DISK_RESERVE: '5%' }, /DISK_RESERVE/],
+    [{ REQUIRE_MOUNT: 'maybe' }, /REQUIRE_MOUNT must be true or false/],
+    [{ LOG_LEVEL: 'loud' }, /LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent\./],
+    [{ ACCOUNTS: 'on' }, /ACCOUNTS must be one of embedded, off\./],
+    [{ AVATAR_MAX_BYTES: '0' }, /AVATAR_MAX_BYTES must be at least 1\./],
+    [{ DATABASE_URL: 'mysql://x' }, /DATABASE_URL must be of the form file:\/path\./],
+    [{ JWT_JWKS_URL: 'id.example' }, /JWT_JWKS_URL must be an http or https URL\./],
+    [{ DISK_RESERVE: '5GB' }, /DISK_RESERVE must be a whole number of bytes\./],
     [{ PUBLIC_URL: 'media.example' }, /PUBLIC_URL/],
     [{ PUBLIC_URL: 'ftp://media.example' }, /PUBLIC_URL/],
+    ...['https://media.example/files', 'https://media.example/?a', 'https://media.example/#a', 'https://ada:x@media.example'].map((url): [Record<string, string>, RegExp] => [{ PUBLIC_URL: url }, /PUBLIC_URL must be an origin such as https:\/\/media\.example, /]),
+    ...['https://app.example/', 'https://app.example:443', 'app.example', 'https://', 'https://APP.example', 'https://app.example/a', 'mailto:ada'].map((origin): [Record<string, string>, RegExp] => [{ CORS_ORIGINS: `*,${origin}` }, /CORS_ORIGINS must be \* or origins/]),
+    ...['10.0.0.0/33', '10.0.0', '::1/129', '10.0.0.0/8/8', '10.0.0.0/', '10.0.0.0/x', 'fe80::1%eth0', 'proxy', 'yes', '1000', '-1', ',', '10.0.0.1,,proxy'].map((value): [Record<string, string>, RegExp] => [{ TRUST_PROXY: value }, /TRUST_PROXY must be a number of proxies, /]),
     [{ JWT_SECRET: 'short' }, /at least 32 bytes/],
     [{ JWT_SECRET: `${secret},short` }, /at least 32 bytes/],
     [{ JWT_SECRET: ',' }, /at least 32 bytes/],

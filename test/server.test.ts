@@ -35,7 +35,7 @@ test('it takes .env, listens, logs JSON when piped, and stops cleanly on SIGTERM
   const [code] = await ended
   t.equal(code, 0)
   const lines = output().out.trim().split('\n').map((line) => JSON.parse(line))
-  t.match(lines.map(({ msg }) => msg), [/volume is an ordinary folder/, /Server listening/, /Stopping on SIGTERM/])
+  t.match(lines.map(({ msg }) => msg), [/volume is an ordinary folder/, /Server listening/, /Stopping on SIGTERM/, 'Stopped.'])
   t.equal(output().err, '')
 })
 
@@ -43,14 +43,19 @@ test('a start that is refused is one sentence and exit code 1', async (t) => {
   const folder = await temporaryFolder(t)
   const wrong = run(t, folder, { PORT: 'x' })
   t.strictSame(await wrong.ended, [1, null])
-  t.strictSame(wrong.output(), { out: '', err: 'A setting is not valid: PORT must be integer. .env.example explains each.\n' })
+  t.strictSame(wrong.output(), { out: '', err: 'A setting is not valid: PORT must be a whole number. .env.example explains each.\n' })
 
   const other = createServer().listen(0, '127.0.0.1')
   t.teardown(() => other.close())
   await once(other, 'listening')
-  const busy = run(t, folder, { PORT: String((other.address() as AddressInfo).port), LOG_LEVEL: 'silent' })
+  const { port } = other.address() as AddressInfo
+  const busy = run(t, folder, { PORT: String(port), LOG_LEVEL: 'silent' })
   t.strictSame(await busy.ended, [1, null])
-  t.match(busy.output().err, /EADDRINUSE/)
+  t.equal(busy.output().err, `PORT ${port} on HOST 127.0.0.1 is taken by another process: stop that one, or set PORT to another port.\n`)
+
+  const elsewhere = run(t, folder, { HOST: '192.0.2.1', PORT: '0', LOG_LEVEL: 'silent' })
+  t.strictSame(await elsewhere.ended, [1, null])
+  t.match(elsewhere.output().err, /^The gateway cannot listen on PORT 0 of HOST 192\.0\.2\.1: .*EADDRNOTAVAIL.*\n$/)
 })
 
 test('the banner says where to go and what to try', (t) => {

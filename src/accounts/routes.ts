@@ -27,9 +27,9 @@ const about = (summary: string) => ({ tags: ['accounts'], summary })
 const aboutCaller = (summary: string) => ({ ...about(summary), security: tokenRequired })
 const unlisted = { ...about('Accounts are kept elsewhere'), hide: true }
 
-const forEveryone = (...codes: string[]) => ({ bodyLimit: 16_384, config: { openapi: { codes: ['REQUEST_INVALID', ...codes] } } })
-const forCallers = (...codes: string[]) => ({ ...forEveryone('TOKEN_MISSING', 'TOKEN_INVALID', ...codes), onRequest: authenticate })
-const guesses = ['CREDENTIALS_INVALID', 'ATTEMPTS_EXCEEDED', 'SERVICE_OVERLOADED']
+const forEveryone = (...codes: string[]) => ({ bodyLimit: 16_384, config: { openapi: { codes } } })
+const forCallers = (...codes: string[]) => ({ ...forEveryone(...codes), onRequest: authenticate })
+const guesses = ['ATTEMPTS_EXCEEDED', 'SERVICE_OVERLOADED']
 
 /** Registered with the prefix /api/auth, after plugins/auth. */
 export const accountRoutes: FastifyPluginAsyncTypebox<AccountRoutesOptions> = async (app, options) => {
@@ -46,16 +46,16 @@ const withAccounts: FastifyPluginAsyncTypebox<{ accounts: Accounts }> = async (a
   app.post('/register', { ...forEveryone('EMAIL_TAKEN', 'ATTEMPTS_EXCEEDED', 'SERVICE_OVERLOADED'), schema: { ...about('Create an account'), body: registration, response: { 201: session } } },
     async (request, reply) => reply.code(201).send(await accounts.register(request.body, request.ip)))
 
-  app.post('/login', { ...forEveryone(...guesses), schema: { ...about('Log in'), body: credentials, response: { 200: session } } },
+  app.post('/login', { ...forEveryone('CREDENTIALS_INVALID', ...guesses), schema: { ...about('Log in'), body: credentials, response: { 200: session } } },
     async (request) => await accounts.logIn(request.body, request.ip))
 
   app.get('/profile', { ...forCallers(), schema: { ...aboutCaller('The caller\'s profile'), response: { 200: profile } } },
     async (request) => await accounts.profile(callerOf(request).id))
 
-  app.put('/profile', { ...forCallers('EMAIL_TAKEN', ...guesses), schema: { ...aboutCaller('Change the caller\'s name or e-mail address'), body: profileChange, response: { 200: profile } } },
+  app.put('/profile', { ...forCallers('EMAIL_TAKEN', 'PASSWORD_WRONG', ...guesses), schema: { ...aboutCaller('Change the caller\'s name or e-mail address'), body: profileChange, response: { 200: profile } } },
     async (request) => await accounts.changeProfile(callerOf(request).id, request.body, request.ip))
 
-  app.post('/password', { ...forCallers('ACCOUNT_NOT_FOUND', ...guesses), schema: { ...aboutCaller('Change the password and end all other tokens'), body: passwordChange, response: { 200: session } } },
+  app.post('/password', { ...forCallers('ACCOUNT_NOT_FOUND', 'PASSWORD_WRONG', ...guesses), schema: { ...aboutCaller('Change the password and end all other tokens'), body: passwordChange, response: { 200: session } } },
     async (request) => await accounts.changePassword(callerOf(request).id, request.body, request.ip))
 
   app.post('/logout', { ...forCallers('ACCOUNT_NOT_FOUND'), schema: { ...aboutCaller('End all tokens of the account'), response: { 204: Type.Null() } } },

@@ -4,7 +4,7 @@ import type { UserId } from '../callers/caller.ts'
 import { credentialsInvalid, tokenInvalid } from '../callers/challenge.ts'
 import { generationClaim, type Claims } from '../callers/claims.ts'
 import type { Mint } from '../callers/mint.ts'
-import { AccountNotFound } from '../errors.ts'
+import { AccountNotFound, PasswordWrong } from '../errors.ts'
 import { cleanDisplayName, nameFromEmail } from './names.ts'
 import type { Passwords } from './password.ts'
 import type { Account, AccountRecords } from './records.ts'
@@ -33,13 +33,16 @@ export function createAccounts ({ records, passwords, throttle, mint, tokenSecon
     return { token, user: await present(account, avatarUrlOf) }
   }
 
-  async function checkPassword (account: Account | null, email: string, password: string, ip: string): Promise<Account> {
+  async function checkPassword (account: Account | null, email: string, password: string, ip: string, refusal: () => Error): Promise<Account> {
     await throttle.attempt(ip, email)
     const matches = await passwords.matches(password, account?.passwordHash)
-    if (account === null || !matches) throw credentialsInvalid()
+    if (account === null || !matches) throw refusal()
     await throttle.succeed(ip, email)
     return account
   }
+
+  /** Not with a 401, on which clients would forget a token that is good. */
+  const confirmPassword = (account: Account, password: string, ip: string) => checkPassword(account, account.email, password, ip, () => new PasswordWrong())
 
   async function existing (id: string): Promise<Account> {
     const account = await records.byId(id)
@@ -66,13 +69,13 @@ export function createAccounts ({ records, passwords, throttle, mint, tokenSecon
 
     /** @throws CredentialsInvalid, the same and as late for an unknown address; AttemptsExceeded, ServiceOverloaded */
     async logIn ({ email, password }: Credentials, ip: string): Promise<Session> {
-      return await sessionOf(await checkPassword(await records.byEmail(email), email, password, ip))
+      return await sessionOf(await checkPassword(await records.byEmail(email), email, password, ip, credentialsInvalid))
     },
 
-    /** Ends all other tokens of the account. @throws CredentialsInvalid, AccountNotFound, AttemptsExceeded, ServiceOverloaded */
+    /** Ends all other tokens of the account. @throws PasswordWrong, AccountNotFound, AttemptsExceeded, ServiceOverloaded */
     async changePassword (id: string, { currentPassword, newPassword }: PasswordChange, ip: string): Promise<Session> {
       const found = await existing(id)
-      const { tokenGeneration } = await checkPassword(found, found.email, currentPassword, ip)
+      const { tokenGeneration } = await confirmPassword(found, currentPassword, ip)
       const passwordHash = await passwords.hash(newPassword)
       // Not taken when the tokens were ended meanwhile: the token of this request is one of them.
       if (!await records.changePassword(id, tokenGeneration, passwordHash, now())) throw tokenInvalid()
@@ -89,12 +92,12 @@ export function createAccounts ({ records, passwords, throttle, mint, tokenSecon
     /**
      * A new address needs no password, as clients of the older system send none: nothing here is recovered by e-mail,
      * so a stolen token gains no password by it.
-     * @throws EmailTaken, AttemptsExceeded; CredentialsInvalid when a password was sent and is wrong
+     * @throws EmailTaken, AttemptsExceeded; PasswordWrong when a password was sent and is wrong
      */
     async changeProfile (id: string, { email, displayName, currentPassword }: ProfileChange, ip: string): Promise<Profile> {
       const account = await records.byId(id)
       if (account === null) return { user: { id, avatarUrl: await avatarUrlOf(id) } }
-      if (currentPassword !== undefined && currentPassword !== '') await checkPassword(account, account.email, currentPassword, ip)
+      if (currentPassword !== undefined && currentPassword !== '') await confirmPassword(account, currentPassword, ip)
       const isMoving = email !== undefined && email !== account.email
       if (isMoving) await throttle.registration(ip)
       const name = displayName === undefined ? undefined : cleanDisplayName(displayName) ?? nameFromEmail(email ?? account.email)

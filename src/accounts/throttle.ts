@@ -1,7 +1,7 @@
 // How often one may try a password or sign up. Kept in memory, for this process.
 import { createHmac, randomBytes } from 'node:crypto'
-import { isIPv6 } from 'node:net'
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
+import { networkOf } from '../plugins/network.ts'
 import { AttemptsExceeded, withHeaders } from '../errors.ts'
 
 const defaults = {
@@ -50,16 +50,4 @@ async function take (limiter: RateLimiterMemory, key: string): Promise<void> {
 function createBuckets () {
   const key = randomBytes(32)
   return (...parts: string[]) => createHmac('sha256', key).update(JSON.stringify(parts)).digest().readUInt16BE(0).toString()
-}
-
-/** An IPv6 address counts as its /64: one household has them all. */
-export function networkOf (ip: string): string {
-  if (!isIPv6(ip)) return ip
-  const [head = '', tail] = ip.replace(/%.*/, '').split('::')
-  const groups = (part: string) => part === '' ? [] : part.split(':')
-  const embedded = /(?<=^::(?:ffff:)?)[\d.]{7,}$/i.exec(ip)?.[0]
-  if (embedded !== undefined) return embedded
-  const zeros = tail === undefined ? 0 : 8 - groups(head).length - groups(tail).length
-  return [...groups(head), ...Array<string>(Math.max(zeros, 0)).fill('0'), ...groups(tail ?? '')]
-    .slice(0, 4).map((group) => parseInt(group, 16).toString(16)).join(':')
 }

@@ -5,12 +5,14 @@ import { Check, Errors } from 'typebox/value'
 import { RequestInvalid, UploadFieldInvalid } from '../errors.ts'
 import { authenticate, callerOf, identify } from '../plugins/auth.ts'
 import { tokenOptional, tokenRequired } from '../plugins/route-description.ts'
+import { withFields } from '../plugins/foreign-errors.ts'
 import { OwnerHeader, ownerInHeader } from '../plugins/owner.ts'
 import type { CountUpload } from '../plugins/upload-count.ts'
 import { acceptUploads, admit, type ReceivedFile, type ReceiveOptions } from '../transfer/receive.ts'
 import { send } from '../transfer/send.ts'
 import { withUpload } from '../transfer/with-upload.ts'
-import { AttachmentSchema, ChangesSchema, ContentQuery, Created, IdParams, ListQuery, maxPage, Page, ParticularsSchema, type Particulars } from './schema.ts'
+import { wordingOf } from '../wording.ts'
+import { AttachmentSchema, ChangesSchema, ContentQuery, Created, IdParams, isYes, ListQuery, maxPage, Page, ParticularsSchema, usualPage, type Particulars } from './schema.ts'
 import type { Attachments } from './service.ts'
 
 export type AttachmentRoutesOptions = {
@@ -32,7 +34,7 @@ const requestBody = {
   'application/octet-stream': { ...anyFile, description: 'Or any other type; the name in Content-Disposition: attachment; filename*=, the fields in the query.' },
 }
 const uploadCodes = ['UPLOAD_MISSING', 'UPLOAD_MALFORMED', 'UPLOAD_FIELD_INVALID', 'UPLOAD_FILES_EXCEEDED', 'UPLOAD_TOO_LARGE', 'UPLOAD_STALLED', 'UPLOAD_CONFLICT', 'STORAGE_FULL', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE']
-const missing = { codes: ['ATTACHMENT_NOT_FOUND', 'TOKEN_INVALID'] }
+const missing = { codes: ['ATTACHMENT_NOT_FOUND', 'DATABASE_UNAVAILABLE'] }
 const bytes = { responses: { 200: { description: 'The bytes.', bytes: ['*/*'] }, 206: { description: 'A range of them.', bytes: ['*/*'] } }, codes: [...missing.codes, 'PRECONDITION_FAILED', 'RANGE_NOT_SATISFIABLE', 'STORAGE_UNAVAILABLE'] }
 
 export const attachmentRoutes: FastifyPluginAsyncTypebox<AttachmentRoutesOptions> = async (app, { attachments, receiving, counting }) => {
@@ -40,18 +42,19 @@ export const attachmentRoutes: FastifyPluginAsyncTypebox<AttachmentRoutesOptions
     if (!reply.hasHeader('cache-control')) reply.header('Cache-Control', 'no-store')
   })
 
-  app.get('/api/attachments', { onRequest: authenticate, schema: { tags, summary: 'List attachments, newest first', security: tokenRequired, querystring: ListQuery, response: { 200: Page } } }, async (request) => {
+  app.get('/api/attachments', { onRequest: authenticate, schema: { tags, summary: 'List attachments, newest first', security: tokenRequired, headers: OwnerHeader, querystring: ListQuery, response: { 200: Page } }, config: { openapi: { codes: ['OWNER_FORBIDDEN', 'DATABASE_UNAVAILABLE'] } } }, async (request) => {
     const caller = callerOf(request)
     const { query } = request
     if (query.ids !== undefined) return { attachments: await attachments.listIds(caller, idsOf(query.ids)), nextCursor: null }
-    return attachments.list(caller, query)
+    const { owner = ownerInHeader(request), limit = usualPage } = query
+    return attachments.list(caller, { ...query, owner, limit })
   })
 
   app.get('/api/attachments/:id', { onRequest: identify, schema: { tags, summary: 'What an attachment is', security: tokenOptional, params, response: { 200: AttachmentSchema } }, config: { openapi: missing } }, (request) =>
     attachments.get(request.caller, request.params.id))
 
   app.get('/api/attachments/:id/content', { onRequest: identify, schema: { tags, summary: 'The bytes of an attachment', security: tokenOptional, params, querystring: ContentQuery }, config: { openapi: bytes } }, async (request, reply) =>
-    send(request, reply, await attachments.content(request.caller, request.params.id, { asDownload: request.query.download === '1' })))
+    send(request, reply, await attachments.content(request.caller, request.params.id, { asDownload: isYes(request.query.download) })))
 
   app.patch('/api/attachments/:id', { onRequest: authenticate, schema: { tags, summary: 'Change what is said of an attachment', security: tokenRequired, params, body: ChangesSchema, response: { 200: AttachmentSchema } }, config: { openapi: missing } }, (request) =>
     attachments.change(callerOf(request), request.params.id, request.body))
@@ -69,7 +72,7 @@ const uploadRoute: FastifyPluginAsyncTypebox<AttachmentRoutesOptions> = async (a
 
   app.post('/api/attachments', {
     onRequest: [authenticate, admit(receiving)],
-    config: { openapi: { requestBody, codes: ['TOKEN_MISSING', 'TOKEN_INVALID', 'OWNER_FORBIDDEN', ...uploadCodes] } },
+    config: { openapi: { requestBody, codes: ['OWNER_FORBIDDEN', ...uploadCodes] } },
     schema: { tags, summary: 'Keep files: all of the request, or none', security: tokenRequired, headers: OwnerHeader, querystring: ParticularsSchema, response: { 201: Created } },
   }, async (request, reply) => {
     // Before the body is read: a service that names nobody's id learns it at once.
@@ -89,9 +92,14 @@ const uploadRoute: FastifyPluginAsyncTypebox<AttachmentRoutesOptions> = async (a
 function particularsOf ({ fields }: ReceivedFile, said: Particulars): Particulars {
   const particulars = { ...said, ...fields }
   if (Check(ParticularsSchema, particulars)) return particulars
-  const [first] = Errors(ParticularsSchema, particulars)
-  throw new UploadFieldInvalid(`${first?.instancePath.slice(1) ?? 'a field'} ${first?.message ?? 'is not as documented'}`)
+  const wrong = [...Errors(ParticularsSchema, particulars)].map((failure) => {
+    const name = failure.instancePath.slice(1)
+    return { in: 'form' as const, name, detail: wordingOf({ ...failure, parentSchema: propertyOf(name) }) }
+  })
+  throw withFields(new UploadFieldInvalid(wrong.map(({ name, detail }) => `${name} ${detail}`).join(', ')), wrong)
 }
+
+const propertyOf = (name: string): object => Object.entries(ParticularsSchema.properties).find(([property]) => property === name)?.[1] ?? {}
 
 function idsOf (list: string): string[] {
   const ids = list.split(',').map((id) => id.trim()).filter((id) => id !== '')

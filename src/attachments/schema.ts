@@ -1,18 +1,23 @@
 // The shapes of the attachment API: what clients send and get.
-import { Type, type Static } from 'typebox'
+import { Type, type Static, type TSchemaOptions } from 'typebox'
 import { userIdPattern } from '../callers/caller.ts'
 
 const nullable = <S extends Parameters<typeof Type.Union>[0][number]>(schema: S) => Type.Union([schema, Type.Null()])
 
 export const Visibility = Type.Enum(['private', 'public'], { description: 'private: the owner and services. public: anyone with the URL.' })
-const ContextType = Type.String({ pattern: '^[A-Za-z0-9._-]{1,64}$', description: 'What it belongs to, such as message or ticket.' })
-const ContextId = Type.String({ pattern: '^[!-~]{1,128}$', description: 'Which of those.' })
-const UserId = Type.String({ pattern: userIdPattern })
+
+/** Text of a form that is said in words too, for refusals and for the description. */
+const formed = (pattern: string, allowed: string, description: string) => (options: TSchemaOptions = {}) =>
+  Type.String({ pattern, 'x-allowed': allowed, description: `${description}: ${allowed}.`, ...options })
+
+const ContextType = formed('^[A-Za-z0-9._-]{1,64}$', '1 to 64 of A-Z a-z 0-9 . _ -', 'What it belongs to, such as message or ticket')
+const ContextId = formed('^[!-~]{1,128}$', '1 to 128 ASCII characters without spaces', 'Which of those')
+const UserId = formed(userIdPattern, '1 to 128 of A-Z a-z 0-9 . _ : @ -, and not "me"', 'The user it belongs to')
 
 export const AttachmentSchema = Type.Object({
   id: Type.String({ format: 'uuid' }),
   url: Type.String({ description: 'Where the bytes are; never changes.' }),
-  ownerId: UserId,
+  ownerId: UserId(),
   filename: Type.String({ description: 'For people: never a path.' }),
   contentType: Type.String(),
   size: Type.Integer({ description: 'Bytes.' }),
@@ -37,13 +42,16 @@ export const Page = Type.Object({
   nextCursor: nullable(Type.String({ description: 'Pass it as cursor for the next page; null on the last.' })),
 })
 
+/** Or the page of the API would fill the form with texts made from the patterns. */
+const unfilled = { example: '' }
+
 /** What may be said of a file when it is sent: as form fields before it, or in the query. */
 export const ParticularsSchema = Type.Object({
   visibility: Type.Optional(Visibility),
-  contextType: Type.Optional(ContextType),
-  contextId: Type.Optional(ContextId),
-  ownerId: Type.Optional(UserId),
-})
+  contextType: Type.Optional(ContextType(unfilled)),
+  contextId: Type.Optional(ContextId(unfilled)),
+  ownerId: Type.Optional(UserId(unfilled)),
+}, { additionalProperties: false })
 
 export type Particulars = Static<typeof ParticularsSchema>
 
@@ -52,26 +60,31 @@ export const particularNames = ['visibility', 'contextType', 'contextId', 'owner
 export const ChangesSchema = Type.Object({
   filename: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
   visibility: Type.Optional(Visibility),
-  contextType: Type.Optional(nullable(ContextType)),
-  contextId: Type.Optional(nullable(ContextId)),
+  contextType: Type.Optional(nullable(ContextType())),
+  contextId: Type.Optional(nullable(ContextId())),
   alt: Type.Optional(nullable(Type.String({ maxLength: 2000, description: 'Describes a picture to those who do not see it.' }))),
 }, { additionalProperties: false, minProperties: 1 })
 
 export type Changes = Static<typeof ChangesSchema>
 
 export const maxPage = 200
+export const usualPage = 50
 
 export const ListQuery = Type.Object({
-  owner: Type.Optional(Type.String({ description: 'With the scope uploads:service: whose. Default: the caller\'s.' })),
-  limit: Type.Integer({ minimum: 1, maximum: maxPage, default: 50 }),
+  owner: Type.Optional(Type.String({ description: 'With the scope uploads:service: whose. Default: what X-Owner-Id says, or else the caller\'s.' })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: maxPage, default: usualPage })),
   cursor: Type.Optional(Type.String({ maxLength: 64 })),
-  contextType: Type.Optional(ContextType),
-  contextId: Type.Optional(ContextId),
+  contextType: Type.Optional(ContextType(unfilled)),
+  contextId: Type.Optional(ContextId(unfilled)),
   ids: Type.Optional(Type.String({ description: `Up to ${maxPage} ids, comma separated: just those of them the caller may read.` })),
-})
+}, { additionalProperties: false })
 
 export const IdParams = Type.Object({ id: Type.String() })
 
+const yes = ['true', '1', 'yes', ''] as const
+
+export const isYes = (word: string | undefined): boolean => yes.some((one) => one === word)
+
 export const ContentQuery = Type.Object({
-  download: Type.Optional(Type.Enum(['0', '1'], { description: '1: ask browsers to save rather than show.' })),
+  download: Type.Optional(Type.Enum([...yes, 'false', '0', 'no'], { description: 'true, or no value: ask browsers to save rather than show.' })),
 })

@@ -3,7 +3,7 @@ import { ownerNamed, type Caller, type UserId } from '../callers/caller.ts'
 import { AttachmentNotFound, RequestInvalid } from '../errors.ts'
 import { measureIfImage } from '../images/measure.ts'
 import type { Settling } from '../records/sidecars.ts'
-import { newBlobId, newRecordId, timeOf } from '../storage/ids.ts'
+import { newBlobId, newRecordId } from '../storage/ids.ts'
 import type { Store } from '../storage/store.ts'
 import { cleanFilename } from '../transfer/filename.ts'
 import type { ReceivedFile } from '../transfer/receive.ts'
@@ -25,14 +25,14 @@ export type Sent = { readonly file: ReceivedFile, readonly particulars: Particul
 
 type ListQuery = { owner?: string, limit: number, cursor?: string, contextType?: string, contextId?: string }
 
-export function createAttachments ({ store, records, settling }: { store: Store, records: AttachmentRecords, settling: Settling }) {
+export function createAttachments ({ store, records, settling, now }: { store: Store, records: AttachmentRecords, settling: Settling, now: () => Date }) {
   async function describe (caller: Caller, { file, particulars }: Sent): Promise<AttachmentSidecar> {
     const ownerId = ownerNamed(caller, particulars.ownerId)
     const head = await file.staged.head(measuredBytes)
     const { contentType, extension } = await sniff(head.subarray(0, sniffedBytes), file.declaredType)
     const dimensions = contentType.startsWith('image/') ? await measureIfImage(head) : undefined
     const id = newBlobId()
-    const at = timeOf(id).toISOString()
+    const at = now().toISOString()
     return {
       version: 1, kind: 'attachment', id, extension, state: 'live', stateAt: at, createdAt: at, revision: 1,
       recordId: newRecordId(), ownerId, creatorId: caller.id, contentType, size: file.size, sha256: file.sha256,

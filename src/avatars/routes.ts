@@ -30,9 +30,10 @@ const requestBody = {
 }
 const uploadCodes = ['UPLOAD_MISSING', 'UPLOAD_MALFORMED', 'UPLOAD_TOO_LARGE', 'UPLOAD_TYPE_REJECTED', 'IMAGE_INVALID', 'IMAGE_TOO_LARGE', 'UPLOAD_STALLED', 'UPLOAD_CONFLICT', 'STORAGE_FULL', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE']
 const upload = { tags, security: tokenRequired, headers: OwnerHeader, response: { 200: AvatarSchema, 201: AvatarSchema } }
-const config = { openapi: { requestBody, codes: ['TOKEN_MISSING', 'TOKEN_INVALID', 'OWNER_FORBIDDEN', ...uploadCodes] } }
+const config = { openapi: { requestBody, codes: ['OWNER_FORBIDDEN', ...uploadCodes] } }
 const bytes = { responses: { 200: { description: 'The picture.', bytes: [...avatarTypes] } }, codes: ['AVATAR_NOT_FOUND', 'PRECONDITION_FAILED', 'RANGE_NOT_SATISFIABLE', 'STORAGE_UNAVAILABLE'] }
 const removal = { tags, security: tokenRequired, headers: OwnerHeader, response: { 204: Type.Null() } }
+const removalConfig = { openapi: { codes: ['OWNER_FORBIDDEN', 'AVATAR_NOT_FOUND', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE'] } }
 
 export const avatarRoutes: FastifyPluginAsyncTypebox<AvatarRoutesOptions> = async (app, { avatars, receiving, counting }) => {
   app.get('/api/avatars/:userId', { schema: { tags, summary: 'The current picture of a user', params: UserParams }, config: { openapi: bytes } }, async (request, reply) =>
@@ -55,12 +56,12 @@ export const avatarRoutes: FastifyPluginAsyncTypebox<AvatarRoutesOptions> = asyn
     return avatars.restore(callerOf(request).id, version)
   })
 
-  app.delete('/api/avatars/me', { onRequest: authenticate, schema: { ...removal, summary: 'Remove your picture' } }, async (request, reply) => {
+  app.delete('/api/avatars/me', { onRequest: authenticate, config: removalConfig, schema: { ...removal, summary: 'Remove your picture' } }, async (request, reply) => {
     await avatars.remove(ownerInHeader(request))
     return reply.code(204).send(null)
   })
 
-  app.delete('/api/avatars/:userId', { onRequest: authenticate, schema: { ...removal, params: UserParams, summary: 'Remove the picture of another user' } }, async (request, reply) => {
+  app.delete('/api/avatars/:userId', { onRequest: authenticate, config: removalConfig, schema: { ...removal, params: UserParams, summary: 'Remove the picture of another user' } }, async (request, reply) => {
     await avatars.remove(ownerNamed(callerOf(request), request.params.userId))
     return reply.code(204).send(null)
   })

@@ -3,7 +3,7 @@ import type { UserId } from '../callers/caller.ts'
 import { AvatarNotFound, AvatarUrlRejected, UploadTypeRejected } from '../errors.ts'
 import { measure } from '../images/measure.ts'
 import type { Settling } from '../records/sidecars.ts'
-import { newBlobId, timeOf, type BlobId } from '../storage/ids.ts'
+import { newBlobId, type BlobId } from '../storage/ids.ts'
 import type { Sidecar } from '../storage/sidecar.ts'
 import type { Store } from '../storage/store.ts'
 import type { ReceivedFile } from '../transfer/receive.ts'
@@ -27,6 +27,7 @@ type Options = {
   store: Store
   records: AvatarRecords
   settling: Settling
+  now: () => Date
   /** Hears of a replaced avatar whose sidecar could not be written; the sweep writes it. */
   warn: (error: unknown, message: string) => void
 }
@@ -37,7 +38,7 @@ export type OldPath = (extension: string) => string
 /** How a new avatar came: from whom, for whom (null: nobody yet known), under which old path. */
 type Origin = { creatorId: UserId | null, ownerId: UserId | null, alias?: OldPath | undefined }
 
-export function createAvatars ({ store, records, settling, warn }: Options) {
+export function createAvatars ({ store, records, settling, warn, now }: Options) {
   /** From staging to durable; no row yet. */
   async function publish (file: ReceivedFile, { creatorId, ownerId, alias }: Origin, accepted: readonly string[]): Promise<Sidecar & { width: number, height: number }> {
     const head = await file.staged.head(file.size)
@@ -45,7 +46,7 @@ export function createAvatars ({ store, records, settling, warn }: Options) {
     if (!accepted.includes(contentType)) throw new UploadTypeRejected(accepted.join(', '))
     const { width, height } = await measure(head)
     const id = newBlobId()
-    const at = timeOf(id).toISOString()
+    const at = now().toISOString()
     const sidecar = {
       version: 1 as const, kind: 'avatar' as const, id, extension, creatorId, ownerId, contentType, width, height,
       state: ownerId === null ? 'pending' as const : 'live' as const,
@@ -70,6 +71,12 @@ export function createAvatars ({ store, records, settling, warn }: Options) {
     await settling.settle(id)
     await retire(adopted.replaced)
     return true
+  }
+
+  /** Who removes their picture means all of them: what it had replaced is shown no more, though it can be gone back to. */
+  async function isShown ({ state, ownerId }: AvatarBlob): Promise<boolean> {
+    if (state === 'superseded') return ownerId !== null && await records.current(ownerId as UserId) !== null
+    return state === 'live' || state === 'pending'
   }
 
   const represent = (blob: AvatarBlob, lastModified: Date, cacheControl: string): Representation => ({
@@ -97,7 +104,8 @@ export function createAvatars ({ store, records, settling, warn }: Options) {
     async claim (userId: UserId, alias: string): Promise<void> {
       const blob = await records.byAlias(alias)
       if (blob === null || (blob.ownerId !== userId && blob.state !== 'pending')) throw new AvatarUrlRejected()
-      if (blob.state === 'live') return
+      // Also after an answer that was an error: it is there, and only its sidecar may be owed (I4).
+      if (blob.state === 'live') return settling.settle(blob.id)
       if (blob.state !== 'pending' && blob.state !== 'superseded') throw new AvatarUrlRejected()
       if (!await adopt(userId, blob)) throw new AvatarUrlRejected()
     },
@@ -110,14 +118,14 @@ export function createAvatars ({ store, records, settling, warn }: Options) {
 
     async version (userId: UserId, id: BlobId): Promise<Representation> {
       const blob = await records.version(userId, id)
-      if (blob === null) throw new AvatarNotFound()
+      if (blob === null || !await isShown(blob)) throw new AvatarNotFound()
       return represent(blob, blob.createdAt, immutable)
     },
 
     /** What an older client's URL shows: also a picture that is pending or was replaced since. Undefined when it is no avatar's. */
     async behind (alias: string): Promise<Representation | undefined> {
       const blob = await records.byAlias(alias)
-      if (blob === null || !['live', 'superseded', 'pending'].includes(blob.state)) return undefined
+      if (blob === null || !await isShown(blob)) return undefined
       return represent(blob, blob.createdAt, revalidated)
     },
 

@@ -10,11 +10,12 @@ export type OldPathsOptions = {
 }
 
 const prefixes = [['/i/', '/i/'], ['/uploads/', '/uploads/'], ['/api/uploads/avatars/', '/uploads/avatars/']] as const
-const schema = { tags: ['compatibility'], summary: 'A file under the path an older system gave it', params: { type: 'object', properties: { '*': { type: 'string' } } } }
+const schema = { tags: ['compatibility'], summary: 'A file under the path an older system gave it' }
+const config = { openapi: { responses: { 200: { description: 'The bytes.', bytes: ['*/*'] }, 206: { description: 'A range of them.', bytes: ['*/*'] } }, codes: ['FILE_NOT_FOUND', 'PRECONDITION_FAILED', 'RANGE_NOT_SATISFIABLE', 'STORAGE_UNAVAILABLE'] } }
 
 export const oldPaths: FastifyPluginAsync<OldPathsOptions> = async (app, { behind }) => {
   for (const [url, prefix] of prefixes) {
-    app.get<{ Params: { '*': string } }>(`${url}*`, { schema }, async (request, reply) => {
+    app.get<{ Params: { '*': string } }>(`${url}*`, { schema, config }, async (request, reply) => {
       const path = prefix + request.params['*']
       for (const find of behind) {
         const representation = await find(path)

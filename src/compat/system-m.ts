@@ -6,6 +6,7 @@ import { Type } from 'typebox'
 import type { Avatars } from '../avatars/service.ts'
 import { AttemptsExceeded, AvatarUrlRejected, InternalError, withHeaders } from '../errors.ts'
 import { authenticate, callerOf, identify } from '../plugins/auth.ts'
+import { networkOf } from '../plugins/network.ts'
 import { answerFailure } from '../plugins/problems.ts'
 import { multipartBody, tokenOptional, tokenRequired } from '../plugins/route-description.ts'
 import type { CountUpload } from '../plugins/upload-count.ts'
@@ -28,7 +29,7 @@ const tags = ['compatibility']
 const accepted = ['image/jpeg', 'image/png', 'image/webp']
 const maxBytes = 5 * 1024 ** 2
 
-/** Pictures that one address may send without a token. */
+/** Pictures that one network may send without a token. */
 const anonymousLimit = { points: 10, duration: 600 }
 
 const uploaded = Type.Object({
@@ -36,6 +37,8 @@ const uploaded = Type.Object({
   url: Type.String(),
   data: Type.Object({ url: Type.String(), filename: Type.String(), path: Type.String() }),
 })
+const failure = Type.Object({ success: Type.Literal(false), error: Type.String({ description: 'For people.' }), code: Type.String({ description: 'For programs; the codes of Problem.' }) })
+const uploadCodes = ['ATTEMPTS_EXCEEDED', 'UPLOAD_MISSING', 'UPLOAD_MALFORMED', 'UPLOAD_TOO_LARGE', 'UPLOAD_TYPE_REJECTED', 'IMAGE_INVALID', 'IMAGE_TOO_LARGE', 'UPLOAD_STALLED', 'UPLOAD_CONFLICT', 'STORAGE_FULL', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE']
 const claimed = Type.Object({ success: Type.Literal(true), user: Type.Intersect([CompatUser, Type.Object({ avatar: Type.String() })]) })
 
 export const systemM: FastifyPluginAsyncTypebox<SystemMOptions> = async (app, { avatars, receiving, counting, userOf, publicUrl, acceptsAnonymous, now }) => {
@@ -47,6 +50,7 @@ export const systemM: FastifyPluginAsyncTypebox<SystemMOptions> = async (app, { 
 
   app.patch('/api/users/me/avatar', {
     onRequest: authenticate,
+    config: { openapi: { codes: ['AVATAR_URL_REJECTED', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE'], failure } },
     schema: { tags, summary: 'Make an uploaded picture your avatar', security: tokenRequired, body: Type.Object({ avatar: Type.String({ maxLength: 2048 }) }), response: { 200: claimed } },
   }, async (request) => {
     const { id } = callerOf(request)
@@ -61,9 +65,9 @@ export const systemM: FastifyPluginAsyncTypebox<SystemMOptions> = async (app, { 
     const limiter = new RateLimiterMemory(anonymousLimit)
 
     uploads.post('/api/upload/avatar', {
-      onRequest: [acceptsAnonymous ? identify : authenticate, async (request) => { if (request.caller === null) await limited(limiter, request.ip) }, admit(limits)],
-      config: { openapi: { requestBody: { 'multipart/form-data': multipartBody('file', 1) } } },
-      schema: { tags, summary: 'Upload a picture; it becomes your avatar', security: tokenOptional, response: { 200: uploaded } },
+      onRequest: [acceptsAnonymous ? identify : authenticate, async (request) => { if (request.caller === null) await limited(limiter, networkOf(request.ip)) }, admit(limits)],
+      config: { openapi: { requestBody: { 'multipart/form-data': multipartBody('file', 1) }, codes: uploadCodes, failure } },
+      schema: { tags, summary: 'Upload a picture (JPEG, PNG or WebP); it becomes your avatar', security: tokenOptional, response: { 200: uploaded } },
     }, async (request) => {
       const { caller } = request
       const alias = oldPath(now())
@@ -92,7 +96,7 @@ function pathOf (url: string, publicUrl: string): string {
   return new URL(url, publicUrl).pathname
 }
 
-async function limited (limiter: RateLimiterMemory, ip: string): Promise<void> {
-  const { msBeforeNext, consumedPoints } = await limiter.consume(ip).catch((refusal: unknown) => refusal as Awaited<ReturnType<typeof limiter.consume>>)
+async function limited (limiter: RateLimiterMemory, network: string): Promise<void> {
+  const { msBeforeNext, consumedPoints } = await limiter.consume(network).catch((refusal: unknown) => refusal as Awaited<ReturnType<typeof limiter.consume>>)
   if (consumedPoints > anonymousLimit.points) throw withHeaders(new AttemptsExceeded(), { 'Retry-After': String(Math.ceil(msBeforeNext / 1000)) })
 }

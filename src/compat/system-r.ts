@@ -9,6 +9,7 @@ import { multipartBody, tokenRequired } from '../plugins/route-description.ts'
 import type { CountUpload } from '../plugins/upload-count.ts'
 import { acceptUploads, admit, type ReceiveOptions } from '../transfer/receive.ts'
 import { send } from '../transfer/send.ts'
+import { avatarTypes } from '../transfer/sniff.ts'
 import { withUpload } from '../transfer/with-upload.ts'
 import { CompatUser, type UserOf } from './user.ts'
 
@@ -18,12 +19,15 @@ const tags = ['compatibility']
 const params = Type.Object({ userId: Type.String() })
 const answer = Type.Object({ avatarUrl: Type.String(), user: CompatUser })
 
+const bytes = { responses: { 200: { description: 'The picture.', bytes: [...avatarTypes] } }, codes: ['AVATAR_NOT_FOUND', 'PRECONDITION_FAILED', 'RANGE_NOT_SATISFIABLE', 'STORAGE_UNAVAILABLE'] }
+const uploadCodes = ['UPLOAD_MISSING', 'UPLOAD_MALFORMED', 'UPLOAD_TOO_LARGE', 'UPLOAD_TYPE_REJECTED', 'IMAGE_INVALID', 'IMAGE_TOO_LARGE', 'UPLOAD_STALLED', 'UPLOAD_CONFLICT', 'STORAGE_FULL', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE']
+
 export const systemRAvatarUrl = (userId: string): string => `/api/auth/avatar/${userId}`
 
 export const systemR: FastifyPluginAsyncTypebox<SystemROptions> = async (app, { avatars, receiving, counting, userOf }) => {
   // Its Avatar component puts /api before what it was given.
   for (const [url, hide] of [['/api/auth/avatar/:userId', false], ['/api/api/auth/avatar/:userId', true]] as const) {
-    app.get(url, { schema: { tags, summary: 'The current picture of a user', params, hide } }, async (request, reply) => {
+    app.get(url, { schema: { tags, summary: 'The current picture of a user', params, hide }, config: { openapi: bytes } }, async (request, reply) => {
       const userId = asUserId(request.params.userId)
       if (userId === undefined) throw new AvatarNotFound()
       return send(request, reply, await avatars.current(userId))
@@ -35,7 +39,7 @@ export const systemR: FastifyPluginAsyncTypebox<SystemROptions> = async (app, { 
 
     uploads.put('/api/auth/avatar', {
       onRequest: [authenticate, admit(receiving)],
-      config: { openapi: { requestBody: { 'multipart/form-data': multipartBody('avatar', 1) } } },
+      config: { openapi: { requestBody: { 'multipart/form-data': multipartBody('avatar', 1) }, codes: uploadCodes } },
       schema: { tags, summary: 'Set your picture', security: tokenRequired, response: { 200: answer } },
     }, async (request) => {
       const { id } = callerOf(request)

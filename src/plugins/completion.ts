@@ -13,6 +13,8 @@ export type Completion = {
 export function onCompletion (reply: FastifyReply, listener: (completion: Completion) => void): void {
   const startedAt = performance.now()
   const { raw } = reply
+  // Log, metrics, watchdogs and the stream each listen for the end: more than the ten that Node takes for a leak.
+  raw.setMaxListeners(20)
   let isOver = false
   const over = (isAborted: boolean) => {
     if (isOver) return

@@ -4,11 +4,12 @@ import {
   BodyTooLarge, ContentTypeUnsupported, errorTable, InternalError, RangeNotSatisfiable, RequestInvalid,
   RouteNotFound, TokenInvalid, UploadAborted, UploadMalformed,
 } from '../errors.ts'
+import { memberOf, wordingOf } from '../wording.ts'
 
 export type KnownError = Error & { code: string, statusCode: number, headers?: Record<string, string>, fields?: FieldError[] }
 
 /** One thing wrong with a request: `name` is a JSON pointer for the body, a plain name elsewhere. */
-export type FieldError = { in: 'body' | 'query' | 'path' | 'header', name: string, detail: string }
+export type FieldError = { in: 'body' | 'query' | 'path' | 'header' | 'form', name: string, detail: string }
 
 const statuses = new Map(errorTable.map(({ code, status }) => [code, status]))
 
@@ -66,15 +67,31 @@ function isLeft (code: string | undefined, request: FastifyRequest | undefined):
   return isReset && request?.raw.destroyed === true && !request.raw.complete
 }
 
+/** Names that nobody knows are the client's own text. */
+const maxNameLength = 64
+
 const places: Record<string, FieldError['in']> = { body: 'body', querystring: 'query', params: 'path', headers: 'header' }
 
 function invalid (validation: FastifySchemaValidationError[], context = 'body'): KnownError {
-  const fields = validation.map((failure) => fieldError(failure, places[context] ?? 'body'))
-  const reason = fields.map(({ in: place, name, detail }) => [place, name, detail].filter((word) => word !== '').join(' ')).join(', ')
-  return Object.assign(new RequestInvalid(reason), { fields })
+  const place = places[context] ?? 'body'
+  // Of several failures of one value, each is a way in which it could have been right.
+  const byName = Map.groupBy(validation.filter(({ keyword }) => keyword !== 'anyOf'), (failure) => nameOf(failure, place))
+  const fields = [...byName].map(([name, failures]): FieldError => ({ in: place, name, detail: [...new Set(failures.map(wordingOf))].join(' or ').replaceAll(' or must be ', ' or ') }))
+  return withFields(new RequestInvalid(reasonOf(fields)), fields)
 }
 
-function fieldError (failure: FastifySchemaValidationError, place: FieldError['in']): FieldError {
-  const detail = failure.message ?? 'is not valid'
-  return { in: place, name: place === 'body' ? failure.instancePath : failure.instancePath.slice(1), detail }
+/** For the reason of an error: all that is wrong, on one line. */
+function reasonOf (fields: readonly FieldError[]): string {
+  return fields.map(({ in: place, name, detail }) => [place, name, detail].filter((word) => word !== '').join(' ')).join(', ')
+}
+
+/** The problem will list them as `errors`. */
+export function withFields<E extends Error> (error: E, fields: FieldError[]): E & { fields: FieldError[] } {
+  return Object.assign(error, { fields })
+}
+
+function nameOf (failure: FastifySchemaValidationError, place: FieldError['in']): string {
+  const member = memberOf(failure)?.slice(0, maxNameLength)
+  if (place !== 'body') return member ?? failure.instancePath.slice(1)
+  return failure.instancePath + (member === undefined ? '' : `/${member.replaceAll('~', '~0').replaceAll('/', '~1')}`)
 }

@@ -61,8 +61,14 @@ export function createMetrics (sources: MetricsSources): Metrics {
   }
 }
 
+export type MetricsOptions = {
+  readonly metrics: Metrics
+  /** One scrape serves all who ask within this time: each costs the event loop some milliseconds. */
+  readonly freshMs?: number
+}
+
 /** Counts every request and every error, and answers GET /metrics. */
-export const metricsEndpoint = fastifyPlugin(async (app, { metrics }: { metrics: Metrics }) => {
+export const metricsEndpoint = fastifyPlugin(async (app, { metrics, freshMs = 1000 }: MetricsOptions) => {
   app.addHook('onRequest', async (request, reply) => {
     onCompletion(reply, ({ status, ms }) => {
       // Never the path nor the method of an unknown route: every scanner would add time series.
@@ -71,9 +77,11 @@ export const metricsEndpoint = fastifyPlugin(async (app, { metrics }: { metrics:
     })
   })
   app.addHook('onError', async (request, _reply, error) => metrics.refused(knownError(error, request)))
+  let latest: { text: Promise<string>, madeAt: number } | undefined
   app.get('/metrics', { schema, logLevel: 'warn' }, async (_request, reply) => {
     reply.type(metrics.contentType).header('Cache-Control', 'no-store')
-    return metrics.text()
+    if (latest === undefined || performance.now() - latest.madeAt >= freshMs) latest = { text: metrics.text(), madeAt: performance.now() }
+    return latest.text
   })
 }, { name: 'metrics', fastify: '5.x' })
 

@@ -1,6 +1,7 @@
 // The description of the API at /openapi.json and its page at /docs. What a route takes and gives is said where the route is.
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
+import type { FastifySchema, RouteOptions } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { describe, Problem } from './route-description.ts'
 
@@ -17,7 +18,7 @@ export const openapi = fastifyPlugin(async (app, { version }: { version: string 
     openapi: { openapi: '3.1.0', info: info(version), tags, components: { securitySchemes } },
     convertConstToEnum: false,
     refResolver: { buildLocalReference: ({ $id }, _base, _fragment, index) => typeof $id === 'string' ? $id : `Schema${index}` },
-    transform: ({ schema, url, route }) => ({ schema: describe(schema, route.config?.openapi), url }),
+    transform: ({ schema, url, route }) => operation(schema, url, route),
   })
   await app.register(swaggerUi, {
     routePrefix: '/docs',
@@ -31,6 +32,30 @@ export const openapi = fastifyPlugin(async (app, { version }: { version: string 
     return app.swagger()
   })
 }, { name: 'openapi', fastify: '5.x' })
+
+/** What plugins/overload.ts may answer anywhere in the API. */
+const everywhere = ['SERVICE_OVERLOADED', 'SERVICE_STOPPING']
+
+function operation (schema: FastifySchema | undefined, url: string, { method, config }: RouteOptions): { schema: FastifySchema, url: string } {
+  const { codes = [], ...said } = config?.openapi ?? {}
+  const path = url.replace(/\*$/, ':path')
+  return {
+    url: path,
+    schema: {
+      operationId: operationId(String(method), path),
+      ...describe(schema, { ...said, codes: [...codes, ...(path.startsWith('/api/') ? everywhere : [])] }),
+      ...(path !== url && { params: restOfPath }),
+    },
+  }
+}
+
+const restOfPath = { type: 'object', properties: { path: { type: 'string', description: 'The rest of the path, slashes included.' } } }
+
+/** GET /api/avatars/:userId/:version is getAvatarsByUserIdByVersion. */
+function operationId (method: string, path: string): string {
+  const words = path.replace(/^\/api\//, '').replaceAll(':', 'by-').split(/[^A-Za-z0-9]+/).filter((word) => word !== '')
+  return method.toLowerCase() + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('')
+}
 
 const info = (version: string) => ({
   title: 'Upload Gateway',

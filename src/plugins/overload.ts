@@ -1,5 +1,5 @@
 // Refuses new requests that cannot be served well right now: the event loop lags, or the service is stopping.
-import underPressure from '@fastify/under-pressure'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { ServiceOverloaded, ServiceStopping } from '../errors.ts'
@@ -11,12 +11,17 @@ export type OverloadOptions = {
   readonly sampleIntervalMs?: number
 }
 
+const resolutionMs = 10
+
 /** Who watches the service must be told the truth most of all when it is in trouble. */
 const alwaysAnswered = new Set(['/health/live', '/metrics'])
 
 const answeredWhileStopping = new Set([...alwaysAnswered, '/health/ready'])
 
-/** Needs Fastify's `return503OnClosing: false`, or Fastify refuses first, without a problem body. */
+/**
+ * Needs Fastify's `return503OnClosing: false`, or Fastify refuses first, without a problem body. Not @fastify/under-pressure: it asks for
+ * the memory on a timer, which throws when the process is out of descriptors, and the process ends.
+ */
 export const overload = fastifyPlugin(async (app, { maxEventLoopDelayMs, sampleIntervalMs = 1000 }: OverloadOptions) => {
   let isStopping = false
   app.addHook('preClose', async () => { isStopping = true })
@@ -24,15 +29,24 @@ export const overload = fastifyPlugin(async (app, { maxEventLoopDelayMs, sampleI
     if (isStopping && !isOneOf(answeredWhileStopping, request)) throw new ServiceStopping()
   })
   if (maxEventLoopDelayMs === 0) return
-  let countsFrom = Infinity
-  // The start blocks the event loop for longer than any request: the first sample still holds some of it, and is in force until the second.
-  app.addHook('onReady', async () => { countsFrom = performance.now() + 2 * sampleIntervalMs })
-  await app.register(underPressure, {
-    maxEventLoopDelay: maxEventLoopDelayMs,
-    sampleInterval: sampleIntervalMs,
-    pressureHandler: async (request) => {
-      if (performance.now() >= countsFrom && !isOneOf(alwaysAnswered, request)) throw new ServiceOverloaded()
-    },
+
+  const delay = monitorEventLoopDelay({ resolution: resolutionMs })
+  let delayMs = 0
+  let timer: NodeJS.Timeout | undefined
+  // From here on, because the start itself blocks the event loop for longer than any request.
+  app.addHook('onReady', async () => {
+    delay.enable()
+    timer = setInterval(() => {
+      delayMs = Math.max(0, delay.mean / 1e6 - resolutionMs)
+      delay.reset()
+    }, sampleIntervalMs).unref()
+  })
+  app.addHook('onClose', async () => {
+    clearInterval(timer)
+    delay.disable()
+  })
+  app.addHook('onRequest', async (request) => {
+    if (delayMs > maxEventLoopDelayMs && !isOneOf(alwaysAnswered, request)) throw new ServiceOverloaded()
   })
 }, { name: 'overload', fastify: '5.x' })
 

@@ -81,12 +81,15 @@ function defaultHeaders (error: KnownError, reply: FastifyReply): Record<string,
 
 function log (error: KnownError, request: FastifyRequest): void {
   const { code, statusCode: status } = error
+  // A full disk is no fault to be traced: operators watch the free space.
+  if (status === 507) return request.log.warn({ code, status, req: request, ...reasonOf(error) }, error.message)
   if (status >= 500) return request.log.error({ err: error, code, status, req: request }, error.message)
   // The line of the completed request says as much of these, and scanners cause many.
   const level = status === 401 || status === 403 || status === 404 ? 'debug' : 'info'
   request.log[level]({ code, status, req: request, ...reasonOf(error) }, error.message)
 }
 
+/** On one line: Prisma's messages show the query first and say what happened at the end. */
 function reasonOf ({ cause }: KnownError): { reason?: string } {
-  return cause instanceof Error ? { reason: cause.message } : {}
+  return cause instanceof Error ? { reason: cause.message.trim().split(/\s*\n\s*/).at(-1) ?? '' } : {}
 }

@@ -10,6 +10,8 @@ export type RouteDescription = {
   readonly responses?: Readonly<Record<number, ResponseDescription>>
   /** Codes of errors.ts that callers of this route should expect. */
   readonly codes?: readonly string[]
+  /** The JSON body of failures, where clients know another than the Problem. */
+  readonly failure?: object
 }
 
 export type ResponseDescription = {
@@ -57,13 +59,13 @@ export const Problem = {
     requestId: text('The X-Request-Id of the answer.'),
     errors: {
       type: 'array',
-      description: 'With REQUEST_INVALID: each thing that is wrong.',
+      description: 'With REQUEST_INVALID and UPLOAD_FIELD_INVALID: each thing that is wrong.',
       items: {
         type: 'object',
         required: ['in', 'name', 'detail'],
         properties: {
-          in: { enum: ['body', 'query', 'path', 'header'] },
-          name: text('A JSON pointer into the body, or the name of the parameter.'),
+          in: { enum: ['body', 'query', 'path', 'header', 'form'] },
+          name: text('A JSON pointer into the body, or the name of the parameter or field.'),
           detail: text('What is wrong with it.'),
         },
       },
@@ -80,19 +82,20 @@ function codeTable (): string {
 const commonHeaders = { 'X-Request-Id': text('Finds this request in the log.') }
 
 /** The schema of a route together with its description, in the form that @fastify/swagger reads. */
-export function describe (schema: FastifySchema | undefined, { requestBody, responses = {}, codes = [] }: RouteDescription = {}): FastifySchema {
+export function describe (schema: FastifySchema | undefined, { requestBody, responses = {}, codes = [], failure }: RouteDescription = {}): FastifySchema {
   const own = (schema?.response ?? {}) as Record<string, object>
   const given = mapValues(responses, (description, status) => response(own[status], description))
   const checked = mapValues(own, (body) => response(body, {}))
   const joined = { ...checked, ...given }
+  const refusal = failure === undefined ? problemContent : contentOf({ 'application/json': failure })
   return {
     ...schema,
     ...(requestBody !== undefined && { body: { content: contentOf(requestBody) } }),
     response: {
       ...(!Object.keys(joined).some((status) => /^[123]/.test(status)) && { 200: response(undefined, {}) }),
-      ...refusals(codes),
+      ...refusals([...codes, ...impliedCodes(schema)], refusal),
       ...joined,
-      default: response({ content: problemContent }, { description: 'Any other failure.' }),
+      default: response({ content: refusal }, { description: 'Any other failure.' }),
     },
   }
 }
@@ -107,12 +110,22 @@ function response (body: object | undefined, { description, headers, bytes }: Re
   }
 }
 
-function refusals (codes: readonly string[]): Record<number, object> {
+/** What every route with such a schema may refuse. */
+function impliedCodes ({ security = [], body, querystring, headers }: FastifySchema = {}): string[] {
+  const needsToken = security.length > 0 && security.every((scheme) => 'bearer' in scheme)
+  return [
+    ...(needsToken ? ['TOKEN_MISSING'] : []),
+    ...(security.length > 0 ? ['TOKEN_INVALID'] : []),
+    ...((body ?? querystring ?? headers) !== undefined ? ['REQUEST_INVALID'] : []),
+  ]
+}
+
+function refusals (codes: readonly string[], content: object): Record<number, object> {
   const entries = errorTable.filter(({ code }) => codes.includes(code))
   const byStatus = Map.groupBy(entries, ({ status }) => status)
   return Object.fromEntries([...byStatus].map(([status, group]) => {
     const description = group.map(({ code, sentence }) => `\`${code}\`: ${sentence}`).join('\n\n')
-    return [status, response({ content: problemContent }, { description })]
+    return [status, response({ content }, { description })]
   }))
 }
 

@@ -8,6 +8,8 @@ import { toSidecar, withRecord } from './sidecars.ts'
 
 export function createLedger ({ client, now }: { client: PrismaClient, now: () => Date }): Ledger {
   return {
+    count: () => querying(() => client.blob.count({ where: { state: { not: 'swept' } } })),
+
     async states (ids) {
       const rows = await querying(() => client.blob.findMany({ where: { id: { in: [...ids] } }, select: { id: true, state: true } }))
       return new Map(rows.map(({ id, state }) => [id as BlobId, state as BlobState]))
@@ -32,6 +34,10 @@ export function createLedger ({ client, now }: { client: PrismaClient, now: () =
     async inState (states, before, limit) {
       const rows = await querying(() => client.blob.findMany({ where: { state: { in: [...states] }, stateAt: { lt: before } }, orderBy: { stateAt: 'asc' }, take: limit, include: withRecord }))
       return rows.map(toSidecar)
+    },
+
+    async oweSidecar (id) {
+      await querying(() => client.blob.updateMany({ where: { id, sidecarDueAt: null }, data: { sidecarDueAt: now() } }))
     },
 
     async startPurge ({ id, state, revision }) {

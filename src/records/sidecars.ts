@@ -62,12 +62,13 @@ export type Settling = ReturnType<typeof createSettling>
 export function createSettling ({ client, store, now }: { client: PrismaClient, store: Pick<Store, 'writeSidecar'>, now: () => Date }) {
   const turns = new Map<string, Promise<void>>()
 
-  async function settleOnce (id: string): Promise<void> {
+  async function settleOnce (id: string, isForced = false): Promise<void> {
     const row = await querying(() => client.blob.findUnique({ where: { id }, include: withRecord }))
-    if (row === null || row.sidecarDueAt === null || row.state === 'purging' || row.state === 'swept') return
+    if (row === null || row.state === 'purging' || row.state === 'swept' || (row.sidecarDueAt === null && !isForced)) return
     await store.writeSidecar(toSidecar(row))
-    // A change that came meanwhile raised the revision, and its own settling waits behind this one.
-    await querying(() => client.blob.updateMany({ where: { id, revision: row.revision }, data: { sidecarDueAt: null } }))
+    const { count } = await querying(() => client.blob.updateMany({ where: { id, revision: row.revision }, data: { sidecarDueAt: null } }))
+    // Another process changed the row meanwhile, and may have written its newer sidecar before this older one.
+    if (count === 0) await settleOnce(id, true)
   }
 
   /** Writes the blob's sidecar as its row says now, durably. One at a time for each blob, so that the last word is the newest. */

@@ -1,16 +1,20 @@
 // The SQLite side of Prisma, made durable and made safe: settings that are read back, and one transaction at a time.
+import { setTimeout } from 'node:timers/promises'
 import type { Database } from 'better-sqlite3'
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3'
 import type { SqlDriverAdapter, SqlQuery, Transaction, IsolationLevel } from '@prisma/driver-adapter-utils'
 
-const busyTimeoutMs = 5000
+/** SQLite's own waiting stops the whole process: it is for the start. Afterwards a busy database is asked again, as often. */
+const startBusyTimeoutMs = 5000
+const busyForMs = 5000
+const longestPauseMs = 50
 
 /** Each with the value that reading it back must give. synchronous 2 is FULL: a commit survives a power cut. */
 const settings = [
   { pragma: 'journal_mode = WAL', name: 'journal_mode', expected: 'wal' },
   { pragma: 'synchronous = FULL', name: 'synchronous', expected: '2' },
   { pragma: 'foreign_keys = ON', name: 'foreign_keys', expected: '1' },
-  { pragma: `busy_timeout = ${busyTimeoutMs}`, name: 'busy_timeout', expected: String(busyTimeoutMs) },
+  { pragma: `busy_timeout = ${startBusyTimeoutMs}`, name: 'busy_timeout', expected: String(startBusyTimeoutMs) },
 ] as const
 
 /**
@@ -37,6 +41,7 @@ export class DurableSqlite extends PrismaBetterSqlite3 {
   override async connect (): Promise<SqlDriverAdapter> {
     const adapter = await super.connect() as BetterSqlite3Adapter
     harden(adapter.client)
+    adapter.client.pragma('busy_timeout = 0')
     return exclusive(adapter)
   }
 }
@@ -46,7 +51,7 @@ function exclusive (adapter: BetterSqlite3Adapter): SqlDriverAdapter {
   const begin = ownBegin(adapter.client)
   const { startTransaction, queryRaw, executeRaw, executeScript } = adapter
   adapter.startTransaction = async (isolationLevel?: IsolationLevel) => {
-    const leave = await turns.alone(begin, () => closeTransaction(adapter.client))
+    const leave = await patiently(() => turns.alone(begin, () => closeTransaction(adapter.client)))
     try {
       return ending(adapter.client, await startTransaction.call(adapter, isolationLevel), leave)
     } catch (error) {
@@ -54,10 +59,29 @@ function exclusive (adapter: BetterSqlite3Adapter): SqlDriverAdapter {
       throw error
     }
   }
-  adapter.queryRaw = (query) => turns.between(() => queryRaw.call(adapter, query))
-  adapter.executeRaw = (query) => turns.between(() => executeRaw.call(adapter, query))
+  adapter.queryRaw = (query) => patiently(() => turns.between(() => queryRaw.call(adapter, query)))
+  adapter.executeRaw = (query) => patiently(() => turns.between(() => executeRaw.call(adapter, query)))
   adapter.executeScript = (script) => turns.between(() => executeScript.call(adapter, script))
   return adapter
+}
+
+/** Another process has the database: asked again, without holding up this one, until it has taken too long. */
+async function patiently<T> (step: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + busyForMs
+  for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+    try {
+      return await step()
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > deadline) throw error
+      await setTimeout(pauseMs)
+    }
+  }
+}
+
+/** As better-sqlite3 says it, or as the adapter does. */
+function isBusy (error: unknown): boolean {
+  const { code, cause } = error as { code?: unknown, cause?: { originalCode?: unknown } }
+  return /^SQLITE_BUSY/.test(String(code ?? cause?.originalCode))
 }
 
 /**

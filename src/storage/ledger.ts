@@ -7,6 +7,8 @@ import type { BlobAddress } from './store.ts'
 export type BlobState = Sidecar['state'] | 'purging' | 'swept'
 
 export type Ledger = {
+  /** Rows of blobs that are on the volume, or ought to be. */
+  count (): Promise<number>
   /** The states of those of `ids` that have a row. */
   states (ids: readonly BlobId[]): Promise<Map<BlobId, BlobState>>
   /** Inserts a row `swept` under this very id, so that a late commit fails on it. False when a row was there first. */
@@ -15,6 +17,8 @@ export type Ledger = {
   forgetSwept (before: Date): Promise<number>
   /** Blobs in these states since before `before`, oldest first, as their sidecars ought to be. */
   inState (states: readonly Sidecar['state'][], before: Date, limit: number): Promise<Sidecar[]>
+  /** The blob's sidecar does not say what its row says: it is written anew by whoever settles next. */
+  oweSidecar (id: BlobId): Promise<void>
   /** Compare-and-set to `purging`; false when the row is not as `sidecar` says any more. */
   startPurge (sidecar: Sidecar): Promise<boolean>
   /** Rows left in `purging`, also by a process that died. */

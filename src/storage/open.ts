@@ -43,9 +43,9 @@ export async function openStorage ({ fs, root, reserveBytes, known, monotonicMs 
   const volumeId = await identify({ fs, durable, root, known }).catch(refuseFull(root))
   const staging = await openStaging({ fs, durable, root, monotonicMs }).catch(refuseFull(root))
   const space = createSpace({ fs, folder: root, reserveBytes })
-  const probe = createProbe({ fs, durable, folder: staging.folder })
+  const probe = createProbe({ fs, durable, staging })
   remember.noteSyncFailure = probe.noteSyncFailure
-  return { volumeId, space, staging, probe, store: createVolume({ fs, durable, space, root, stagingFolder: staging.folder }) }
+  return { volumeId, space, staging, probe, store: createVolume({ fs, durable, space, root, staging }) }
 }
 
 const refuseFull = (root: string) => (error: unknown): never => {

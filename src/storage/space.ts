@@ -44,18 +44,20 @@ export function createSpace ({ fs, folder, reserveBytes }: { fs: FileSystem, fol
     async reserve (bytes) {
       // Promised before it is measured, so that two at once cannot both take the last of it.
       promisedBytes += bytes
-      let isHeld = true
-      const release = () => {
-        if (isHeld) promisedBytes -= bytes
-        isHeld = false
+      let held = bytes
+      const consume = (count: number) => {
+        const consumed = Math.min(count, held)
+        held -= consumed
+        promisedBytes -= consumed
       }
+      const release = () => consume(held)
       try {
         await check(promisedBytes)
       } catch (error) {
         release()
         throw error
       }
-      return { release }
+      return { consume, release }
     },
   }
 }

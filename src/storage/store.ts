@@ -26,7 +26,11 @@ export type StagedFile = {
 }
 
 /** What an upload that is about to arrive may take of the free space; release it when the upload is over. */
-export type Reservation = { release (): void }
+export type Reservation = {
+  /** So many of the bytes have come, and count as free space no longer. */
+  consume (bytes: number): void
+  release (): void
+}
 
 export type Store = {
   /** Sets `bytes` of free space aside before a body is read. Throws StorageFull when the reserve would be touched. */

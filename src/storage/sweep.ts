@@ -13,6 +13,9 @@ import { dayFolder, kindFolder, kinds, parseName } from './volume/layout.ts'
 const idsPerQuery = 500
 const purgesPerRun = 10_000
 
+/** So few are never too many. */
+const alwaysAllowed = 100
+
 /** No request lives long enough to commit under an id that was swept this long ago. */
 const sweptMemoryMs = 7 * 86_400_000
 
@@ -30,6 +33,8 @@ type Options = {
   graceMs: number
   trashMs: number
   pendingMs: number
+  /** A step that would remove more than this share of all blobs, and more than 100, removes none and throws. 100: no such brake. */
+  maxPercent: number
   now: () => Date
   monotonicMs: () => number
 }
@@ -63,13 +68,18 @@ export function createSweep (options: Options): () => Promise<SweepCounts> {
 }
 
 /** Purging is a state before it is an act, so that a process that dies in the middle leaves work, not damage. */
-async function purge ({ store, ledger }: Options, states: readonly Sidecar['state'][], before: Date): Promise<number> {
+async function purge (options: Options, states: readonly Sidecar['state'][], before: Date): Promise<number> {
+  const { store, ledger } = options
   const attempts = createAttempts()
-  for (const sidecar of await ledger.inState(states, before, purgesPerRun)) {
+  const due = await ledger.inState(states, before, purgesPerRun)
+  // Pictures that nobody claimed are never a user's yet, and a flood of them must not be kept by the brake.
+  if (!states.includes('pending')) await brake(options, due.length, states.join(' or '))
+  for (const sidecar of due) {
     await attempts.attempt(async () => {
       const onVolume = await store.readSidecar(sidecar)
-      // Row and sidecar must both say so; a sidecar that lags behind is written anew by whoever owes it.
+      // Row and sidecar must both say so; one that says something else is written anew, and purged in a later run.
       if (onVolume?.state === sidecar.state) await ledger.startPurge(sidecar)
+      else await ledger.oweSidecar(sidecar.id)
     })
   }
   let purged = 0
@@ -84,46 +94,60 @@ async function purge ({ store, ledger }: Options, states: readonly Sidecar['stat
   return purged
 }
 
+/** A restored database that is too old, or a clock that is wrong, makes live files look like rubbish: many at once is no routine. */
+async function brake ({ ledger, maxPercent }: Options, count: number, what: string): Promise<void> {
+  if (count <= alwaysAllowed) return
+  const all = Math.max(await ledger.count(), count)
+  if (count * 100 <= all * maxPercent) return
+  throw new Error(`The sweep would remove ${count} blobs (${what}) of ${all}: more than ${maxPercent} %. Nothing was removed. Is the database older than the volume, or the clock wrong? If they are meant to go, set SWEEP_MAX_PERCENT=100 for one run.`)
+}
+
 /**
  * An orphan is a blob or sidecar whose id has no row. It may be an upload about to commit: it must stand in two runs a
  * grace period apart, and its id is taken before its files go, so that a commit that comes late fails.
  */
-function createOrphanSweep ({ fs, root, store, ledger, graceMs, monotonicMs }: Options): () => Promise<number> {
+function createOrphanSweep (options: Options): () => Promise<number> {
+  const { fs, root, store, ledger, graceMs, monotonicMs } = options
   let seen = new Map<BlobId, number>()
 
   return async () => {
     const standing = new Map<BlobId, number>()
-    const attempts = createAttempts()
-    let removed = 0
-    async function sweepGroup (group: readonly BlobAddress[]): Promise<void> {
-      const states = await ledger.states(group.map(({ id }) => id))
-      for (const address of group) {
-        await attempts.attempt(async () => {
-          if (!await isOrphan(address, states.get(address.id), standing)) return
-          await store.remove(address)
-          removed += 1
-        })
-      }
-    }
+    const ripe: BlobAddress[] = []
     for (const kind of kinds) {
       for await (const folder of dayFolders(fs, kindFolder(root, kind))) {
         // A file that is not where its id says was put there by somebody else.
         const found = (await blobsIn(fs, folder, kind)).filter((address) => dayFolder(root, address) === folder)
-        for (const group of groups(found)) await sweepGroup(group)
+        for (const group of groups(found)) {
+          const states = await ledger.states(group.map(({ id }) => id))
+          ripe.push(...group.filter((address) => isRipe(address.id, states.get(address.id), standing)))
+        }
       }
     }
     seen = standing
-    attempts.end()
-    return removed
+    await brake(options, ripe.length, 'without a record')
+    return removeOrphans(ripe)
   }
 
-  async function isOrphan (address: BlobAddress, state: BlobState | undefined, standing: Map<BlobId, number>): Promise<boolean> {
-    if (state === 'swept') return true
-    if (state !== undefined) return false
-    const since = seen.get(address.id)
-    if (since !== undefined && monotonicMs() - since >= graceMs) return ledger.claimOrphan(address)
-    standing.set(address.id, since ?? monotonicMs())
-    return false
+  function isRipe (id: BlobId, state: BlobState | undefined, standing: Map<BlobId, number>): boolean {
+    if (state !== undefined) return state === 'swept'
+    const since = seen.get(id) ?? monotonicMs()
+    standing.set(id, since)
+    return seen.has(id) && monotonicMs() - since >= graceMs
+  }
+
+  async function removeOrphans (ripe: readonly BlobAddress[]): Promise<number> {
+    const attempts = createAttempts()
+    let removed = 0
+    for (const address of ripe) {
+      await attempts.attempt(async () => {
+        const isSwept = await ledger.claimOrphan(address) || (await ledger.states([address.id])).get(address.id) === 'swept'
+        if (!isSwept) return
+        await store.remove(address)
+        removed += 1
+      })
+    }
+    attempts.end()
+    return removed
   }
 }
 

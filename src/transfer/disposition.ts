@@ -16,5 +16,15 @@ const shown = new Set([
 export function dispositionOf ({ contentType, filename, asDownload }: Pick<Representation, 'contentType' | 'filename' | 'asDownload'>): string {
   const type = asDownload !== true && shown.has(essenceOf(contentType)) ? 'inline' : 'attachment'
   // A lone surrogate has no UTF-8, and the library throws on it.
-  return create(filename?.toWellFormed(), { type })
+  const name = filename?.toWellFormed()
+  return create(name, { type, ...(name !== undefined && foreign.test(name) && { fallback: plain(name) }) })
+}
+
+const foreign = /[^\x20-\x7e]/
+
+/** For clients that know no `filename*`: what is ASCII of the name, or `file` when that is only its extension. */
+function plain (name: string): string {
+  const ascii = name.replace(/[^\x20-\x7e]+/g, '_')
+  const [extension] = /\.[A-Za-z0-9]+$/.exec(ascii) ?? ['']
+  return /[A-Za-z0-9]/.test(ascii.slice(0, ascii.length - extension.length)) ? ascii : `file${extension}`
 }

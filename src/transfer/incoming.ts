@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { UploadAborted, UploadStalled, withHeaders } from '../errors.ts'
+import { reservationOf } from './admission.ts'
 import { checksPerWindow, createWatchdog, type Pace } from './watchdog.ts'
 
 export type BodyLimits = Pace & {
@@ -31,7 +32,9 @@ export function watchIncoming (body: IncomingMessage, { maxBodyBytes, tooLarge, 
   const { signal, failed, fail } = failure()
   let received = 0
 
+  const reservation = reservationOf(body)
   function onData (chunk: Buffer): void {
+    reservation?.consume(chunk.length)
     watchdog.received(chunk.length)
     received += chunk.length
     if (received > maxBodyBytes) fail(tooLarge())

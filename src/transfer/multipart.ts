@@ -1,7 +1,7 @@
 // The files and fields of a multipart/form-data body (RFC 7578), in the order they come. What the parser reports of the body becomes our errors in form-parts.ts.
 import type { MultipartFile } from '@fastify/multipart'
 import type { FastifyRequest } from 'fastify'
-import { UploadFilesExceeded } from '../errors.ts'
+import { UploadFieldInvalid, UploadFilesExceeded } from '../errors.ts'
 import type { StagedFile } from '../storage/store.ts'
 import { cleanFilename } from './filename.ts'
 import { chunksOf, partsOf, textOf } from './form-parts.ts'
@@ -14,19 +14,26 @@ export async function receiveMultipart (request: FastifyRequest, options: Receiv
   const { maxBytes, maxFiles, extraFiles, fieldNames } = options
   const files: ReceivedFile[] = []
   const fields: Record<string, string> = {}
+  let waiting: string | undefined
 
   for await (const part of partsOf(request, maxBytes, incoming)) {
     if (part.type === 'field') {
       const text = textOf(part)
-      if (fieldNames.includes(part.fieldname)) fields[part.fieldname] = text
+      if (!fieldNames.includes(part.fieldname)) continue
+      fields[part.fieldname] = text
+      waiting = part.fieldname
     } else if (files.length < maxFiles) {
       const staged = await stage(part, maxBytes, incoming, staging)
-      if (staged !== undefined) files.push({ ...await finish(part, staged, incoming), fields: { ...fields } })
+      if (staged === undefined) continue
+      files.push({ ...await finish(part, staged, incoming), fields: { ...fields } })
+      waiting = undefined
     } else {
       const isChosen = await skip(part, maxBytes, incoming)
       if (isChosen && extraFiles === 'refused') throw new UploadFilesExceeded(maxFiles)
     }
   }
+  // Better than a file that is private, or the service's own, because what was said of it came too late.
+  if (waiting !== undefined && files.length > 0) throw new UploadFieldInvalid(`"${waiting}" comes after the last file; send it before the file it is meant for`)
   return files
 }
 

@@ -42,6 +42,7 @@ export type ReceiveOptions = Pace & {
 
 /** For a scope of its own, before its routes: bodies of any type reach them unread. */
 export const acceptUploads: FastifyPluginAsync = fp(async (app) => {
+  app.addHook('onRoute', (route) => { route.config = { ...route.config, takesUploads: true } })
   app.removeAllContentTypeParsers()
   await app.register(fastifyMultipart)
   app.addContentTypeParser('*', (_request, _body, done) => done(null))

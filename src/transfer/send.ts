@@ -1,4 +1,6 @@
 // The one way bytes of users leave the gateway (RFC 9110). Knows nothing of who may read them or where they are kept.
+import { once } from 'node:events'
+import { Socket } from 'node:net'
 import { finished, pipeline, Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { PreconditionFailed, RangeNotSatisfiable, withHeaders } from '../errors.ts'
@@ -11,6 +13,9 @@ import { formatHttpDate } from './http-date.ts'
 import { servedType } from './media-type.ts'
 import { selectRange } from './range.ts'
 import type { Representation } from './representation.ts'
+
+/** A client that takes no byte for this long is gone, or holds our memory on purpose. */
+const stalledReaderMs = 60_000
 
 type Headers = Record<string, string>
 
@@ -41,6 +46,7 @@ function rangeOf (request: FastifyRequest, { size }: Representation, validators:
 
 async function sendBytes (reply: FastifyReply, representation: Representation, validators: Validators, range: ByteRange | 'whole'): Promise<FastifyReply> {
   const { size } = representation
+  if (!await hasTurn(reply)) return reply.hijack()
   if (range === 'whole') {
     const source = await representation.read()
     return stream(reply.code(200), source, size, headersOf(representation, validators, size))
@@ -51,10 +57,21 @@ async function sendBytes (reply: FastifyReply, representation: Representation, v
   return stream(reply.code(206), source, length, { ...headersOf(representation, validators, length), 'content-range': contentRange })
 }
 
+/**
+ * Of pipelined requests each answer waits for the one before. A file is opened only when its turn has come: 1400 requests in 62 KB took
+ * 1400 descriptors and 4 GB. False when the client is gone by then.
+ */
+async function hasTurn ({ raw: response, request: { raw: request } }: FastifyReply): Promise<boolean> {
+  if (response.socket === null) await Promise.race([once(response, 'socket'), new Promise((resolve) => { request.once('close', resolve) })])
+  return !request.socket.destroyed
+}
+
 function stream (reply: FastifyReply, source: Readable, length: number, headers: Headers): FastifyReply {
   const body = pipeline(source, exactLength(length), () => {})
   // Fastify closes a stream once it sends it; this closes it too when the client is gone by then or an onSend hook fails.
   finished(reply.raw, () => body.destroy())
+  // Node tells a slow reader from a stalled one, cuts the latter, and sets its own timeout again after the answer.
+  if (reply.raw.socket instanceof Socket) reply.raw.socket.setTimeout(stalledReaderMs)
   return reply.headers(headers).send(body)
 }
 

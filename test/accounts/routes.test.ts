@@ -130,7 +130,7 @@ t.test('a change of password ends all other tokens and answers with a new one', 
 t.test('a password changes only for who knows it', async (t) => {
   const { call, signUp } = await build(t)
   const { token } = await signUp(ada.email)
-  t.match(await call('POST', '/password', { currentPassword: 'wrong horse', newPassword: 'another horse' }, token), { status: 401, body: { code: 'CREDENTIALS_INVALID' } })
+  t.match(await call('POST', '/password', { currentPassword: 'wrong horse', newPassword: 'another horse' }, token), { status: 403, body: { code: 'PASSWORD_WRONG' } })
   t.match(await call('POST', '/password', { currentPassword: ada.password, newPassword: 'short' }, token), { status: 400 })
   t.match(await call('POST', '/password', { currentPassword: ada.password, newPassword: 'another horse' }), { status: 401, body: { code: 'TOKEN_MISSING' } })
   t.match(await call('GET', '/profile', undefined, token), { status: 200 }, 'the token goes on')
@@ -189,7 +189,7 @@ t.test('an address of somebody else cannot be taken', async (t) => {
 t.test('a password sent with a profile is checked', async (t) => {
   const { call, signUp } = await build(t)
   const { token } = await signUp(ada.email)
-  t.match(await call('PUT', '/profile', { email: 'b@x.org', currentPassword: 'wrong horse' }, token), { status: 401, body: { code: 'CREDENTIALS_INVALID' } })
+  t.match(await call('PUT', '/profile', { email: 'b@x.org', currentPassword: 'wrong horse' }, token), { status: 403, body: { code: 'PASSWORD_WRONG' } })
   t.match(await call('PUT', '/profile', { email: 'b@x.org', currentPassword: ada.password }, token), { status: 200, body: { user: { email: 'b@x.org' } } })
   t.match(await call('PUT', '/profile', { displayName: 'B', currentPassword: '' }, token), { status: 200 }, 'an empty field was not filled in')
 })

@@ -1,6 +1,7 @@
 import { mock } from 'node:test'
 import t from 'tap'
-import { createThrottle, networkOf } from '../../src/accounts/throttle.ts'
+import { createThrottle } from '../../src/accounts/throttle.ts'
+import { networkOf } from '../../src/plugins/network.ts'
 
 const limits = { perAccount: { points: 3, duration: 60 }, perNetwork: { points: 5, duration: 60 }, registrations: { points: 2, duration: 120 } }
 

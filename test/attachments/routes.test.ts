@@ -40,6 +40,9 @@ test('files come back byte for byte, with the name and fields they were sent wit
   t.match(content.headers['content-disposition'], /^inline; filename=".*"; filename\*=UTF-8''%D0%9E%D1%82%D1%87%D1%91%D1%82%202026\.png$/)
   t.match(content.headers['cache-control'], /^public/)
   t.match((await app.inject({ url: `${first.url}?download=1` })).headers['content-disposition'], /^attachment/)
+  for (const [query, type] of [['download', 'attachment'], ['download=true', 'attachment'], ['download=yes', 'attachment'], ['download=0', 'inline'], ['download=false', 'inline']] as const) {
+    t.ok(String((await app.inject({ url: `${first.url}?${query}` })).headers['content-disposition']).startsWith(`${type};`), query)
+  }
   t.match((await app.inject({ url: `${first.url}?download=maybe` })).json(), { status: 400, code: 'REQUEST_INVALID' })
   const own = await app.inject({ url: second.url, headers: ada })
   t.equal(own.body, 'a,b\n1,2\n')
@@ -99,7 +102,7 @@ test('lists are newest first, in pages, by owner and context', async (t) => {
   for (let n = 0; n < 5; n += 1) ids.unshift((await postOne(gateway, ada, { contextType: 'message', contextId: n < 2 ? 'a' : 'b' })).id)
   await postOne(gateway, await as('bob'))
 
-  const page = async (query: string, headers = ada) => (await app.inject({ url: `/api/attachments?${query}`, headers })).json()
+  const page = async (query: string, headers: Record<string, string> = ada) => (await app.inject({ url: `/api/attachments?${query}`, headers })).json()
   const idsOf = ({ attachments }: { attachments: Array<{ id: string }> }) => attachments.map(({ id }) => id)
   const first = await page('limit=2')
   const second = await page(`limit=2&cursor=${first.nextCursor}`)
@@ -109,6 +112,9 @@ test('lists are newest first, in pages, by owner and context', async (t) => {
   t.strictSame(idsOf(await page('contextType=message&contextId=a')), ids.slice(3))
   t.strictSame(idsOf(await page('owner=ada', await as('chat', 'uploads:service'))), ids)
   t.strictSame(idsOf(await page(`ids=${ids[0]},${ids[4]},nonsense`)), [ids[0], ids[4]])
+  t.strictSame(idsOf(await page('', { ...await as('chat', 'uploads:service'), 'x-owner-id': 'ada' })), ids)
+  t.strictSame(idsOf(await page('owner=ada', { ...await as('chat', 'uploads:service'), 'x-owner-id': 'bob' })), ids, 'the query counts for more')
+  t.match(await page('', { ...await as('bob'), 'x-owner-id': 'ada' }), { status: 403, code: 'OWNER_FORBIDDEN' })
   t.match(await page('owner=ada', await as('bob')), { status: 403, code: 'OWNER_FORBIDDEN' })
   t.match(await page('cursor=bm9uc2Vuc2U'), { status: 400, code: 'REQUEST_INVALID' })
   t.match(await page('limit=201'), { status: 400, code: 'REQUEST_INVALID' })
@@ -215,4 +221,26 @@ test('everything is there after a restart, and an empty file is a file', async (
   const { app } = await build(t, { UPLOADS_DIR: first.folder })
   t.equal((await app.inject({ url, headers: ada })).body, 'some text')
   t.equal((await app.inject({ url: empty.url, headers: ada })).statusCode, 200)
+})
+
+test('a parameter nobody knows is refused, and a field that does not fit is told what would', async (t) => {
+  const gateway = await build(t)
+  const { app, as } = gateway
+  const ada = await as('ada')
+  const file = ['file', { bytes: 'x', filename: 'x' }] as [string, { bytes: string, filename: string }]
+  for (const method of ['GET', 'POST'] as const) {
+    const answer = await app.inject({ method, url: '/api/attachments?visiblity=public', headers: { ...ada, ...(method === 'POST' && { 'content-type': 'text/plain' }) }, ...(method === 'POST' && { payload: 'x' }) })
+    t.match(answer.json(), { status: 400, code: 'REQUEST_INVALID', errors: [{ in: 'query', name: 'visiblity', detail: /^is not known; known are / }] }, method)
+  }
+  t.match((await post(gateway, ada, [['visibility', 'everyone'], ['contextType', 'a b'], file])).json(), {
+    status: 400,
+    code: 'UPLOAD_FIELD_INVALID',
+    detail: 'A form field is not valid: visibility must be one of private, public, contextType must be 1 to 64 of A-Z a-z 0-9 . _ -.',
+    errors: [{ in: 'form', name: 'visibility', detail: 'must be one of private, public' }, { in: 'form', name: 'contextType' }],
+  })
+  const { id } = await postOne(gateway, ada)
+  const patch = async (payload: object) => (await app.inject({ method: 'PATCH', url: `/api/attachments/${id}`, headers: ada, payload })).json().detail
+  t.equal(await patch({ contextId: 'a b' }), 'The request is not valid: body /contextId must be 1 to 128 ASCII characters without spaces or null.')
+  t.equal(await patch({ alt: 5 }), 'The request is not valid: body /alt must be text or null.')
+  t.match(await patch({ owner: 'bob' }), /body \/owner is not known; known are filename, visibility, /)
 })

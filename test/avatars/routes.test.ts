@@ -65,12 +65,15 @@ test('fifty changes at once leave one current avatar, and the others in its hist
 test('a deleted avatar is gone for everyone, while its file waits in the trash', async (t) => {
   const { app, as, files } = await build(t)
   const headers = await as('ada')
+  const earlier = await app.inject({ method: 'PUT', url: '/api/avatars/me', headers: { 'content-type': 'image/png', ...headers }, payload: await picture('png') })
   const set = await app.inject({ method: 'PUT', url: '/api/avatars/me', headers: { 'content-type': 'image/webp', ...headers }, payload: await picture('webp') })
+  t.equal((await app.inject({ url: earlier.json().versionedUrl })).statusCode, 200)
   t.equal((await app.inject({ method: 'DELETE', url: '/api/avatars/me', headers })).statusCode, 204)
   for (const url of ['/api/avatars/ada', set.json().versionedUrl]) {
     t.match((await app.inject({ url })).json(), { status: 404, code: 'AVATAR_NOT_FOUND' })
   }
   t.match((await app.inject({ method: 'DELETE', url: '/api/avatars/me', headers })).json(), { code: 'AVATAR_NOT_FOUND' })
+  t.equal((await app.inject({ url: earlier.json().versionedUrl })).statusCode, 404, 'what it had replaced is gone too')
   t.equal((await files()).filter((path) => path.endsWith('.webp')).length, 1)
   t.match(await app.storage.store.readSidecar({ kind: 'avatar', id: set.json().version, extension: 'webp' }), { state: 'deleted' })
   t.equal((await app.inject({ method: 'PUT', url: '/api/avatars/me', headers: { 'content-type': 'image/webp', ...headers }, payload: await picture('webp') })).statusCode, 201)

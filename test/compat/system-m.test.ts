@@ -46,6 +46,7 @@ test('an old picture of one\'s own can be taken again; one of somebody else\'s, 
 
   await app.inject({ method: 'DELETE', url: '/api/avatars/me', headers: ada })
   t.equal((await app.inject({ url: first.data.path })).statusCode, 404)
+  t.equal((await app.inject({ url: second.data.path })).statusCode, 404, 'who removes their picture means the replaced ones too')
   t.match((await claim(gateway, ada, first.url)).json(), { code: 'AVATAR_URL_REJECTED' })
   t.equal((await claim(gateway, ada, second.data.path)).statusCode, 200)
   for (const wrong of ['/i/p/none.png', 'http://[', 'https://media.example/']) t.equal((await claim(gateway, ada, wrong)).statusCode, 403, wrong)

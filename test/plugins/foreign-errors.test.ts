@@ -49,3 +49,23 @@ test('all codes of the table are distinct and have an error status', async (t) =
   t.equal(new Set(errorTable.map(({ code }) => code)).size, errorTable.length)
   t.ok(errorTable.every(({ status }) => status >= 400 && status <= 599))
 })
+
+const refused = (validation: object[], validationContext: string) => knownError(foreign({ validation, validationContext, statusCode: 400 }))
+
+test('a request that does not fit its schema is told which of its parts, and what would fit', async (t) => {
+  const unknown = { keyword: 'additionalProperties', instancePath: '', params: { additionalProperty: 'visiblity' }, parentSchema: { properties: { visibility: {} } } }
+  t.match(refused([unknown], 'querystring'), {
+    message: 'The request is not valid: query visiblity is not known; known are visibility.',
+    fields: [{ in: 'query', name: 'visiblity', detail: 'is not known; known are visibility' }],
+  })
+  t.match(refused([{ ...unknown, instancePath: '/list/0', params: { additionalProperty: 'a/~b' } }], 'body'), { fields: [{ in: 'body', name: '/list/0/a~1~0b' }] })
+  t.match(refused([{ ...unknown, params: { additionalProperty: 'x'.repeat(1000) } }], 'querystring'), { fields: [{ name: 'x'.repeat(64) }] })
+})
+
+test('a value that may be one of several things is told all of them at once', async (t) => {
+  const [text, nothing, either] = ['string', 'null', undefined].map((type) => ({ keyword: type === undefined ? 'anyOf' : 'type', instancePath: '/alt', params: { type } }))
+  t.match(refused([text ?? {}, nothing ?? {}, either ?? {}], 'body'), {
+    message: 'The request is not valid: body /alt must be text or null.',
+    fields: [{ in: 'body', name: '/alt', detail: 'must be text or null' }],
+  })
+})

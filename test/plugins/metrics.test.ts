@@ -7,11 +7,11 @@ import { problems } from '../../src/plugins/problems.ts'
 
 const sources: MetricsSources = { freeBytes: async () => 5000, staging: async () => ({ files: 2, bytes: 300 }) }
 
-function build (t: Test, given: Partial<MetricsSources> = {}) {
+function build (t: Test, given: Partial<MetricsSources> = {}, freshMs = 0) {
   const app = Fastify()
   const metrics = createMetrics({ ...sources, ...given })
   app.register(problems)
-  app.register(metricsEndpoint, { metrics })
+  app.register(metricsEndpoint, { metrics, freshMs })
   app.register(methods)
   app.get('/items/:id', async () => 'fine')
   app.post('/items/:id', async () => { throw new UploadTooLarge(1) })
@@ -90,4 +90,11 @@ test('two apps in one process count apart, and tell the same of the process', as
   one.metrics.uploadKept('avatar', 1, 1)
   t.notMatch(await two.scrape(), 'uploads_total{')
   t.match(await two.scrape(), 'nodejs_version_info')
+})
+
+test('one scrape serves all who ask within a second', async (t) => {
+  let asked = 0
+  const { scrape } = build(t, { freeBytes: async () => { asked += 1; return 1 } }, 60_000)
+  t.equal(await scrape(), await scrape())
+  t.equal(asked, 1)
 })

@@ -40,7 +40,7 @@ function build (t: Test) {
 }
 
 type Document = { openapi: string, info: { version: string }, paths: Record<string, Record<string, Operation>>, components: { schemas: object } }
-type Operation = { requestBody?: object, responses: Record<string, object>, security?: object }
+type Operation = { operationId: string, parameters?: object[], requestBody?: object, responses: Record<string, object>, security?: object }
 
 test('the document is valid OpenAPI 3.1', async (t) => {
   const response = await build(t).inject('/openapi.json')
@@ -82,6 +82,21 @@ test('answers without a JSON body are described as they are', async (t) => {
   t.match(get?.responses, { 200: { description: 'The bytes.', content: { 'image/*': Object }, headers: { ETag: Object } }, 304: { description: 'The same.' } })
   t.match(remove?.responses[204], { description: 'Gone.' })
   t.notOk('content' in (remove?.responses[204] ?? {}))
+})
+
+test('every operation has a name of its own, and the rest of a path is a parameter', async (t) => {
+  const app = build(t)
+  app.register(async (scope) => {
+    scope.get('/api/old/*', async () => 'x')
+    scope.get('/api/named', { schema: { operationId: 'itsOwnName' } }, async () => 'x')
+  })
+  const { paths } = (await app.inject('/openapi.json')).json<Document>()
+  const names = Object.values(paths).flatMap((methods) => Object.values(methods).map(({ operationId }) => operationId))
+  t.strictSame(names.toSorted(), ['deleteAvatarsByUserId', 'getAvatarsByUserId', 'getHealthLive', 'getHealthReady', 'getMetrics', 'getOldByPath', 'itsOwnName', 'putAvatarsByUserId'])
+  t.match(paths['/api/old/{path}']?.['get'], {
+    parameters: [{ in: 'path', name: 'path', required: true }],
+    responses: { 503: { description: /SERVICE_OVERLOADED.*SERVICE_STOPPING/s } },
+  })
 })
 
 test('the page is served under a policy that allows no foreign script', async (t) => {

@@ -1,6 +1,6 @@
 import { test } from 'tap'
 import { errorTable } from '../../src/errors.ts'
-import { describe, multipartBody, Problem, rawBody } from '../../src/plugins/route-description.ts'
+import { describe, multipartBody, Problem, rawBody, tokenOptional, tokenRequired } from '../../src/plugins/route-description.ts'
 
 const responsesOf = (schema: ReturnType<typeof describe>) => schema.response as Record<string, { description: string, type?: string, headers: object, content?: object }>
 
@@ -30,6 +30,20 @@ test('codes are grouped by their status', async (t) => {
   const responses = responsesOf(describe({}, { codes: ['UPLOAD_TOO_LARGE', 'UPLOAD_FILES_EXCEEDED', 'TOKEN_MISSING'] }))
   t.match(responses[413]?.description, /`UPLOAD_FILES_EXCEEDED`: .*`UPLOAD_TOO_LARGE`: /s)
   t.match(responses[401]?.description, '`TOKEN_MISSING`')
+})
+
+test('what every such route may refuse need not be said', async (t) => {
+  const codesOf = (schema: Parameters<typeof describe>[0]) => [...JSON.stringify(responsesOf(describe(schema))).matchAll(/`([A-Z_]+)`/g)].map(([, code]) => code)
+  t.strictSame(codesOf({ security: tokenRequired }), ['TOKEN_MISSING', 'TOKEN_INVALID'])
+  t.strictSame(codesOf({ security: tokenOptional }), ['TOKEN_INVALID'])
+  for (const part of ['body', 'querystring', 'headers']) t.strictSame(codesOf({ [part]: {} }), ['REQUEST_INVALID'])
+  t.strictSame(codesOf({ params: {} }), [])
+})
+
+test('failures that older clients know in another shape are described in it', async (t) => {
+  const failure = { type: 'object', properties: { success: { const: false } } }
+  const responses = responsesOf(describe({}, { codes: ['UPLOAD_TOO_LARGE'], failure }))
+  for (const status of ['413', 'default']) t.strictSame(responses[status]?.content, { 'application/json': { schema: failure } })
 })
 
 test('a form has one file or several, after its fields', async (t) => {

@@ -112,7 +112,7 @@ test('I5, I10: sweep and ledger together: of all blobs just the orphan and the o
   let ms = 0
   const sweep = createSweep({
     fs: faults.fs, root, store, ledger, removeDeadStaging: async () => 0, settleSidecars: async () => 0,
-    graceMs: 1, trashMs: 99 * hour, pendingMs: 99 * hour, now: () => clock.date, monotonicMs: () => ms,
+    graceMs: 1, maxPercent: 100, trashMs: 99 * hour, pendingMs: 99 * hour, now: () => clock.date, monotonicMs: () => ms,
   })
   t.match(await sweep(), { trash: 1, pending: 1, orphans: 0 })
   ms = 1

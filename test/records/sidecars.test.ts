@@ -78,7 +78,7 @@ test('of changes at once the last word on the volume is the newest, and each wai
   t.equal(await due(blob.id), null)
 })
 
-test('a change that comes while a sidecar is written is not taken for settled, and its own is written after it', async (t) => {
+test('a change that comes while a sidecar is written is written too, before the first is taken for settled', async (t) => {
   const { kept, rename, settle, onVolume, due, faults } = await setUp(t)
   const blob = await kept()
   await rename(blob, 'b.pdf')
@@ -91,9 +91,32 @@ test('a change that comes while a sidecar is written is not taken for settled, a
     },
   })
   await settle(blob.id)
-  t.match(await onVolume(blob), { filename: 'b.pdf', revision: 2 })
-  t.not(await due(blob.id), null)
+  t.match(await onVolume(blob), { filename: 'c.pdf', revision: 3 })
   await second
+  t.match(await onVolume(blob), { filename: 'c.pdf', revision: 3 })
+  t.equal(await due(blob.id), null)
+})
+
+test('of two processes that settle at once, the one that writes the older sidecar last writes the newer one after it', async (t) => {
+  const { client, store, kept, rename, onVolume, due } = await setUp(t)
+  const blob = await kept()
+  const other = createSettling({ client, store, now: () => new Date() })
+  const slow = createSettling({
+    client,
+    store: {
+      async writeSidecar (sidecar) {
+        if (sidecar.revision === 2) {
+          await rename(blob, 'c.pdf')
+          await other.settle(blob.id)
+          t.equal(await due(blob.id), null, 'the other process has settled it')
+        }
+        await store.writeSidecar(sidecar)
+      },
+    },
+    now: () => new Date(),
+  })
+  await rename(blob, 'b.pdf')
+  await slow.settle(blob.id)
   t.match(await onVolume(blob), { filename: 'c.pdf', revision: 3 })
   t.equal(await due(blob.id), null)
 })

@@ -25,11 +25,11 @@ async function adapterFor (t: Test) {
 
 const statement = (sql: string) => ({ sql, args: [], argTypes: [] })
 
-test('every connection has synchronous FULL, WAL, foreign keys and a busy timeout, also on reopening a WAL file', async (t) => {
+test('every connection has synchronous FULL, WAL, foreign keys and no waiting that stops the process, also on reopening a WAL file', async (t) => {
   const { adapter, factory } = await adapterFor(t)
   for (const connection of [adapter, await factory.connect()]) {
     const values = await Promise.all(['journal_mode', 'synchronous', 'foreign_keys', 'busy_timeout'].map(async (name) => (await connection.queryRaw(statement(`PRAGMA ${name}`))).rows[0]?.[0]))
-    t.strictSame(values.map(String), ['wal', '2', '1', '5000'])
+    t.strictSame(values.map(String), ['wal', '2', '1', '0'])
     if (connection !== adapter) await connection.dispose()
   }
 })
@@ -97,9 +97,26 @@ test('hundreds of transactions and single queries at once: what was acknowledged
   t.strictSame(new Set(kept), new Set(acknowledged))
 })
 
+test('what another process has locked is waited for, while this process goes on', async (t) => {
+  const { client, connect } = await databaseFor(t)
+  const other = connect()
+  other.exec('BEGIN IMMEDIATE')
+  const started = performance.now()
+  let ticks = 0
+  const ticking = setInterval(() => { ticks += 1 }, 10)
+  setTimeout(() => other.exec('ROLLBACK'), 300)
+  await Promise.all([
+    client.$transaction([client.setting.create(setting('one')), client.setting.create(setting('two'))]),
+    client.setting.create(setting('three')),
+  ])
+  clearInterval(ticking)
+  t.ok(performance.now() - started >= 290)
+  t.ok(ticks >= 10, `the event loop went on: ${ticks} ticks`)
+  t.equal(other.prepare('SELECT count(*) FROM "Setting"').pluck().get(), 3)
+})
+
 test('a database that another process has locked fails in time, and works again when it is free', async (t) => {
   const { client, connect } = await databaseFor(t)
-  await client.$queryRawUnsafe('PRAGMA busy_timeout = 10')
   const other = connect()
   other.exec('BEGIN IMMEDIATE')
   const both = () => client.$transaction([client.setting.create(setting('one')), client.setting.create(setting('two'))])

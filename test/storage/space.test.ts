@@ -26,6 +26,21 @@ test('what would touch the reserve is refused to the byte', async (t) => {
   (await space.reserve(gibibyte - 4096)).release()
 })
 
+test('bytes that came are free space no longer, and are not counted twice', async (t) => {
+  const disk = { size: 40960, free: 40960 }
+  const { space } = setUp(disk, 0)
+  const upload = await space.reserve(20480)
+  await t.rejects(space.reserve(40960 - 20480 + 1), full)
+  upload.consume(16384)
+  disk.free -= 16384
+  const other = await space.reserve(20480)
+  await t.rejects(space.reserve(1), full)
+  upload.consume(1_000_000)
+  upload.release()
+  other.release();
+  (await space.reserve(disk.free)).release()
+})
+
 test('declared bytes in flight count, and count no more once released, however often', async (t) => {
   const { space } = setUp({ size: 40960, free: 40960 }, 0)
   const first = await space.reserve(30000)

@@ -15,12 +15,12 @@ const graceMs = 1000
 async function setUp (t: Test) {
   const volume = await openVolume(t)
   const clock = { ms: 0, date: new Date() }
-  const { rows, ledger } = createRows(() => clock.date)
+  const { rows, ledger, owed } = createRows(() => clock.date)
   const steps = { staging: async () => 0, sidecars: async () => 0 }
   const sweep = createSweep({
     fs: volume.faults.fs, root: volume.root, store: volume.store, ledger,
     removeDeadStaging: () => steps.staging(), settleSidecars: () => steps.sidecars(),
-    graceMs, trashMs: 30 * day, pendingMs: day / 24, now: () => clock.date, monotonicMs: () => clock.ms,
+    graceMs, maxPercent: 5, trashMs: 30 * day, pendingMs: day / 24, now: () => clock.date, monotonicMs: () => clock.ms,
   })
   /** A blob with its row, in a state since so long. */
   async function kept (state: Sidecar['state'], ageMs = 0): Promise<Sidecar> {
@@ -29,7 +29,7 @@ async function setUp (t: Test) {
     return sidecar
   }
   const isThere = (sidecar: Sidecar) => existsSync(blobPath(volume.root, sidecar))
-  return { ...volume, clock, rows, ledger, steps, sweep, kept, isThere }
+  return { ...volume, clock, rows, ledger, owed, steps, sweep, kept, isThere }
 }
 
 test('I5: a blob without a row goes after two runs a grace period apart, its id taken first', async (t) => {
@@ -249,4 +249,41 @@ test('thousands of blobs are asked for in groups, and day folders stay', async (
   t.match(await sweep(), { orphans: 0 })
   t.strictSame(asked, [500, 500, 201])
   t.equal((await readdir(folder)).length, 1202)
+})
+
+test('many files without a record are no routine: none of them goes, and somebody is told', async (t) => {
+  const { store, clock, sweep, files, rows } = await setUp(t)
+  for (let n = 0; n < 101; n += 1) await publish(store, 'hello')
+  await sweep()
+  clock.ms = graceMs
+  await t.rejects(sweep(), { message: /would remove 101 blobs \(without a record\) of 101: more than 5 %.*SWEEP_MAX_PERCENT=100/ })
+  t.equal((await files()).length, 202)
+  t.equal(rows.size, 0, 'no id was taken')
+})
+
+test('as many of many more are routine', async (t) => {
+  const { clock, sweep, kept, rows, isThere } = await setUp(t)
+  const trash = await Promise.all(Array.from({ length: 101 }, () => kept('deleted', 31 * day)))
+  await t.rejects(sweep(), { message: /would remove 101 blobs \(superseded or deleted\)/ })
+  t.ok(trash.every(isThere))
+  const [{ id: _, ...one }] = trash as [Sidecar]
+  for (let n = 0; n < 1920; n += 1) rows.set(`more-${n}` as never, { ...one, id: `more-${n}` as never, state: 'live' })
+  t.match(await sweep(), { trash: 101 })
+  clock.ms = graceMs
+  t.notOk(trash.some(isThere))
+})
+
+test('pictures nobody claimed go, however many', async (t) => {
+  const { sweep, kept } = await setUp(t)
+  await Promise.all(Array.from({ length: 101 }, () => kept('pending', day)))
+  t.match(await sweep(), { pending: 101 })
+})
+
+test('I10: a sidecar that does not say what its row says is owed, and the blob stays until it does', async (t) => {
+  const { store, owed, sweep, kept, isThere } = await setUp(t)
+  const sidecar = await kept('deleted', 31 * day)
+  await store.writeSidecar({ ...sidecar, state: 'live' })
+  t.match(await sweep(), { trash: 0 })
+  t.strictSame(owed, [sidecar.id])
+  t.ok(isThere(sidecar))
 })

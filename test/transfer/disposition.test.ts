@@ -30,7 +30,12 @@ t.test('any name survives the header', async (t) => {
 })
 
 t.test('old clients get an ASCII name beside the true one', async (t) => {
-  t.equal(dispositionOf({ contentType: 'application/zip', filename: 'naïve.zip' }), 'attachment; filename="na?ve.zip"; filename*=UTF-8\'\'na%C3%AFve.zip')
+  const plain = (filename: string) => /filename="?([^";]*)"?;/.exec(dispositionOf({ contentType: 'application/zip', filename }))?.[1]
+  t.equal(dispositionOf({ contentType: 'application/zip', filename: 'naïve.zip' }), 'attachment; filename=na_ve.zip; filename*=UTF-8\'\'na%C3%AFve.zip')
+  t.equal(plain('写真 (1).jpg'), '_ (1).jpg')
+  t.equal(plain('Отчёт за ноябрь.docx'), 'file.docx', 'nothing of it is ASCII but the extension')
+  t.equal(plain('Отчёт'), 'file')
+  t.equal(plain('写.真'), 'file')
 })
 
 t.test('a name that is not well-formed cannot break the header', async (t) => {

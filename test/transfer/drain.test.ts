@@ -1,35 +1,10 @@
-import { execFile, spawnSync } from 'node:child_process'
 import { createServer, type IncomingMessage } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { truncate } from 'node:fs/promises'
-import { promisify } from 'node:util'
 import t from 'tap'
 import { TokenInvalid } from '../../src/errors.ts'
 import { drain, type DrainLimits } from '../../src/transfer/drain.ts'
 import { eventually, multipart, rawClient, uploadServer } from './fixtures/upload-server.ts'
-
-const hasCurl = spawnSync('curl', ['--version']).status === 0
-
-const run = promisify(execFile)
-
-t.test('curl sees the answer of an early refusal, with 200 MB still to send', { skip: hasCurl ? false : 'curl is not installed' }, async (t) => {
-  const { url, store } = await uploadServer(t)
-  const file = `${t.testdir({ big: '' })}/big`
-  await truncate(file, 200e6)
-  for (const [how, ...args] of [
-    ['a declared length', '-X', 'POST', '-T', file],
-    ['a declared length of a form', '-F', `file=@${file}`],
-    ['a chunked body', '-X', 'POST', '-T', file, '-H', 'Transfer-Encoding: chunked'],
-    ['a chunked form', '-F', `file=@${file}`, '-H', 'Transfer-Encoding: chunked'],
-    ['a client that closes', '-F', `file=@${file}`, '-H', 'Connection: close'],
-    ['a client of HTTP/1.0', '-0', '-F', `file=@${file}`],
-  ] as const) {
-    const { stdout } = await run('curl', ['-sS', '--max-time', '20', '-H', 'Expect:', ...args, '-w', ' %{http_code}', url])
-    t.match(stdout, /"UPLOAD_TOO_LARGE".* 413$/, how)
-  }
-  t.ok(store.states().every((state) => state === 'discarded'))
-})
 
 t.test('a refusal before the body, by anyone, is seen and drained too', async (t) => {
   const prepare: Parameters<typeof uploadServer>[1] = { prepare: async (app) => { app.addHook('preParsing', async () => { throw new TokenInvalid() }) } }

@@ -14,13 +14,20 @@ t.test('each file comes with its name, type, hash, and the named fields before i
     { name: 'first', filename: 'C:\\photos\\a\u202e.png', type: 'image/png', content: 'abc' },
     { name: 'visibility', content: 'private' },
     { name: 'second', filename: 'b.txt', content: 'hello' },
-    { name: 'visibility', content: 'late' },
+    { name: 'unknown', content: 'late' },
   ])
   t.equal(status, 200)
   t.same(json, [
     { size: 3, sha256: 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad', fieldName: 'first', filename: 'a.png', declaredType: 'image/png', fields: { visibility: 'public' }, head: 'abc' },
     { size: 5, sha256: '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824', fieldName: 'second', filename: 'b.txt', declaredType: 'text/plain', fields: { visibility: 'private' }, head: 'hello' },
   ])
+})
+
+t.test('a named field that comes after the last file is refused: it was meant for one', async (t) => {
+  const { status, json, states } = await upload(t, [{ name: 'first', filename: 'a.txt', content: 'abc' }, { name: 'visibility', content: 'public' }])
+  t.equal(status, 400)
+  t.match(json, { code: 'UPLOAD_FIELD_INVALID', message: /"visibility" comes after the last file/ })
+  t.same(states, ['discarded'])
 })
 
 t.test('what FormData sends is understood', async (t) => {

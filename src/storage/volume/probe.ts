@@ -5,6 +5,7 @@ import { StorageUnavailable } from '../../errors.ts'
 import { isFull, storing } from '../failures.ts'
 import type { FileSystem } from '../fs.ts'
 import type { Durable } from './durable.ts'
+import type { Staging } from './staging.ts'
 
 /** After a failed fsync the kernel may have dropped the bytes and forgotten the error: one good fsync proves little. */
 const probesAfterFailure = 3
@@ -16,14 +17,14 @@ export type Probe = {
   check (): Promise<void>
 }
 
-export function createProbe ({ fs, durable, folder }: { fs: FileSystem, durable: Durable, folder: string }): Probe {
+export function createProbe ({ fs, durable, staging }: { fs: FileSystem, durable: Durable, staging: Pick<Staging, 'folder' | 'within'> }): Probe {
   let owed = 0
   let failures = 0
 
   async function writeAndRead (): Promise<void> {
-    const path = join(folder, `${randomUUID()}.probe`)
+    const path = join(staging.folder, `${randomUUID()}.probe`)
     const text = randomUUID()
-    await durable.writeNew(path, text)
+    await staging.within(() => durable.writeNew(path, text))
     try {
       if (await fs.readFile(path, 'utf8') !== text) throw new Error('The volume gave back other bytes than were written.')
     } finally {

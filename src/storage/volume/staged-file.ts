@@ -4,6 +4,7 @@ import { storing } from '../failures.ts'
 import type { FileHandle, FileSystem } from '../fs.ts'
 import type { StagedFile } from '../store.ts'
 import { writeAll, type Durable } from './durable.ts'
+import type { Staging } from './staging.ts'
 
 /** One write of 1 MiB costs about what one of 64 KiB does. */
 const batchBytes = 1024 ** 2
@@ -25,13 +26,14 @@ export type VolumeStagedFile = StagedFile & {
 type Options = {
   fs: FileSystem
   durable: Durable
+  staging: Pick<Staging, 'within'>
   path: string
   /** Throws StorageFull when the reserve of free space is touched; asked before each batch. */
   checkSpace: () => Promise<void>
 }
 
-export async function createStagedFile ({ fs, durable, path, checkSpace }: Options): Promise<VolumeStagedFile> {
-  const handle = await storing(() => durable.create(path))
+export async function createStagedFile ({ fs, durable, staging, path, checkSpace }: Options): Promise<VolumeStagedFile> {
+  const handle = await storing(() => staging.within(() => durable.create(path)))
   const hash = createHash('sha256')
   let batch: Buffer[] = []
   let batched = 0

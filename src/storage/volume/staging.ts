@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { validate } from 'uuid'
 import { createAttempts } from '../attempts.ts'
+import { errnoOf } from '../failures.ts'
 import type { FileSystem } from '../fs.ts'
 import type { Durable } from './durable.ts'
 import { isRunning, ownHeartbeat, parseHeartbeat, type Heartbeat } from './instance.ts'
@@ -23,10 +24,13 @@ export async function openStaging ({ fs, durable, root, monotonicMs }: Options) 
   const parent = join(root, stagingFolder)
   const name = randomUUID()
   const own = join(parent, name)
-  await durable.folder(own, root)
   const heartbeat = ownHeartbeat()
   const heartbeatPath = join(own, heartbeatFile)
-  await durable.writeNew(heartbeatPath, JSON.stringify(heartbeat))
+  async function make (): Promise<void> {
+    await durable.folder(own, root)
+    await durable.writeNew(heartbeatPath, JSON.stringify(heartbeat))
+  }
+  await make()
   const lastSeen = new Map<string, { beat: number, atMs: number }>()
 
   async function beat (): Promise<void> {
@@ -75,6 +79,20 @@ export async function openStaging ({ fs, durable, root, monotonicMs }: Options) 
       }
       attempts.end()
       return removed
+    },
+
+    /**
+     * Does `work` in this process's folder; made again when it is gone, as after a suspension so long that others took this process for dead.
+     */
+    async within<T> (work: () => Promise<T>): Promise<T> {
+      try {
+        return await work()
+      } catch (error) {
+        if (errnoOf(error) !== 'ENOENT') throw error
+        durable.forgetFolders()
+        await make().catch((failure: unknown) => { if (errnoOf(failure) !== 'EEXIST') throw failure })
+        return work()
+      }
     },
 
     /** Uploads in flight in this process, and their bytes on the volume so far. */

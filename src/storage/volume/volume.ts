@@ -11,20 +11,21 @@ import type { BlobAddress, ByteRange, StagedFile, Store } from '../store.ts'
 import type { Durable } from './durable.ts'
 import { blobPath, sidecarPath } from './layout.ts'
 import { createStagedFile, type VolumeStagedFile } from './staged-file.ts'
+import type { Staging } from './staging.ts'
 
 /** Reads of 64 KiB reach a third of the speed. */
 const readBytes = 1024 ** 2
 
-type Options = { fs: FileSystem, durable: Durable, space: Space, root: string, stagingFolder: string }
+type Options = { fs: FileSystem, durable: Durable, space: Space, root: string, staging: Pick<Staging, 'folder' | 'within'> }
 
-export function createVolume ({ fs, durable, space, root, stagingFolder }: Options): Store {
+export function createVolume ({ fs, durable, space, root, staging }: Options): Store {
   const staged = new WeakMap<StagedFile, VolumeStagedFile>()
 
   const unlinkIfThere = (path: string) => fs.unlink(path).catch((error: unknown) => {
     if (errnoOf(error) !== 'ENOENT') throw error
   })
 
-  const newSidecarPath = () => join(stagingFolder, `${randomUUID()}.sidecar.json`)
+  const newSidecarPath = () => join(staging.folder, `${randomUUID()}.sidecar.json`)
 
   async function publish (file: VolumeStagedFile, sidecar: Sidecar): Promise<void> {
     const path = blobPath(root, sidecar)
@@ -32,7 +33,7 @@ export function createVolume ({ fs, durable, space, root, stagingFolder }: Optio
     const stagedSidecar = newSidecarPath()
     let isVisible = false
     try {
-      await all([file.seal(sidecar), durable.writeNew(stagedSidecar, encodeSidecar(sidecar)), durable.folder(folder, root), refuseTaken(path)])
+      await all([file.seal(sidecar), staging.within(() => durable.writeNew(stagedSidecar, encodeSidecar(sidecar))), durable.folder(folder, root), refuseTaken(path)])
       isVisible = true
       await fs.rename(file.path, path)
       file.release()
@@ -64,7 +65,7 @@ export function createVolume ({ fs, durable, space, root, stagingFolder }: Optio
     reserve: (bytes) => space.reserve(bytes),
 
     async stage () {
-      const file = await createStagedFile({ fs, durable, path: join(stagingFolder, randomUUID()), checkSpace: () => space.check() })
+      const file = await createStagedFile({ fs, durable, staging, path: join(staging.folder, randomUUID()), checkSpace: () => space.check() })
       staged.set(file, file)
       return file
     },
@@ -79,7 +80,7 @@ export function createVolume ({ fs, durable, space, root, stagingFolder }: Optio
       const path = sidecarPath(root, sidecar)
       const fresh = newSidecarPath()
       try {
-        await durable.writeNew(fresh, encodeSidecar(sidecar))
+        await staging.within(() => durable.writeNew(fresh, encodeSidecar(sidecar)))
         await fs.rename(fresh, path)
       } catch (error) {
         await fs.unlink(fresh).catch(() => {})

@@ -8,7 +8,7 @@ async function setUp (t: Test) {
   const root = await folderFor(t)
   const faults = createFaults()
   const durable = createDurable({ fs: faults.fs, onSyncFailure: () => probe.noteSyncFailure() })
-  const probe = createProbe({ fs: faults.fs, durable, folder: root })
+  const probe = createProbe({ fs: faults.fs, durable, staging: { folder: root, within: (work) => work() } })
   return { root, faults, probe }
 }
 

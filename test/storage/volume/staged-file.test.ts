@@ -15,7 +15,7 @@ async function setUp (t: Test, checkSpace = async () => {}) {
   const faults = createFaults()
   const durable = createDurable({ fs: faults.fs, onSyncFailure: () => {} })
   const path = join(root, 'upload')
-  const open = () => createStagedFile({ fs: faults.fs, durable, path, checkSpace })
+  const open = () => createStagedFile({ fs: faults.fs, durable, staging: { within: (work) => work() }, path, checkSpace })
   return { root, faults, path, open }
 }
 

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { mock } from 'node:test'
 import process from 'node:process'
@@ -153,4 +153,22 @@ test('usage is the uploads in flight of this process, also when one ends meanwhi
   faults.inject({ on: 'stat', path: /b$/, errno: 'ENOENT' })
   t.strictSame(await staging.usage(), { files: 2, bytes: 3 })
   t.equal((await filesBelow(root)).length, 3)
+})
+
+test('a folder that others took for dead is made again, and what is done there is done', async (t) => {
+  const { root, staging } = await setUp(t)
+  await rm(staging.folder, { recursive: true })
+  const path = join(staging.folder, 'upload')
+  await Promise.all([staging.within(() => writeFile(path, 'bytes')), staging.within(() => writeFile(`${path}2`, 'bytes'))])
+  t.strictSame((await filesBelow(root)).map((file) => basename(file)).sort(), ['upload', 'upload2'])
+  t.match(JSON.parse(await readFile(join(staging.folder, 'heartbeat.json'), 'utf8')), { pid: process.pid })
+  await t.rejects(staging.within(() => readFile(join(staging.folder, 'nothing'))), { code: 'ENOENT' })
+  await t.rejects(staging.within(async () => { throw new Error('something else') }), { message: 'something else' })
+})
+
+test('a folder that cannot be made again is said to be so', async (t) => {
+  const { staging, faults } = await setUp(t)
+  await rm(staging.folder, { recursive: true })
+  faults.inject({ on: 'mkdir', errno: 'EROFS' })
+  await t.rejects(staging.within(() => writeFile(join(staging.folder, 'upload'), '')), { code: 'EROFS' })
 })
