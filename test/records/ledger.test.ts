@@ -121,3 +121,21 @@ test('I5, I10: sweep and ledger together: of all blobs just the orphan and the o
   for (const sidecar of staying) t.strictSame(await store.readSidecar(sidecar), sidecar)
   t.strictSame((await client.blob.groupBy({ by: ['state'], _count: true, orderBy: { state: 'asc' } })).map(({ state, _count }) => [state, _count]), [['live', 2], ['pending', 1], ['superseded', 1], ['swept', 1]])
 })
+
+test('it counts what is on the volume, or ought to be', async (t) => {
+  const { ledger, kept } = await setUp(t)
+  await kept({})
+  await kept({ state: 'deleted' })
+  await ledger.claimOrphan(address())
+  t.equal(await ledger.count(), 2)
+})
+
+test('a sidecar that is owed is due from now, and one that is due already stays so', async (t) => {
+  const { client, clock, ledger, kept } = await setUp(t)
+  const { id } = await kept({ state: 'deleted' })
+  const first = clock.date
+  await ledger.oweSidecar(id)
+  clock.date = new Date(first.getTime() + hour)
+  await ledger.oweSidecar(id)
+  t.strictSame((await client.blob.findUniqueOrThrow({ where: { id } })).sidecarDueAt, first)
+})
