@@ -6,6 +6,7 @@ import { allScopes } from './callers/claims.ts'
 import type { Scope } from './callers/caller.ts'
 import { ConfigError, readConfig } from './config.ts'
 import { mintToken, parseDuration } from './operations/token.ts'
+import { version } from './version.ts'
 
 const exitCodes = `
 Exit codes:
@@ -15,6 +16,7 @@ Exit codes:
 
 const program = new Command('upload-gateway')
   .description('Runs and maintains the upload gateway. Settings come from the environment; .env.example explains each.')
+  .version(version, '--version', 'print the version')
   .exitOverride()
   .showHelpAfterError('Add --help for the options.')
   .configureHelp({ showGlobalOptions: true })

@@ -50,3 +50,7 @@ t.test('help shows an example and the exit codes', async (t) => {
   t.match(stdout, /Exit codes:/)
   t.match(run(['--help']), { status: 0, stdout: /token \[options\]/ })
 })
+
+t.test('--version prints the version and nothing else', async (t) => {
+  t.match(run(['--version'], {}), { status: 0, stdout: /^\d+\.\d+\.\d+\n$/, stderr: '' })
+})

@@ -1,5 +1,6 @@
 // Passwords at rest: argon2id, a few at a time.
 import { hash, verify } from '@node-rs/argon2'
+import pLimit from 'p-limit'
 import { ServiceOverloaded, withHeaders } from '../errors.ts'
 
 /** OWASP's choice for argon2id: 19 MiB, two passes. The defaults of the library are the same; a change there must not pass unseen. */
@@ -30,19 +31,9 @@ export function createPasswords ({ maxRunning = 2, maxWaiting = 64 } = {}): Pass
 const spelled = (password: string) => password.normalize('NFC')
 
 function createTurns (maxRunning: number, maxWaiting: number) {
-  let running = 0
-  const waiting: Array<() => void> = []
+  const limit = pLimit(maxRunning)
   return async <T>(work: () => Promise<T>): Promise<T> => {
-    if (running < maxRunning) running++
-    else if (waiting.length < maxWaiting) await new Promise<void>((resolve) => waiting.push(resolve))
-    else throw withHeaders(new ServiceOverloaded(), { 'Retry-After': '1' })
-    try {
-      return await work()
-    } finally {
-      // Whoever comes next takes over this turn, so `running` stays.
-      const next = waiting.shift()
-      if (next === undefined) running--
-      else next()
-    }
+    if (limit.activeCount + limit.pendingCount >= maxRunning + maxWaiting) throw withHeaders(new ServiceOverloaded(), { 'Retry-After': '1' })
+    return limit(work)
   }
 }

@@ -1,6 +1,6 @@
 // Width and height of pictures, from their headers; no pixel is decoded.
+import pLimit from 'p-limit'
 import { ImageInvalid, ImageTooLarge } from '../errors.ts'
-import { createGate } from './gate.ts'
 import { sizeInHeader } from './header.ts'
 import { sharp } from './sharp.ts'
 
@@ -11,7 +11,7 @@ export const maxPixels = 40_000_000
 export const maxSide = 10_000
 
 // Half of the threads that file access shares with it.
-const gate = createGate(2)
+const gate = pLimit(2)
 
 /**
  * The dimensions of a whole picture.
