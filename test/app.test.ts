@@ -29,6 +29,11 @@ test('the health checks ask volume and database', async (t) => {
   t.match((await app.inject({ url: '/health/ready' })).json(), { status: 'ready', checks: { volume: 'ok', database: 'ok' } })
 })
 
+test('who opens the bare address is led to the description', async (t) => {
+  const { app } = await build(t)
+  t.match(await app.inject({ url: '/' }), { statusCode: 302, headers: { location: '/docs' } })
+})
+
 test('limits are numbers that clients can use', async (t) => {
   const { app } = await build(t, { AVATAR_MAX_BYTES: '1000', ATTACHMENT_MAX_BYTES: '2000' })
   t.match((await app.inject({ url: '/api/limits' })).json(), { avatar: { maxBytes: 1000, maxPixels: 40_000_000, maxSide: 10_000, types: ['image/jpeg', 'image/png', 'image/webp', 'image/gif', 'image/avif'] }, attachment: { maxBytes: 2000, maxFiles: 10, types: null } })

@@ -27,6 +27,7 @@ export const openapi = fastifyPlugin(async (app, { version }: { version: string 
     theme: { title: 'Upload Gateway API' },
     uiConfig: { layout: 'BaseLayout', displayRequestDuration: true, tryItOutEnabled: true },
   })
+  app.get('/', { schema: { hide: true }, logLevel: 'warn' }, async (_request, reply) => reply.redirect('/docs'))
   app.get('/openapi.json', { schema: { hide: true }, logLevel: 'warn' }, async (_request, reply) => {
     reply.header('Cache-Control', 'no-cache')
     return app.swagger()
