@@ -62,6 +62,10 @@ export function createAvatarRecords ({ client, now }: { client: PrismaClient, no
     kept: (userId: UserId, id: BlobId): Promise<AvatarBlob | null> =>
       querying(() => client.blob.findFirst({ where: { id, ownerId: userId, kind: 'avatar', state: { in: ['live', ...trash] } } })),
 
+    /** Whether the owner has removed their picture at `since` or later, and not gone back to it. */
+    isRemovedSince: async (ownerId: string | null, since: Date): Promise<boolean> =>
+      await querying(() => client.blob.count({ where: { ownerId, kind: 'avatar', state: 'deleted', stateAt: { gte: since } } })) > 0,
+
     /** What was replaced or deleted, the latest first. */
     earlier: (userId: UserId, limit: number): Promise<AvatarBlob[]> =>
       querying(() => client.blob.findMany({ where: { ownerId: userId, kind: 'avatar', state: { in: trash } }, orderBy: [{ stateAt: 'desc' }, { id: 'desc' }], take: limit })),

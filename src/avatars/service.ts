@@ -74,8 +74,8 @@ export function createAvatars ({ store, records, settling, warn, now }: Options)
   }
 
   /** Who removes their picture means all of them: what it had replaced is shown no more, though it can be gone back to. */
-  async function isShown ({ state, ownerId }: AvatarBlob): Promise<boolean> {
-    if (state === 'superseded') return ownerId !== null && await records.current(ownerId as UserId) !== null
+  async function isShown ({ state, stateAt, ownerId }: AvatarBlob): Promise<boolean> {
+    if (state === 'superseded') return !await records.isRemovedSince(ownerId, stateAt)
     return state === 'live' || state === 'pending'
   }
 
@@ -141,8 +141,12 @@ export function createAvatars ({ store, records, settling, warn, now }: Options)
     async restore (userId: UserId, id: BlobId): Promise<Avatar> {
       const blob = await records.kept(userId, id)
       if (blob === null) throw new AvatarNotFound()
-      if (blob.state !== 'live' && !await adopt(userId, blob)) throw new AvatarNotFound()
-      return presentRow(userId, await records.kept(userId, id) ?? blob)
+      if (blob.state !== 'live') await adopt(userId, blob)
+      const restored = await records.kept(userId, id)
+      if (restored?.state !== 'live') throw new AvatarNotFound()
+      // Also when another request made it the current one, or an earlier one was answered with an error (I4).
+      await settling.settle(id)
+      return presentRow(userId, restored)
     },
 
     /** To the trash. @throws AvatarNotFound when there is none */

@@ -67,11 +67,13 @@ function exclusive (adapter: BetterSqlite3Adapter): SqlDriverAdapter {
 
 /** Another process has the database: asked again, without holding up this one, until it has taken too long. */
 async function patiently<T> (step: () => Promise<T>): Promise<T> {
-  const deadline = performance.now() + busyForMs
+  // From the first time it was busy: before that, others of this process had their turns.
+  let deadline: number | undefined
   for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
     try {
       return await step()
     } catch (error) {
+      deadline ??= performance.now() + busyForMs
       if (!isBusy(error) || performance.now() > deadline) throw error
       await setTimeout(pauseMs)
     }

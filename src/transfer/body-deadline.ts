@@ -16,7 +16,8 @@ export const bodyDeadline = fp(async (app, { deadlineMs = standardMs }: { deadli
   app.addHook('preParsing', async (request, reply) => {
     if (request.routeOptions.config.takesUploads === true || request.raw.complete) return
     const timer = setTimeout(() => {
-      if (!request.raw.complete && !reply.sent) reply.send(withHeaders(new RequestTimeout(), { connection: 'close' }))
+      // An answer that has begun is its reader's matter, whatever becomes of the body.
+      if (!request.raw.complete && !reply.sent && !reply.raw.headersSent) reply.send(withHeaders(new RequestTimeout(), { connection: 'close' }))
     }, deadlineMs)
     request.raw.once('end', () => clearTimeout(timer))
     reply.raw.once('close', () => clearTimeout(timer))

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { test } from 'tap'
+import { StorageUnavailable } from '../../src/errors.ts'
 import { build, multipart, picture } from '../helper.ts'
 
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
@@ -77,6 +78,7 @@ test('a deleted avatar is gone for everyone, while its file waits in the trash',
   t.equal((await files()).filter((path) => path.endsWith('.webp')).length, 1)
   t.match(await app.storage.store.readSidecar({ kind: 'avatar', id: set.json().version, extension: 'webp' }), { state: 'deleted' })
   t.equal((await app.inject({ method: 'PUT', url: '/api/avatars/me', headers: { 'content-type': 'image/webp', ...headers }, payload: await picture('webp') })).statusCode, 201)
+  t.equal((await app.inject({ url: earlier.json().versionedUrl })).statusCode, 404, 'and does not come back with a new picture')
 })
 
 test('only services and admins act for another user', async (t) => {
@@ -150,6 +152,23 @@ test('an earlier picture, replaced or deleted, can be gone back to, for as long 
   t.ok((await app.inject({ url: '/api/avatars/ada' })).rawPayload.equals(await picture('png', { seed: 5 })))
   t.match(await app.storage.store.readSidecar({ kind: 'avatar', id: sent[5].version, extension: 'png' }), { state: 'live' })
   t.strictSame(await list(await as('bob')), [])
+})
+
+test('a restore whose sidecar could not be written is not acknowledged, and is finished by asking again', async (t) => {
+  const { app, as } = await build(t)
+  const ada = await as('ada')
+  const put = async (seed: number) => (await app.inject({ method: 'PUT', url: '/api/avatars/me', headers: { 'content-type': 'image/png', ...ada }, payload: await picture('png', { seed }) })).json()
+  const { version } = await put(1)
+  await put(2)
+  const restore = async () => (await app.inject({ method: 'POST', url: `/api/avatars/me/versions/${version}/restore`, headers: ada })).statusCode
+  const { store } = app.storage
+  const writeSidecar = store.writeSidecar
+  store.writeSidecar = async () => { throw new StorageUnavailable() }
+  t.equal(await restore(), 503)
+  t.equal(await restore(), 503)
+  store.writeSidecar = writeSidecar
+  t.equal(await restore(), 200)
+  t.match(await store.readSidecar({ kind: 'avatar', id: version, extension: 'png' }), { state: 'live' })
 })
 
 test('everything is there after a restart', async (t) => {

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createConnection, type AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
 import Fastify from 'fastify'
 import { test, type Test } from 'tap'
 import { problems } from '../../src/plugins/problems.ts'
@@ -11,6 +12,11 @@ async function server (t: Test) {
   await app.register(drainUnread)
   await app.register(problems)
   await app.register(bodyDeadline, { deadlineMs: 100 })
+  app.get('/slow', async () => Readable.from((async function * () {
+    yield 'begun'
+    await new Promise((resolve) => { setTimeout(resolve, 250) })
+    yield 'ended'
+  })()))
   app.post('/json', async ({ body }) => body)
   app.post('/upload', { config: { takesUploads: true } }, async ({ body }) => body)
   await app.listen({ port: 0 })
@@ -40,4 +46,12 @@ test('a body that comes in time is none of its business, nor is an upload', asyn
   await new Promise((resolve) => { setTimeout(resolve, 250) })
   t.match(received(), /^HTTP\/1\.1 200 [^]*\{"a":1\}$/)
   t.notOk(socket.closed)
+})
+
+test('an answer that has begun before the body is left alone', async (t) => {
+  const { socket, received } = await server(t)
+  socket.write('GET /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n')
+  await new Promise((resolve) => { setTimeout(resolve, 400) })
+  t.match(received(), /^HTTP\/1\.1 200 [^]*begun[^]*ended/)
+  t.notMatch(received(), '408')
 })
