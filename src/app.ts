@@ -65,6 +65,8 @@ export async function buildApp (config: Config, options: AppOptions = {}): Promi
     ...logging({ level: config.logLevel, isTerminal, ...(logStream !== undefined && { stream: logStream }) }),
     trustProxy: config.trustProxy,
     bodyLimit: maxJsonBytes,
+    // A start may take long: a migration of a large database, a slow volume.
+    pluginTimeout: 0,
     // Node's default of 300 s would end live uploads.
     requestTimeout: 0,
     connectionTimeout: 0,

@@ -32,7 +32,6 @@ export const HeadersTooLarge = define('HEADERS_TOO_LARGE', 431, 'The request hea
 // Callers
 export const TokenMissing = define('TOKEN_MISSING', 401, 'This route needs a token: send the header "Authorization: Bearer" followed by a token.')
 export const TokenInvalid = define('TOKEN_INVALID', 401, 'The token is not valid or has expired; get a new one.')
-export const ScopeMissing = define<[scope: string]>('SCOPE_MISSING', 403, 'This needs a token with the scope %s.')
 export const OwnerForbidden = define('OWNER_FORBIDDEN', 403, 'Acting for another user needs a token with the scope uploads:service.')
 export const CallersUnavailable = define('KEYS_UNAVAILABLE', 503, 'The keys that tokens are checked with cannot be fetched right now; try again.')
 

@@ -13,7 +13,7 @@ import { acceptUploads, admit, type ReceiveOptions } from '../transfer/receive.t
 import { send } from '../transfer/send.ts'
 import { avatarTypes } from '../transfer/sniff.ts'
 import { withUpload } from '../transfer/with-upload.ts'
-import { AvatarSchema, RestoreParams, UserParams, VersionParams, Versions } from './schema.ts'
+import { AvatarSchema, bytes, RestoreParams, uploadCodes, UserParams, VersionParams, Versions } from './schema.ts'
 import type { Avatars } from './service.ts'
 
 export type AvatarRoutesOptions = {
@@ -28,10 +28,8 @@ const requestBody = {
   'multipart/form-data': { type: 'object', required: ['avatar'], properties: { avatar: { ...picture, description: 'The first file part is taken, whatever its name.' } } },
   ...Object.fromEntries(avatarTypes.map((type) => [type, picture])),
 }
-const uploadCodes = ['UPLOAD_MISSING', 'UPLOAD_MALFORMED', 'UPLOAD_TOO_LARGE', 'UPLOAD_TYPE_REJECTED', 'IMAGE_INVALID', 'IMAGE_TOO_LARGE', 'UPLOAD_STALLED', 'UPLOAD_CONFLICT', 'STORAGE_FULL', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE']
 const upload = { tags, security: tokenRequired, headers: OwnerHeader, response: { 200: AvatarSchema, 201: AvatarSchema } }
 const config = { openapi: { requestBody, codes: ['OWNER_FORBIDDEN', ...uploadCodes] } }
-const bytes = { responses: { 200: { description: 'The picture.', bytes: [...avatarTypes] } }, codes: ['AVATAR_NOT_FOUND', 'PRECONDITION_FAILED', 'RANGE_NOT_SATISFIABLE', 'STORAGE_UNAVAILABLE'] }
 const removal = { tags, security: tokenRequired, headers: OwnerHeader, response: { 204: Type.Null() } }
 const removalConfig = { openapi: { codes: ['OWNER_FORBIDDEN', 'AVATAR_NOT_FOUND', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE'] } }
 

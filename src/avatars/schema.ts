@@ -1,6 +1,7 @@
 // The shapes of the avatar API: what clients send and get.
 import { Type, type Static } from 'typebox'
 import { userIdPattern } from '../callers/caller.ts'
+import { avatarTypes } from '../transfer/sniff.ts'
 
 export const AvatarSchema = Type.Object({
   userId: Type.String({ pattern: userIdPattern }),
@@ -30,3 +31,7 @@ export const UserParams = Type.Object({ userId: Type.String() })
 export const VersionParams = Type.Object({ userId: Type.String(), version: Type.String() })
 
 export const RestoreParams = Type.Object({ version: Type.String() })
+
+/** What the API description says of every route that takes a picture, and of every one that gives it. */
+export const uploadCodes = ['UPLOAD_MISSING', 'UPLOAD_MALFORMED', 'UPLOAD_TOO_LARGE', 'UPLOAD_TYPE_REJECTED', 'IMAGE_INVALID', 'IMAGE_TOO_LARGE', 'UPLOAD_STALLED', 'UPLOAD_CONFLICT', 'STORAGE_FULL', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE']
+export const bytes = { responses: { 200: { description: 'The picture.', bytes: [...avatarTypes] } }, codes: ['AVATAR_NOT_FOUND', 'PRECONDITION_FAILED', 'RANGE_NOT_SATISFIABLE', 'STORAGE_UNAVAILABLE'] }

@@ -14,10 +14,10 @@ import type { Avatar, Version } from './schema.ts'
 
 /** Revalidated each time: a 304 is cheap, a stale face is not. */
 const revalidated = 'public, no-cache'
+const immutable = 'public, max-age=31536000, immutable'
+
 /** How many earlier pictures can be gone back to. */
 const undoSteps = 5
-
-const immutable = 'public, max-age=31536000, immutable'
 
 export const avatarUrl = (userId: string): string => `/api/avatars/${userId}`
 

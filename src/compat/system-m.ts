@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { Type } from 'typebox'
+import { uploadCodes } from '../avatars/schema.ts'
 import type { Avatars } from '../avatars/service.ts'
 import { AttemptsExceeded, AvatarUrlRejected, InternalError, withHeaders } from '../errors.ts'
 import { authenticate, callerOf, identify } from '../plugins/auth.ts'
@@ -38,7 +39,6 @@ const uploaded = Type.Object({
   data: Type.Object({ url: Type.String(), filename: Type.String(), path: Type.String() }),
 })
 const failure = Type.Object({ success: Type.Literal(false), error: Type.String({ description: 'For people.' }), code: Type.String({ description: 'For programs; the codes of Problem.' }) })
-const uploadCodes = ['ATTEMPTS_EXCEEDED', 'UPLOAD_MISSING', 'UPLOAD_MALFORMED', 'UPLOAD_TOO_LARGE', 'UPLOAD_TYPE_REJECTED', 'IMAGE_INVALID', 'IMAGE_TOO_LARGE', 'UPLOAD_STALLED', 'UPLOAD_CONFLICT', 'STORAGE_FULL', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE']
 const claimed = Type.Object({ success: Type.Literal(true), user: Type.Intersect([CompatUser, Type.Object({ avatar: Type.String() })]) })
 
 export const systemM: FastifyPluginAsyncTypebox<SystemMOptions> = async (app, { avatars, receiving, counting, userOf, publicUrl, acceptsAnonymous, now }) => {
@@ -66,7 +66,7 @@ export const systemM: FastifyPluginAsyncTypebox<SystemMOptions> = async (app, { 
 
     uploads.post('/api/upload/avatar', {
       onRequest: [acceptsAnonymous ? identify : authenticate, async (request) => { if (request.caller === null) await limited(limiter, networkOf(request.ip)) }, admit(limits)],
-      config: { openapi: { requestBody: { 'multipart/form-data': multipartBody('file', 1) }, codes: uploadCodes, failure } },
+      config: { openapi: { requestBody: { 'multipart/form-data': multipartBody('file', 1) }, codes: ['ATTEMPTS_EXCEEDED', ...uploadCodes], failure } },
       schema: { tags, summary: 'Upload a picture (JPEG, PNG or WebP); it becomes your avatar', security: tokenOptional, response: { 200: uploaded } },
     }, async (request) => {
       const { caller } = request

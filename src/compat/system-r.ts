@@ -1,6 +1,7 @@
 // What clients of the Express API called: /api/auth/avatar, and the paths its avatars had. No rules of its own.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
+import { bytes, uploadCodes } from '../avatars/schema.ts'
 import type { Avatars } from '../avatars/service.ts'
 import { asUserId } from '../callers/caller.ts'
 import { AvatarNotFound } from '../errors.ts'
@@ -9,7 +10,6 @@ import { multipartBody, tokenRequired } from '../plugins/route-description.ts'
 import type { CountUpload } from '../plugins/upload-count.ts'
 import { acceptUploads, admit, type ReceiveOptions } from '../transfer/receive.ts'
 import { send } from '../transfer/send.ts'
-import { avatarTypes } from '../transfer/sniff.ts'
 import { withUpload } from '../transfer/with-upload.ts'
 import { CompatUser, type UserOf } from './user.ts'
 
@@ -18,9 +18,6 @@ export type SystemROptions = { avatars: Avatars, receiving: ReceiveOptions, coun
 const tags = ['compatibility']
 const params = Type.Object({ userId: Type.String() })
 const answer = Type.Object({ avatarUrl: Type.String(), user: CompatUser })
-
-const bytes = { responses: { 200: { description: 'The picture.', bytes: [...avatarTypes] } }, codes: ['AVATAR_NOT_FOUND', 'PRECONDITION_FAILED', 'RANGE_NOT_SATISFIABLE', 'STORAGE_UNAVAILABLE'] }
-const uploadCodes = ['UPLOAD_MISSING', 'UPLOAD_MALFORMED', 'UPLOAD_TOO_LARGE', 'UPLOAD_TYPE_REJECTED', 'IMAGE_INVALID', 'IMAGE_TOO_LARGE', 'UPLOAD_STALLED', 'UPLOAD_CONFLICT', 'STORAGE_FULL', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE']
 
 export const systemRAvatarUrl = (userId: string): string => `/api/auth/avatar/${userId}`
 

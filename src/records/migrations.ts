@@ -53,16 +53,16 @@ export function migrate (connection: Database, migrations: readonly Migration[])
 function applyPending (connection: Database, migrations: readonly Migration[]): string[] {
   connection.exec(table)
   const rows = connection.prepare<[], AppliedRow>('SELECT * FROM _prisma_migrations').all()
-  const todo = pending(rows, migrations)
+  const missing = pending(rows, migrations)
   const record = connection.prepare('INSERT INTO _prisma_migrations (id, checksum, finished_at, migration_name, started_at, applied_steps_count) VALUES (?, ?, ?, ?, ?, 1)')
-  for (const { name, sql } of todo) {
+  for (const { name, sql } of missing) {
     connection.exec(sql)
     const now = new Date().toISOString().replace('Z', '+00:00')
     record.run(randomUUID(), checksum(sql), now, name, now)
   }
   const broken = connection.pragma('foreign_key_check')
   if (Array.isArray(broken) && broken.length > 0) throw new Error('A migration left rows that point at nothing; the database was left as it was.')
-  return todo.map(({ name }) => name)
+  return missing.map(({ name }) => name)
 }
 
 function pending (rows: readonly AppliedRow[], migrations: readonly Migration[]): Migration[] {

@@ -1,9 +1,9 @@
 // Opens the uploads volume: the checks of a start, in order, and then everything that storage offers.
 import { performance } from 'node:perf_hooks'
 import { randomUUID } from 'node:crypto'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { ConfigError } from '../config.ts'
-import { isFull } from './failures.ts'
+import { errnoOf, isFull } from './failures.ts'
 import type { FileSystem } from './fs.ts'
 import { identify, type KnownVolume } from './identity.ts'
 import { checkMount } from './mount.ts'
@@ -21,13 +21,25 @@ export async function prepareVolume ({ fs, root, requireMount, warn }: { fs: Fil
   const refuse = (error: unknown): never => {
     throw new ConfigError(`UPLOADS_DIR ${root} cannot be written. Mount a writable volume there, owned by the user that runs the gateway (${error instanceof Error ? error.message : String(error)}).`, { cause: error })
   }
-  await fs.mkdir(root, { recursive: true, mode: 0o750 }).catch(refuse)
+  await makeFolder(fs, root).catch(refuse)
   await checkMount({ folder: root, isRequired: requireMount, warn })
   const path = join(root, `.write-test-${randomUUID()}`)
   const durable = createDurable({ fs, onSyncFailure: () => {} })
   await durable.writeNew(path, 'can this folder be written?').then(() => fs.unlink(path)).catch((error: unknown) => {
     // A full volume still serves what it has.
     if (!isFull(error)) refuse(error)
+  })
+}
+
+/** Not `recursive`, which tries for ever where a folder says ENOENT of what is made in it, as /proc does. */
+async function makeFolder (fs: FileSystem, path: string): Promise<void> {
+  const make = () => fs.mkdir(path, { mode: 0o750 }).catch((error: unknown) => {
+    if (errnoOf(error) !== 'EEXIST') throw error
+  })
+  await make().catch(async (error: unknown) => {
+    if (errnoOf(error) !== 'ENOENT' || path === dirname(path)) throw error
+    await makeFolder(fs, dirname(path))
+    await make()
   })
 }
 

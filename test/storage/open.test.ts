@@ -35,6 +35,14 @@ test('a volume that cannot be written is refused with what to do', async (t) => 
   }
 })
 
+test('a folder that never comes into being is refused at once', async (t) => {
+  const faults = createFaults()
+  const root = join(await folderFor(t), 'a')
+  faults.inject({ on: 'mkdir', path: /a$/, errno: 'ENOENT', forever: true })
+  await t.rejects(prepareVolume({ fs: faults.fs, root, ...quiet }), { name: 'ConfigError', message: /cannot be written/, cause: { code: 'ENOENT' } })
+  t.equal(faults.count('mkdir'), 3, 'itself, its parent, itself again')
+})
+
 test('a full volume is opened all the same, for what it has', async (t) => {
   const root = await folderFor(t)
   const faults = createFaults()
