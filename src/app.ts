@@ -38,6 +38,7 @@ import { countingUploads } from './plugins/upload-count.ts'
 import { validation } from './plugins/validation.ts'
 import { createLedger } from './records/ledger.ts'
 import { createSettling } from './records/sidecars.ts'
+import { createTombstoneRecords } from './records/tombstones.ts'
 import { fileSystem, type FileSystem } from './storage/fs.ts'
 import { createSweep } from './storage/sweep.ts'
 import { bodyDeadline } from './transfer/body-deadline.ts'
@@ -95,7 +96,7 @@ async function compose (app: FastifyInstance, config: Config, { fs = fileSystem,
   await app.register(requestLog)
   await app.register(openapi, { version })
   await app.register(storage, { config, fs, monotonicMs })
-  const { database: { client, check: checkDatabase }, storage: { store, space, staging, probe } } = app
+  const { database: { client, check: checkDatabase }, storage: { store, space, staging, probe, hash, tombstones } } = app
 
   const metrics = createMetrics({ freeBytes: async () => (await space.measure()).freeBytes, staging: staging.usage })
   await app.register(metricsEndpoint, { metrics })
@@ -106,7 +107,8 @@ async function compose (app: FastifyInstance, config: Config, { fs = fileSystem,
   await app.register(health, { checks: [{ name: 'volume', check: probe.check }, { name: 'database', check: checkDatabase }] })
 
   const settling = createSettling({ client, store, now })
-  const ledger = createLedger({ client, now })
+  const tombstoneRecords = createTombstoneRecords({ client, tombstones, hash, now })
+  const ledger = createLedger({ client, entomb: tombstoneRecords.entomb, now })
   await app.register(upkeep, {
     sweep: createSweep({
       fs, store, ledger, now, monotonicMs, pendingMs,

@@ -18,6 +18,7 @@ const mayImport: Record<string, readonly string[]> = {
   accounts: ['callers', 'plugins', 'records', 'transfer'],
   compat: ['avatars', 'callers', 'plugins', 'transfer'],
   operations: ['callers', 'records', 'storage'],
+  commands: ['callers', 'operations', 'records', 'storage'],
 }
 const foundation = ['errors.ts', 'config.ts', 'version.ts', 'wording.ts']
 

@@ -40,7 +40,7 @@ export function createAttachments ({ store, records, settling, now }: { store: S
       filename: file.filename ?? `file.${extension}`,
       visibility: particulars.visibility ?? 'private',
       contextType: particulars.contextType ?? null, contextId: particulars.contextId ?? null,
-      alt: null, aliases: [],
+      alt: null, aliases: [], epoch: 0, source: null, sourceSha256: null,
     }
   }
 

@@ -51,7 +51,7 @@ export function createAvatars ({ store, records, settling, warn, now }: Options)
       version: 1 as const, kind: 'avatar' as const, id, extension, creatorId, ownerId, contentType, width, height,
       state: ownerId === null ? 'pending' as const : 'live' as const,
       stateAt: at, createdAt: at, revision: 1, recordId: null, size: file.size, sha256: file.sha256,
-      filename: null, visibility: null, contextType: null, contextId: null, alt: null, aliases: alias === undefined ? [] : [alias(extension)],
+      filename: null, visibility: null, contextType: null, contextId: null, alt: null, aliases: alias === undefined ? [] : [alias(extension)], epoch: 0, source: null, sourceSha256: null,
     }
     await store.publish(file.staged, sidecar)
     return sidecar

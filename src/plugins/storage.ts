@@ -14,7 +14,7 @@ declare module 'fastify' {
   }
 }
 
-type Options = { config: Pick<Config, 'uploadsDir' | 'requireMount' | 'diskReserveBytes' | 'databaseFile'>, fs: FileSystem, monotonicMs: () => number }
+type Options = { config: Pick<Config, 'uploadsDir' | 'requireMount' | 'diskReserveBytes' | 'databaseFile' | 'erasureLedger'>, fs: FileSystem, monotonicMs: () => number }
 
 /** @throws ConfigError when volume or database cannot be used, or do not belong together */
 export const storage = fastifyPlugin(async (app, { config, fs, monotonicMs }: Options) => {
@@ -24,7 +24,7 @@ export const storage = fastifyPlugin(async (app, { config, fs, monotonicMs }: Op
   app.addHook('onClose', () => database.close())
 
   const volume = createVolumeRecord(database.client)
-  const opened = await openStorage({ fs, root, reserveBytes: config.diskReserveBytes, known: await volume.known(), monotonicMs })
+  const opened = await openStorage({ fs, root, reserveBytes: config.diskReserveBytes, known: await volume.known(), secondLedger: config.erasureLedger, monotonicMs })
   app.addHook('onClose', () => opened.staging.close())
   await volume.remember(opened.volumeId)
 

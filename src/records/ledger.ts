@@ -1,12 +1,12 @@
 // The sweep's view of the rows: what storage/ledger.ts asks, answered with Prisma.
 import type { BlobId } from '../storage/ids.ts'
-import type { BlobState, Ledger } from '../storage/ledger.ts'
-import type { BlobAddress, Kind } from '../storage/store.ts'
+import type { BlobState, Doomed, Ledger } from '../storage/ledger.ts'
+import type { Kind } from '../storage/store.ts'
 import type { PrismaClient } from './database.ts'
 import { isTaken, querying } from './failures.ts'
 import { toSidecar, withRecord } from './sidecars.ts'
 
-export function createLedger ({ client, now }: { client: PrismaClient, now: () => Date }): Ledger {
+export function createLedger ({ client, entomb, now }: { client: PrismaClient, entomb: Ledger['entomb'], now: () => Date }): Ledger {
   return {
     count: () => querying(() => client.blob.count({ where: { state: { not: 'swept' } } })),
 
@@ -46,9 +46,11 @@ export function createLedger ({ client, now }: { client: PrismaClient, now: () =
     },
 
     async purging (limit) {
-      const rows = await querying(() => client.blob.findMany({ where: { state: 'purging' }, select: { id: true, kind: true, extension: true }, take: limit }))
-      return rows.map(({ id, kind, extension }): BlobAddress => ({ id: id as BlobId, kind: kind as Kind, extension }))
+      const rows = await querying(() => client.blob.findMany({ where: { state: 'purging' }, select: { id: true, kind: true, extension: true, ownerId: true, source: true, aliases: true }, take: limit }))
+      return rows.map(({ id, kind, extension, ownerId, source, aliases }): Doomed => ({ id: id as BlobId, kind: kind as Kind, extension, ownerId, source, aliases: aliases.map(({ path }) => path) }))
     },
+
+    entomb,
 
     async purged (id) {
       await querying(() => client.blob.deleteMany({ where: { id, state: 'purging' } }))

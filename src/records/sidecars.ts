@@ -42,14 +42,17 @@ export function toSidecar (row: BlobRow): Sidecar {
     contextId: attachment?.contextId ?? null,
     alt: attachment?.alt ?? null,
     aliases: row.aliases.map(({ path }) => path).sort(),
+    epoch: row.epoch,
+    source: row.source,
+    sourceSha256: row.sourceSha256,
   }
 }
 
 /** The new blob's row, saying what its sidecar says. */
 export function toBlobRow (sidecar: Sidecar): Prisma.BlobCreateInput {
-  const { id, kind, extension, state, ownerId, creatorId, contentType, sha256, width, height, revision } = sidecar
+  const { id, kind, extension, state, ownerId, creatorId, contentType, sha256, width, height, revision, epoch, source, sourceSha256 } = sidecar
   return {
-    id, kind, extension, state, ownerId, creatorId, contentType, sha256, width, height, revision,
+    id, kind, extension, state, ownerId, creatorId, contentType, sha256, width, height, revision, epoch, source, sourceSha256,
     size: BigInt(sidecar.size),
     stateAt: new Date(sidecar.stateAt),
     createdAt: new Date(sidecar.createdAt),

@@ -6,6 +6,9 @@ import type { BlobAddress } from './store.ts'
 /** live, pending, superseded and deleted as in a sidecar; purging: on its way out; swept: removed, its id still taken. */
 export type BlobState = Sidecar['state'] | 'purging' | 'swept'
 
+/** A blob on its way out, and what is remembered of it. */
+export type Doomed = BlobAddress & Pick<Sidecar, 'ownerId' | 'source' | 'aliases'>
+
 export type Ledger = {
   /** Rows of blobs that are on the volume, or ought to be. */
   count (): Promise<number>
@@ -22,7 +25,9 @@ export type Ledger = {
   /** Compare-and-set to `purging`; false when the row is not as `sidecar` says any more. */
   startPurge (sidecar: Sidecar): Promise<boolean>
   /** Rows left in `purging`, also by a process that died. */
-  purging (limit: number): Promise<BlobAddress[]>
+  purging (limit: number): Promise<Doomed[]>
+  /** Remembers durably that these are gone for good, so that no import revives them; before their files go. */
+  entomb (doomed: readonly Doomed[]): Promise<void>
   /** Deletes the row, and with it the record and its old URLs. */
   purged (id: BlobId): Promise<void>
 }

@@ -5,12 +5,16 @@ import { dirname, join } from 'node:path'
 import { ConfigError } from '../config.ts'
 import { errnoOf, isFull } from './failures.ts'
 import type { FileSystem } from './fs.ts'
+import { createErasures, ledgerPlaces } from './erasures.ts'
 import { identify, type KnownVolume } from './identity.ts'
+import { createKeyedHash } from './keyed-hash.ts'
 import { checkMount } from './mount.ts'
 import { createSpace } from './space.ts'
+import { createTombstones } from './tombstones.ts'
 import { createDurable } from './volume/durable.ts'
+import { gatewayRole, type Role } from './volume/instance.ts'
 import { createProbe, type Probe } from './volume/probe.ts'
-import { openStaging } from './volume/staging.ts'
+import { openStaging, type Neighbour, type Staging } from './volume/staging.ts'
 import { createVolume } from './volume/volume.ts'
 
 /**
@@ -45,19 +49,48 @@ async function makeFolder (fs: FileSystem, path: string): Promise<void> {
 
 export type Storage = Awaited<ReturnType<typeof openStorage>>
 
-type Options = { fs: FileSystem, root: string, reserveBytes: number | undefined, known: KnownVolume, monotonicMs?: () => number }
+type Options = {
+  fs: FileSystem
+  root: string
+  reserveBytes: number | undefined
+  known: KnownVolume
+  /** The second place of the ledger of erasures. */
+  secondLedger?: string | undefined
+  role?: Role
+  monotonicMs?: () => number
+}
 
-/** @throws ConfigError when the volume is not the one that belongs to the database (promise 3). */
-export async function openStorage ({ fs, root, reserveBytes, known, monotonicMs = () => performance.now() }: Options) {
+/**
+ * @throws ConfigError when the volume is not the one that belongs to the database (promise 3), or a process is at work on
+ * it that must be alone.
+ */
+export async function openStorage ({ fs, root, reserveBytes, known, secondLedger, role = gatewayRole, monotonicMs = () => performance.now() }: Options) {
   // During a start a failed fsync refuses the start; nobody has to remember it.
   const remember: Pick<Probe, 'noteSyncFailure'> = { noteSyncFailure () {} }
   const durable = createDurable({ fs, onSyncFailure: () => remember.noteSyncFailure() })
   const volumeId = await identify({ fs, durable, root, known }).catch(refuseFull(root))
-  const staging = await openStaging({ fs, durable, root, monotonicMs }).catch(refuseFull(root))
+  const staging = await openStaging({ fs, durable, root, role, monotonicMs }).catch(refuseFull(root))
+  await refuseCompany(staging, root, role).catch(async (error: unknown) => {
+    await staging.close()
+    throw error
+  })
+  const hash = createKeyedHash(volumeId)
   const space = createSpace({ fs, folder: root, reserveBytes })
   const probe = createProbe({ fs, durable, staging })
   remember.noteSyncFailure = probe.noteSyncFailure
-  return { volumeId, space, staging, probe, store: createVolume({ fs, durable, space, root, staging }) }
+  return {
+    volumeId, hash, space, staging, probe,
+    store: createVolume({ fs, durable, space, root, staging }),
+    erasures: createErasures({ fs, durable, hash, paths: ledgerPlaces(root, secondLedger) }),
+    tombstones: createTombstones({ fs, durable, root }),
+  }
+}
+
+/** Each writes its heartbeat before it looks for others', so that of two that start at once at least one sees the other. */
+export async function refuseCompany (staging: Pick<Staging, 'living'>, root: string, role: Role, onWait?: (neighbours: Neighbour[]) => void): Promise<void> {
+  const [other] = await staging.living({ relevant: ({ isExclusive }) => role.isExclusive || isExclusive, ...(onWait !== undefined && { onWait }) })
+  if (other === undefined) return
+  throw new ConfigError(`The volume ${root} is in use: ${other.work} runs on it as process ${other.pid}, and ${role.isExclusive ? role.work : other.work} must be alone there. Stop that process, or wait for its end, and run this again.`)
 }
 
 const refuseFull = (root: string) => (error: unknown): never => {

@@ -38,9 +38,14 @@ const SidecarSchema = Type.Object({
   alt: nullableText,
   /** Paths that older clients were given for this blob. */
   aliases: Type.Array(Type.String()),
+  /** Erasures there had been when the upload began; one that came later, of its owner, erases it. Absent in the oldest: 0. */
+  epoch: Type.Optional(Type.Integer({ minimum: 0 })),
+  /** Where an import had it from, and the sha-256 it had there. Absent in the oldest: null. */
+  source: Type.Optional(nullableText),
+  sourceSha256: Type.Optional(nullableText),
 })
 
-export type Sidecar = Static<typeof SidecarSchema>
+export type Sidecar = Required<Static<typeof SidecarSchema>>
 
 const checksum = (body: string) => `sha256:${createHash('sha256').update(body).digest('hex')}`
 
@@ -54,7 +59,8 @@ export function decodeSidecar (text: string): Sidecar | undefined {
   const parsed = parse(text)
   if (typeof parsed !== 'object' || parsed === null || !('checksum' in parsed)) return undefined
   const { checksum: stated, ...body } = parsed
-  return stated === checksum(JSON.stringify(body)) && Check(SidecarSchema, body) ? body : undefined
+  if (stated !== checksum(JSON.stringify(body)) || !Check(SidecarSchema, body)) return undefined
+  return { ...body, epoch: body.epoch ?? 0, source: body.source ?? null, sourceSha256: body.sourceSha256 ?? null }
 }
 
 function parse (text: string): unknown {

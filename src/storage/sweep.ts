@@ -1,14 +1,11 @@
 // Clean-up of the volume (I5, I10): dead staging, blobs no row ever owned, what was deleted long enough ago. Nothing else.
-import type { Dirent } from 'node:fs'
-import { join } from 'node:path'
 import { createAttempts } from './attempts.ts'
-import { errnoOf } from './failures.ts'
 import type { FileSystem } from './fs.ts'
 import type { BlobId } from './ids.ts'
 import type { BlobState, Ledger } from './ledger.ts'
 import type { Sidecar } from './sidecar.ts'
-import type { BlobAddress, Kind, Store } from './store.ts'
-import { dayFolder, kindFolder, kinds, parseName } from './volume/layout.ts'
+import type { BlobAddress, Store } from './store.ts'
+import { scanVolume } from './volume/scan.ts'
 
 const idsPerQuery = 500
 const purgesPerRun = 10_000
@@ -83,7 +80,9 @@ async function purge (options: Options, states: readonly Sidecar['state'][], bef
     })
   }
   let purged = 0
-  for (const address of await ledger.purging(purgesPerRun)) {
+  const doomed = await ledger.purging(purgesPerRun)
+  await ledger.entomb(doomed)
+  for (const address of doomed) {
     await attempts.attempt(async () => {
       await store.remove(address)
       await ledger.purged(address.id)
@@ -113,14 +112,10 @@ function createOrphanSweep (options: Options): () => Promise<number> {
   return async () => {
     const standing = new Map<BlobId, number>()
     const ripe: BlobAddress[] = []
-    for (const kind of kinds) {
-      for await (const folder of dayFolders(fs, kindFolder(root, kind))) {
-        // A file that is not where its id says was put there by somebody else.
-        const found = (await blobsIn(fs, folder, kind)).filter((address) => dayFolder(root, address) === folder)
-        for (const group of groups(found)) {
-          const states = await ledger.states(group.map(({ id }) => id))
-          ripe.push(...group.filter((address) => isRipe(address.id, states.get(address.id), standing)))
-        }
+    for await (const { blobs } of scanVolume(fs, root)) {
+      for (const group of groups(blobs)) {
+        const states = await ledger.states(group.map(({ id }) => id))
+        ripe.push(...group.filter((address) => isRipe(address.id, states.get(address.id), standing)))
       }
     }
     seen = standing
@@ -149,29 +144,6 @@ function createOrphanSweep (options: Options): () => Promise<number> {
     attempts.end()
     return removed
   }
-}
-
-/** `<kind>/<year>/<month>/<day>` folders; anything of another shape is foreign and left alone. */
-async function * dayFolders (fs: FileSystem, folder: string, depth = 3): AsyncGenerator<string> {
-  if (depth === 0) return yield folder
-  for (const entry of await entriesOf(fs, folder)) {
-    if (entry.isDirectory() && /^\d{2,4}$/.test(entry.name)) yield * dayFolders(fs, join(folder, entry.name), depth - 1)
-  }
-}
-
-const entriesOf = (fs: FileSystem, folder: string): Promise<Dirent[]> => fs.readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
-  if (errnoOf(error) === 'ENOENT') return []
-  throw error
-})
-
-/** One entry an id, whether its blob, its sidecar or both are there. */
-async function blobsIn (fs: FileSystem, folder: string, kind: Kind): Promise<BlobAddress[]> {
-  const found = new Map<BlobId, string>()
-  for (const entry of await entriesOf(fs, folder)) {
-    const name = entry.isFile() ? parseName(entry.name) : undefined
-    if (name !== undefined) found.set(name.id, name.extension ?? found.get(name.id) ?? 'bin')
-  }
-  return Array.from(found, ([id, extension]) => ({ kind, id, extension }))
 }
 
 function * groups<T> (items: readonly T[]): Generator<readonly T[]> {

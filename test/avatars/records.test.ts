@@ -12,7 +12,7 @@ const now = () => new Date()
 function sidecar (): Sidecar {
   const id = newBlobId()
   const at = timeOf(id).toISOString()
-  return { version: 1, kind: 'avatar', id, extension: 'png', state: 'live', stateAt: at, createdAt: at, revision: 1, recordId: null, ownerId: ada, creatorId: ada, contentType: 'image/png', size: 1, sha256: 'x', width: 1, height: 1, filename: null, visibility: null, contextType: null, contextId: null, alt: null, aliases: [] }
+  return { version: 1, kind: 'avatar', id, extension: 'png', state: 'live', stateAt: at, createdAt: at, revision: 1, recordId: null, ownerId: ada, creatorId: ada, contentType: 'image/png', size: 1, sha256: 'x', width: 1, height: 1, filename: null, visibility: null, contextType: null, contextId: null, alt: null, aliases: [], epoch: 0, source: null, sourceSha256: null }
 }
 
 async function records (t: Parameters<typeof build>[0]) {

@@ -10,7 +10,7 @@ import { folderFor, openBelow, publish } from '../storage/fixtures/volume.ts'
 
 async function setUp (t: Test) {
   const base = await folderFor(t)
-  const config = { uploadsDir: join(base, 'uploads'), requireMount: false, diskReserveBytes: 0, databaseFile: join(base, 'gateway.sqlite') }
+  const config = { uploadsDir: join(base, 'uploads'), requireMount: false, diskReserveBytes: 0, erasureLedger: undefined, databaseFile: join(base, 'gateway.sqlite') }
   const faults = createFaults()
   const log = collectLog()
   async function start (changes: Partial<typeof config> = {}) {

@@ -11,13 +11,21 @@ const HeartbeatSchema = Type.Object({
   /** In clock ticks since boot, so that a reused pid is not taken for the process. */
   startedAt: Type.String(),
   beat: Type.Integer(),
+  /** What it does there, for people: "gateway" when absent. */
+  work: Type.Optional(Type.String()),
+  /** Nothing else may run on this volume meanwhile, as while its database is made anew. */
+  isExclusive: Type.Optional(Type.Boolean()),
 })
 
 export type Heartbeat = Static<typeof HeartbeatSchema>
 
+export type Role = Required<Pick<Heartbeat, 'work' | 'isExclusive'>>
+
+export const gatewayRole: Role = { work: 'gateway', isExclusive: false }
+
 /** This process, before its first beat. `proc`: where proc(5) is mounted. */
-export function ownHeartbeat (proc = '/proc'): Heartbeat {
-  return { pid, world: ownWorld(proc), startedAt: startOf(proc, pid) ?? '', beat: 0 }
+export function ownHeartbeat (role: Role = gatewayRole, proc = '/proc'): Heartbeat {
+  return { pid, world: ownWorld(proc), startedAt: startOf(proc, pid) ?? '', beat: 0, ...role }
 }
 
 export function parseHeartbeat (text: string): Heartbeat | undefined {

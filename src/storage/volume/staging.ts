@@ -1,12 +1,13 @@
 // The staging folders on the volume, one for each running process: this one's, kept alive, and dead ones, removed.
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { validate } from 'uuid'
 import { createAttempts } from '../attempts.ts'
 import { errnoOf } from '../failures.ts'
 import type { FileSystem } from '../fs.ts'
 import type { Durable } from './durable.ts'
-import { isRunning, ownHeartbeat, parseHeartbeat, type Heartbeat } from './instance.ts'
+import { gatewayRole, isRunning, ownHeartbeat, parseHeartbeat, type Heartbeat, type Role } from './instance.ts'
 import { stagingFolder } from './layout.ts'
 
 const heartbeatFile = 'heartbeat.json'
@@ -17,14 +18,17 @@ const silentMs = 90_000
 
 export type Staging = Awaited<ReturnType<typeof openStaging>>
 
-type Options = { fs: FileSystem, durable: Durable, root: string, monotonicMs: () => number }
+/** Another process on the same volume. */
+export type Neighbour = Role & { readonly name: string, readonly pid: number }
+
+type Options = { fs: FileSystem, durable: Durable, root: string, role?: Role, monotonicMs: () => number }
 
 /** Makes this process's own folder and keeps its heartbeat until close. */
-export async function openStaging ({ fs, durable, root, monotonicMs }: Options) {
+export async function openStaging ({ fs, durable, root, role = gatewayRole, monotonicMs }: Options) {
   const parent = join(root, stagingFolder)
   const name = randomUUID()
   const own = join(parent, name)
-  const heartbeat = ownHeartbeat()
+  const heartbeat = ownHeartbeat(role)
   const heartbeatPath = join(own, heartbeatFile)
   async function make (): Promise<void> {
     await durable.folder(own, root)
@@ -62,8 +66,36 @@ export async function openStaging ({ fs, durable, root, monotonicMs }: Options) 
     return false
   }
 
+  async function neighbours (): Promise<Array<{ name: string, heartbeat: Heartbeat }>> {
+    const names = (await fs.readdir(parent)).filter((instance) => instance !== name && validate(instance))
+    const found = await Promise.all(names.map(async (instance) => ({ name: instance, heartbeat: await heartbeatOf(instance) })))
+    return found.flatMap((one) => one.heartbeat === undefined ? [] : [{ name: one.name, heartbeat: one.heartbeat }])
+  }
+
   return {
     folder: own,
+
+    /**
+     * The other processes that live on this volume and are `relevant`. Those of another host or container are watched until their
+     * heart beats or has stood still for so long that they are dead, up to 90 s; `onWait` hears of it first.
+     */
+    async living ({ relevant = () => true, onWait = () => {}, pauseMs = 1000 }: { relevant?: (role: Role) => boolean, onWait?: (neighbours: Neighbour[]) => void, pauseMs?: number } = {}): Promise<Neighbour[]> {
+      const present = ({ name, heartbeat: { pid, work, isExclusive } }: { name: string, heartbeat: Heartbeat }): Neighbour => ({ name, pid, ...gatewayRole, ...(work !== undefined && { work }), ...(isExclusive !== undefined && { isExclusive }) })
+      const found = (await neighbours()).filter((one) => relevant(present(one)))
+      const alive = found.filter((one) => isRunning(one.heartbeat) === true)
+      const unknown = found.filter((one) => isRunning(one.heartbeat) === undefined)
+      if (alive.length > 0 || unknown.length === 0) return alive.map(present)
+      onWait(unknown.map(present))
+      const startedAt = monotonicMs()
+      while (monotonicMs() - startedAt < silentMs) {
+        await setTimeout(pauseMs)
+        const now = new Map((await neighbours()).map((one) => [one.name, one.heartbeat.beat]))
+        const beating = unknown.filter((one) => now.has(one.name) && now.get(one.name) !== one.heartbeat.beat)
+        if (beating.length > 0) return beating.map(present)
+        if (unknown.every((one) => !now.has(one.name))) return []
+      }
+      return []
+    },
 
     /** Removes what dead processes left behind; never touches a living one's. Returns how many folders went. */
     async removeDead (): Promise<number> {

@@ -5,7 +5,7 @@ import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 import { test } from 'tap'
-import { isRunning, ownHeartbeat, parseHeartbeat } from '../../../src/storage/volume/instance.ts'
+import { gatewayRole, isRunning, ownHeartbeat, parseHeartbeat } from '../../../src/storage/volume/instance.ts'
 import { folderFor } from '../fixtures/volume.ts'
 
 const skip = existsSync('/proc/self/stat') ? false : 'there is no /proc here'
@@ -31,7 +31,7 @@ test('of another host, boot or container nothing is known', (t) => {
 })
 
 test('without /proc nothing is known of anybody, not even that they ended', async (t) => {
-  const heartbeat = ownHeartbeat(await folderFor(t))
+  const heartbeat = ownHeartbeat(gatewayRole, await folderFor(t))
   t.match(heartbeat, { pid: process.pid, world: '', startedAt: '' })
   t.equal(isRunning(heartbeat, '/nowhere'), undefined)
 })

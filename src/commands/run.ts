@@ -1,0 +1,71 @@
+// How every command runs: settings in, one result out, as text for people or as JSON, and an exit code that says how it went.
+import { existsSync } from 'node:fs'
+import process from 'node:process'
+import { inspect } from 'node:util'
+import { CommanderError, type Command } from 'commander'
+import { ConfigError, readConfig, type Config } from '../config.ts'
+import type { Progress } from '../operations/progress.ts'
+import { Refusal } from '../operations/refusal.ts'
+import { showProgress } from './terminal.ts'
+
+const envFile = '.env'
+
+export const exitCodes = `
+Exit codes:
+  0  done
+  1  refused or failed: the sentence on standard error says why and what to do
+  2  the command line is not valid
+  3  done, but something is wrong or was left out: the result says what`
+
+export type Result = {
+  /** For machines: with --json, printed as one JSON document. */
+  readonly report: object
+  /** For people. */
+  readonly text: string
+  /** Something is wrong, or was left out. */
+  readonly hasFindings?: boolean
+}
+
+type Tools = { readonly config: Config, readonly progress: Progress }
+
+/** For `action`: reads the settings, shows progress while `work` is done, and prints its result. */
+export function running<Options extends { json?: boolean }, Arguments extends unknown[]> (work: (tools: Tools, options: Options, ...args: Arguments) => Promise<Result | undefined>) {
+  return async (...given: unknown[]): Promise<void> => {
+    // Commander hands over the arguments, then the options, then the command itself.
+    const options = (given.at(-1) as Command).optsWithGlobals() as Options
+    const args = given.slice(0, -2) as Arguments
+    const progress = showProgress(process.stderr)
+    try {
+      const result = await work({ config: settings(), progress }, options, ...args)
+      progress.stop()
+      if (result === undefined) return
+      process.stdout.write(`${options.json === true ? JSON.stringify(result.report, null, 1) : result.text}\n`)
+      if (result.hasFindings === true) process.exitCode = 3
+    } finally {
+      progress.stop()
+    }
+  }
+}
+
+/** As the service itself reads them. */
+function settings (): Config {
+  if (existsSync(envFile)) process.loadEnvFile(envFile)
+  return readConfig(process.env)
+}
+
+/** The help of a command, after its options. */
+export const helpWith = (example: string): string => `\nExample:\n  ${example.replaceAll('\n', '\n  ')}\n${exitCodes}`
+
+/** Says what went wrong, unless commander has, and returns the exit code. */
+export function failed (error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  process.stderr.write(`${sentenceOf(error)}\n`)
+  return 1
+}
+
+function sentenceOf (error: unknown): string {
+  if (error instanceof ConfigError || error instanceof Refusal) return error.message
+  // Errors of the table are sentences too; what they come from is for operators to know.
+  if (error instanceof Error && 'statusCode' in error) return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message
+  return inspect(error)
+}

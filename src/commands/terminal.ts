@@ -1,0 +1,57 @@
+// What commands show: progress on standard error where that is a terminal, the result on standard output.
+import { SingleBar } from 'cli-progress'
+import Table from 'cli-table3'
+import prettyBytes from 'pretty-bytes'
+import type { Progress, Unit } from '../operations/progress.ts'
+
+export const size = (bytes: number): string => prettyBytes(bytes, { binary: true })
+
+const count = (value: number): string => value.toLocaleString('en')
+
+const shown: Record<Unit, (value: number) => string> = { bytes: size, files: count }
+
+/** A table without frame, for people. */
+export function table (head: readonly string[], rows: ReadonlyArray<ReadonlyArray<string | number>>): string {
+  const out = new Table({ head: [...head], style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 }, chars: noFrame, colAligns: head.map((_, index) => index === 0 ? 'left' : 'right') })
+  out.push(...rows.map((row) => row.map((cell) => typeof cell === 'number' ? count(cell) : cell)))
+  return out.toString()
+}
+
+const noFrame = Object.fromEntries(['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right', 'left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'].map((name) => [name, '']))
+
+/** Shows progress with its rate and the time left; on anything but a terminal only the sentences. */
+export function showProgress (stream: NodeJS.WriteStream): Progress & { stop (): void } {
+  let bar: SingleBar | undefined
+  let startedAt = 0
+  let done = 0
+  let show = count
+
+  const rate = () => `${show(Math.round(done / Math.max(0.001, (performance.now() - startedAt) / 1000)))}/s`
+
+  function stop (): void {
+    bar?.stop()
+    bar = undefined
+  }
+
+  return {
+    stop,
+    step (name, total, unit = 'files') {
+      stop()
+      if (stream.isTTY !== true) return
+      show = shown[unit]
+      done = 0
+      startedAt = performance.now()
+      const format = total === undefined ? `${name}  {done}  {rate}` : `${name}  {bar}  {percentage} %  {done} of {all}  {rate}  {eta_formatted} left`
+      bar = new SingleBar({ format, stream, hideCursor: null, clearOnComplete: true, etaBuffer: 50, barsize: 24, barCompleteChar: '█', barIncompleteChar: '░' })
+      bar.start(total ?? 0, 0, { done: show(0), all: show(total ?? 0), rate: '' })
+    },
+    advance (by = 1) {
+      done += by
+      bar?.update(done, { done: show(done), rate: rate() })
+    },
+    say (message) {
+      stop()
+      stream.write(`${message}\n`)
+    },
+  }
+}

@@ -1,0 +1,68 @@
+// What a command works with, beside a running gateway or alone: the volume and its database, opened as the gateway does.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Config } from '../config.ts'
+import { createLedger } from '../records/ledger.ts'
+import { openDatabase, type Database, type PrismaClient } from '../records/database.ts'
+import { createSettling, type Settling } from '../records/sidecars.ts'
+import { createTombstoneRecords, type TombstoneRecords } from '../records/tombstones.ts'
+import { createVolumeRecord } from '../records/volume.ts'
+import { fileSystem, type FileSystem } from '../storage/fs.ts'
+import type { Ledger } from '../storage/ledger.ts'
+import { openStorage, type Storage } from '../storage/open.ts'
+import { identityFile } from '../storage/volume/layout.ts'
+import { Refusal } from './refusal.ts'
+
+export type Workplace = {
+  readonly fs: FileSystem
+  readonly root: string
+  readonly now: () => Date
+  readonly database: Database
+  readonly client: PrismaClient
+  readonly storage: Storage
+  readonly settling: Settling
+  readonly tombstones: TombstoneRecords
+  readonly ledger: Ledger
+}
+
+export type WorkplaceConfig = Pick<Config, 'uploadsDir' | 'databaseFile' | 'diskReserveBytes' | 'erasureLedger'>
+
+type Options = {
+  /** The command, for those who find its heartbeat. */
+  readonly work: string
+  /** No gateway and no other command may run meanwhile. */
+  readonly isExclusive?: boolean
+  readonly fs?: FileSystem
+  readonly now?: () => Date
+}
+
+/**
+ * Does `work` with the volume and the database of `config`, and closes them.
+ * @throws Refusal, ConfigError when they are not there, do not belong together or are in use by one that must be alone
+ */
+export async function atWork<T> (config: WorkplaceConfig, options: Options, use: (workplace: Workplace) => Promise<T>): Promise<T> {
+  const { work, isExclusive = false, fs = fileSystem, now = () => new Date() } = options
+  const root = config.uploadsDir
+  refuseAbsent(config)
+  // Whether the database may lie where it does was settled when the gateway made it.
+  const database = await openDatabase({ file: config.databaseFile, requireMount: false })
+  try {
+    const { client } = database
+    const storage = await openStorage({ fs, root, reserveBytes: config.diskReserveBytes, known: await createVolumeRecord(client).known(), secondLedger: config.erasureLedger, role: { work, isExclusive } })
+    try {
+      const tombstones = createTombstoneRecords({ client, tombstones: storage.tombstones, hash: storage.hash, now })
+      const ledger = createLedger({ client, entomb: tombstones.entomb, now })
+      return await use({ fs, root, now, database, client, storage, tombstones, ledger, settling: createSettling({ client, store: storage.store, now }) })
+    } finally {
+      await storage.staging.close()
+    }
+  } finally {
+    await database.close()
+  }
+}
+
+/** A command never makes a volume or a database: it would hide that the right one is missing. */
+function refuseAbsent ({ uploadsDir, databaseFile }: WorkplaceConfig): void {
+  if (!existsSync(join(uploadsDir, identityFile))) throw new Refusal(`There is no uploads volume at UPLOADS_DIR ${uploadsDir}: it has no ${identityFile}. Set UPLOADS_DIR to the volume; the gateway makes one at its first start, and "restore" brings one back.`)
+  if (!existsSync(databaseFile)) throw new Refusal(`There is no database at ${databaseFile}. Set DATABASE_URL to where it is, or make it anew from the volume with "upload-gateway rebuild".`)
+}

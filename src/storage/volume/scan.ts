@@ -1,0 +1,66 @@
+// What is really on the volume, file by file, whatever the records say: blobs and sidecars by id, and everything else.
+import type { Dirent } from 'node:fs'
+import { basename, join, relative } from 'node:path'
+import { errnoOf } from '../failures.ts'
+import type { FileSystem } from '../fs.ts'
+import type { BlobId } from '../ids.ts'
+import type { BlobAddress, Kind } from '../store.ts'
+import { dayFolder, kindFolder, kinds, parseName, rootNames } from './layout.ts'
+
+/** An id on the volume: its blob, its sidecar or both, in the folder where they belong. */
+export type FoundBlob = BlobAddress & {
+  /** Extensions of the blob files under this id: one, unless somebody else put a file there. */
+  readonly extensions: readonly string[]
+  readonly hasSidecar: boolean
+}
+
+/** A file, link or folder that the gateway did not put there, or not there. `path` is relative to the root. */
+export type ForeignEntry = { readonly path: string, readonly what: 'file' | 'symbolic link' | 'folder' | 'special file' }
+
+export type ScannedFolder = { readonly blobs: FoundBlob[], readonly foreign: ForeignEntry[] }
+
+/** Each day's folder in turn, oldest first, and the folders above it for what does not belong there. */
+export async function * scanVolume (fs: FileSystem, root: string): AsyncGenerator<ScannedFolder> {
+  const strangers = (await entriesOf(fs, root)).filter(({ name }) => !rootNames.has(name))
+  if (strangers.length > 0) yield { blobs: [], foreign: strangers.map((entry) => foreignEntry(root, root, entry)) }
+  for (const kind of kinds) yield * scan(fs, root, kindFolder(root, kind), kind, 0)
+}
+
+const namePatterns = [/^\d{4}$/, /^\d{2}$/, /^\d{2}$/]
+
+async function * scan (fs: FileSystem, root: string, folder: string, kind: Kind, depth: number): AsyncGenerator<ScannedFolder> {
+  const pattern = namePatterns[depth]
+  if (pattern === undefined) return yield scanDay(fs, root, folder, kind)
+  const entries = (await entriesOf(fs, folder)).sort((a, b) => a.name < b.name ? -1 : 1)
+  const isOurs = (entry: Dirent) => entry.isDirectory() && pattern.test(entry.name)
+  const foreign = entries.filter((entry) => !isOurs(entry)).map((entry) => foreignEntry(root, folder, entry))
+  if (foreign.length > 0) yield { blobs: [], foreign }
+  for (const entry of entries.filter(isOurs)) yield * scan(fs, root, join(folder, entry.name), kind, depth + 1)
+}
+
+async function scanDay (fs: FileSystem, root: string, folder: string, kind: Kind): Promise<ScannedFolder> {
+  const found = new Map<BlobId, { extensions: string[], hasSidecar: boolean }>()
+  const foreign: ForeignEntry[] = []
+  for (const entry of await entriesOf(fs, folder)) {
+    const name = entry.isFile() ? parseName(entry.name) : undefined
+    if (name === undefined || dayFolder(root, { kind, id: name.id }) !== folder) {
+      foreign.push(foreignEntry(root, folder, entry))
+      continue
+    }
+    const known = found.get(name.id) ?? { extensions: [], hasSidecar: false }
+    found.set(name.id, name.extension === undefined ? { ...known, hasSidecar: true } : { ...known, extensions: [...known.extensions, name.extension] })
+  }
+  return { foreign, blobs: Array.from(found, ([id, { extensions, hasSidecar }]) => ({ kind, id, extension: extensions[0] ?? 'bin', extensions, hasSidecar })) }
+}
+
+function foreignEntry (root: string, folder: string, entry: Dirent): ForeignEntry {
+  const path = relative(root, join(folder, basename(entry.name)))
+  if (entry.isSymbolicLink()) return { path, what: 'symbolic link' }
+  if (entry.isDirectory()) return { path, what: 'folder' }
+  return { path, what: entry.isFile() ? 'file' : 'special file' }
+}
+
+const entriesOf = (fs: FileSystem, folder: string): Promise<Dirent[]> => fs.readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
+  if (errnoOf(error) === 'ENOENT') return []
+  throw error
+})
