@@ -16,14 +16,18 @@ import { asUserId } from './callers/caller.ts'
 import { openKeys } from './callers/keys.ts'
 import { createMint } from './callers/mint.ts'
 import { oldPaths } from './compat/old-paths.ts'
+import { createReadThrough } from './compat/read-through.ts'
 import { systemM } from './compat/system-m.ts'
 import { systemR, systemRAvatarUrl } from './compat/system-r.ts'
 import type { Config } from './config.ts'
+import { createScheduledAudit } from './operations/scheduled-audit.ts'
 import { limitsRoute } from './plugins/limits.ts'
+import { audit } from './plugins/audit.ts'
 import { auth } from './plugins/auth.ts'
 import { clientErrorHandler } from './plugins/client-errors.ts'
 import { connections } from './plugins/connections.ts'
 import { cors } from './plugins/cors.ts'
+import { erasures } from './plugins/erasures.ts'
 import { expectContinue } from './plugins/expect.ts'
 import { health } from './plugins/health.ts'
 import { logging, requestLog } from './plugins/logger.ts'
@@ -33,23 +37,33 @@ import { openapi } from './plugins/openapi.ts'
 import { overload } from './plugins/overload.ts'
 import { frameworkErrors, problems } from './plugins/problems.ts'
 import { storage } from './plugins/storage.ts'
+import { tellingSweeps } from './plugins/sweep-outcome.ts'
 import { upkeep } from './plugins/upkeep.ts'
+import { uploadsInFlight } from './plugins/uploads-in-flight.ts'
 import { countingUploads } from './plugins/upload-count.ts'
 import { validation } from './plugins/validation.ts'
+import { createAuditRecord } from './records/audit-state.ts'
 import { createLedger } from './records/ledger.ts'
+import { createKnownPaths } from './records/old-paths.ts'
+import { createOwners } from './records/owners.ts'
 import { createSettling } from './records/sidecars.ts'
 import { createTombstoneRecords } from './records/tombstones.ts'
 import { fileSystem, type FileSystem } from './storage/fs.ts'
+import { createSightings } from './storage/orphans.ts'
 import { createSweep } from './storage/sweep.ts'
 import { bodyDeadline } from './transfer/body-deadline.ts'
 import { drainUnread } from './transfer/drain.ts'
+import { createExports } from './users/export.ts'
+import { openReceipts, signingKeyFile } from './users/receipt.ts'
+import { createExportRecords } from './users/records.ts'
+import { userRoutes } from './users/routes.ts'
+import { erasureAt, requireLedger } from './users/service.ts'
 import { version } from './version.ts'
 
 /** Headers must be there within this time; bodies have a watchdog of their own instead of a deadline. */
 const headersTimeoutMs = 20_000
 const maxJsonBytes = 64 * 1024
 const maxFilesPerRequest = 10
-const pendingMs = 3_600_000
 
 export type AppOptions = {
   readonly isTerminal?: boolean
@@ -98,7 +112,7 @@ async function compose (app: FastifyInstance, config: Config, { fs = fileSystem,
   await app.register(storage, { config, fs, monotonicMs })
   const { database: { client, check: checkDatabase }, storage: { store, space, staging, probe, hash, tombstones } } = app
 
-  const metrics = createMetrics({ freeBytes: async () => (await space.measure()).freeBytes, staging: staging.usage })
+  const metrics = createMetrics({ freeBytes: async () => (await space.measure()).freeBytes, reserveBytes: async () => (await space.measure()).reserveBytes, staging: staging.usage })
   await app.register(metricsEndpoint, { metrics })
   await app.register(cors, config)
   await app.register(methods)
@@ -110,27 +124,46 @@ async function compose (app: FastifyInstance, config: Config, { fs = fileSystem,
   const tombstoneRecords = createTombstoneRecords({ client, tombstones, hash, now })
   const ledger = createLedger({ client, entomb: tombstoneRecords.entomb, now })
   await app.register(upkeep, {
-    sweep: createSweep({
-      fs, store, ledger, now, monotonicMs, pendingMs,
+    sweep: tellingSweeps(metrics, createSweep({
+      fs, store, ledger, now,
       root: config.uploadsDir,
       removeDeadStaging: staging.removeDead,
       settleSidecars: () => settling.settleDue(),
-      graceMs: config.sweepGraceMs,
+      look: createSightings({ graceMs: config.sweepGraceMs, monotonicMs }),
       trashMs: config.trashRetentionMs,
+      trashMaxBytesPerOwner: config.trashMaxBytesPerOwner,
       maxPercent: config.sweepMaxPercent,
-    }),
+    }).run),
     sweepEveryMs: config.sweepIntervalMs,
     removeDeadStaging: staging.removeDead,
     settleSidecars: () => settling.settleDue({ isStart: true }),
+  })
+
+  await requireLedger({ fs, root: config.uploadsDir, secondPlace: config.erasureLedger, erasures: app.storage.erasures })
+  const erasure = erasureAt({ fs, root: config.uploadsDir, client, storage: app.storage, ledger, now })
+  await app.register(erasures, { erasure, replayEveryMs: config.sweepIntervalMs })
+
+  await app.register(audit, {
+    metrics,
+    everyMs: config.auditIntervalMs,
+    audit: createScheduledAudit({
+      surroundings: { fs, root: config.uploadsDir, client, now, storage: app.storage },
+      record: createAuditRecord(client),
+      everyMs: config.auditIntervalMs,
+      maxBytesPerDay: config.auditMaxBytesPerDay,
+      onRead: metrics.auditRead,
+    }),
   })
 
   const accountRecords = createAccountRecords(client)
   const keys = await openKeys(config)
   await app.register(auth, { config, keys, ...(config.hasAccounts && { isRevoked: createRevocation(accountRecords) }) })
 
+  const owners = createOwners({ client, hash })
+  await app.register(uploadsInFlight, { owners })
   const warn = (error: unknown, message: string) => app.log.warn({ err: error }, message)
-  const avatars = createAvatars({ store, settling, warn, now, records: createAvatarRecords({ client, now }) })
-  const attachments = createAttachments({ store, settling, now, records: createAttachmentRecords({ client, now }) })
+  const avatars = createAvatars({ store, settling, warn, now, records: createAvatarRecords({ client, owners, now }) })
+  const attachments = createAttachments({ store, settling, now, records: createAttachmentRecords({ client, owners, now }) })
   const pace = { idleMs: config.uploadIdleMs, minBytesPerSecond: config.uploadMinBytesPerSecond }
   const onePicture = { store, ...pace, maxBytes: config.avatarMaxBytes, maxFiles: 1, extraFiles: 'ignored', fieldNames: [] } as const
   const manyFiles = { store, ...pace, maxBytes: config.attachmentMaxBytes, maxFiles: maxFilesPerRequest, extraFiles: 'refused', fieldNames: particularNames } as const
@@ -138,6 +171,8 @@ async function compose (app: FastifyInstance, config: Config, { fs = fileSystem,
 
   await app.register(avatarRoutes, { avatars, receiving: onePicture, counting: countingAvatars })
   await app.register(attachmentRoutes, { attachments, receiving: manyFiles, counting: countingUploads(metrics, 'attachment') })
+
+  await app.register(userRoutes, { erasure, receipts: await openReceipts(signingKeyFile(config.databaseFile)), exports: createExports({ store, records: createExportRecords(client), now }) })
 
   const avatarUrlOf = async (id: string) => {
     const userId = asUserId(id)
@@ -150,6 +185,7 @@ async function compose (app: FastifyInstance, config: Config, { fs = fileSystem,
   const compat = { avatars, receiving: onePicture, counting: countingAvatars, userOf: async (id: string) => (await profile(id)).user }
   await app.register(systemR, compat)
   await app.register(systemM, { ...compat, publicUrl: config.publicUrl, acceptsAnonymous: config.hasAnonymousAvatars, now })
-  await app.register(oldPaths, { behind: [avatars.behind] })
+  const readThrough = await createReadThrough({ folders: config.readThroughDirs, own: [config.uploadsDir, config.databaseFile], isKnown: createKnownPaths({ client, tombstones: tombstoneRecords }) })
+  await app.register(oldPaths, { behind: [avatars.behind, (path, caller) => attachments.behind(caller, path), readThrough] })
   await app.register(limitsRoute, { avatar: onePicture, attachment: manyFiles })
 }

@@ -1,7 +1,7 @@
 // The environment as one schema, read once into one frozen Config. .env.example mirrors it, held in step by a test.
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
-import { join, resolve } from 'node:path'
+import { isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { envSchema } from 'env-schema'
 import { Type, type Static, type TSchemaOptions } from 'typebox'
 import { wordingOf, type SchemaFailure } from './wording.ts'
@@ -118,7 +118,7 @@ function derive (env: Static<typeof Environment>) {
     sweepMaxPercent: env.SWEEP_MAX_PERCENT,
     trashRetentionMs: env.TRASH_RETENTION_DAYS * 86_400_000,
     trashMaxBytesPerOwner: env.TRASH_MAX_BYTES_PER_OWNER,
-    erasureLedger: env.ERASURE_LEDGER === '' ? undefined : resolve(env.ERASURE_LEDGER),
+    erasureLedger: erasureLedger(env.ERASURE_LEDGER, uploadsDir),
     auditIntervalMs: env.AUDIT_INTERVAL_SECONDS * 1000,
     auditMaxBytesPerDay: env.AUDIT_MAX_BYTES_PER_DAY,
     readThroughDirs: list(env.READ_THROUGH_DIRS).map((folder) => resolve(folder)),
@@ -135,6 +135,15 @@ function derive (env: Static<typeof Environment>) {
 }
 
 const list = (value: string) => value.split(',').map((item) => item.trim()).filter((item) => item !== '')
+
+/** What is on the volume is lost with the volume, and restored to an older state with it. */
+function erasureLedger (value: string, uploadsDir: string): string | undefined {
+  if (value === '') return undefined
+  const path = resolve(value)
+  const fromVolume = relative(uploadsDir, path)
+  if (fromVolume !== '..' && !fromVolume.startsWith(`..${sep}`) && !isAbsolute(fromVolume)) throw new ConfigError(`ERASURE_LEDGER ${path} lies on the uploads volume, where the ledger is anyway: name a file on another disk, or leave it empty.`)
+  return path
+}
 
 function publicUrl (env: Static<typeof Environment>): string {
   const url = env.PUBLIC_URL === '' ? `http://localhost:${env.PORT}` : env.PUBLIC_URL

@@ -32,6 +32,7 @@ export const HeadersTooLarge = define('HEADERS_TOO_LARGE', 431, 'The request hea
 // Callers
 export const TokenMissing = define('TOKEN_MISSING', 401, 'This route needs a token: send the header "Authorization: Bearer" followed by a token.')
 export const TokenInvalid = define('TOKEN_INVALID', 401, 'The token is not valid or has expired; get a new one.')
+export const ScopeMissing = define<[scope: string]>('SCOPE_MISSING', 403, 'This needs a token with the scope %s.')
 export const OwnerForbidden = define('OWNER_FORBIDDEN', 403, 'Acting for another user needs a token with the scope uploads:service.')
 export const CallersUnavailable = define('KEYS_UNAVAILABLE', 503, 'The keys that tokens are checked with cannot be fetched right now; try again.')
 
@@ -53,6 +54,7 @@ export const UploadTypeRejected = define<[accepted: string]>('UPLOAD_TYPE_REJECT
 export const UploadStalled = define('UPLOAD_STALLED', 408, 'The upload stood still or came too slowly; send it again.')
 export const UploadAborted = define('UPLOAD_ABORTED', 499, 'The client closed the connection before the upload was complete.')
 export const UploadConflict = define('UPLOAD_CONFLICT', 503, 'The upload could not be recorded because something else changed meanwhile; send it again.')
+export const OwnerErased = define('OWNER_ERASED', 410, 'The uploads of this user were erased while this one was under way; nothing of it was kept.')
 export const ImageInvalid = define('IMAGE_INVALID', 422, 'The picture is damaged and cannot be read; export it again and resend.')
 export const ImageTooLarge = define<[maxPixels: number, maxSide: number]>('IMAGE_TOO_LARGE', 422, 'The picture has more than %s pixels, or a side over %s pixels; scale it down and resend.')
 

@@ -16,8 +16,9 @@ const mayImport: Record<string, readonly string[]> = {
   avatars: ['callers', 'images', 'plugins', 'records', 'storage', 'transfer'],
   attachments: ['callers', 'images', 'plugins', 'records', 'storage', 'transfer'],
   accounts: ['callers', 'plugins', 'records', 'transfer'],
-  compat: ['avatars', 'callers', 'plugins', 'transfer'],
-  operations: ['callers', 'records', 'storage'],
+  users: ['callers', 'plugins', 'records', 'storage', 'transfer'],
+  compat: ['avatars', 'callers', 'plugins', 'storage', 'transfer'],
+  operations: ['attachments', 'avatars', 'callers', 'images', 'records', 'storage', 'transfer', 'users'],
   commands: ['callers', 'operations', 'records', 'storage'],
 }
 const foundation = ['errors.ts', 'config.ts', 'version.ts', 'wording.ts']

@@ -99,3 +99,13 @@ test('a setting that is wrong stops the start with a sentence that names it', (t
   t.ok(new ConfigError('x') instanceof Error)
   t.end()
 })
+
+test('a second place for the ledger is none when it lies on the volume', (t) => {
+  const UPLOADS_DIR = '/srv/uploads'
+  for (const ERASURE_LEDGER of ['/srv/uploads/ledger', '/srv/uploads/a/b', '/srv/uploads', '/srv/other/../uploads/erasures.ndjson', '/srv/uploads/..ledger']) {
+    t.throws(() => readConfig({ UPLOADS_DIR, ERASURE_LEDGER }), { name: 'ConfigError', message: /ERASURE_LEDGER .* lies on the uploads volume.*another disk/ }, ERASURE_LEDGER)
+  }
+  for (const ERASURE_LEDGER of ['/srv/uploads.ledger', '/srv/ledger', '/ledger', '/srv/uploads/../x']) t.equal(readConfig({ UPLOADS_DIR, ERASURE_LEDGER }).erasureLedger, join(ERASURE_LEDGER))
+  t.equal(readConfig({ UPLOADS_DIR }).erasureLedger, undefined)
+  t.end()
+})

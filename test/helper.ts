@@ -9,6 +9,7 @@ import { buildApp, type AppOptions } from '../src/app.ts'
 import type { Scope, UserId } from '../src/callers/caller.ts'
 import { createMint } from '../src/callers/mint.ts'
 import { readConfig } from '../src/config.ts'
+import { erasuresFile } from '../src/storage/volume/layout.ts'
 
 export const secret = 'a secret of the tests that is long enough'
 
@@ -17,7 +18,7 @@ export type Gateway = {
   folder: string
   /** A bearer header for a user, or a service. */
   as: (id: string, ...scopes: Scope[]) => Promise<{ authorization: string }>
-  /** Every file below the volume but the database, as paths from its root. */
+  /** Every file below the volume but the database and the ledger of erasures, as paths from its root. */
   files: () => Promise<string[]>
 }
 
@@ -46,7 +47,7 @@ async function filesBelow (folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
   return entries.filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
-    .filter((path) => !path.startsWith('database/'))
+    .filter((path) => !path.startsWith('database/') && path !== erasuresFile)
     .sort()
 }
 

@@ -1,9 +1,10 @@
 // The rows of attachments: created with their blobs, listed, changed and deleted, each change a compare-and-set.
 import type { UserId } from '../callers/caller.ts'
 import type { Prisma } from '../generated/prisma/client.ts'
-import { committing } from '../records/commits.ts'
+import { committing, eachOwner } from '../records/commits.ts'
 import type { PrismaClient } from '../records/database.ts'
 import { isStale, querying } from '../records/failures.ts'
+import type { Owners } from '../records/owners.ts'
 import { toBlobRow } from '../records/sidecars.ts'
 import type { BlobId } from '../storage/ids.ts'
 import type { Sidecar } from '../storage/sidecar.ts'
@@ -20,15 +21,29 @@ export type Filter = { readonly ownerId: UserId, readonly contextType?: string |
 
 export type AttachmentRecords = ReturnType<typeof createAttachmentRecords>
 
-export function createAttachmentRecords ({ client, now }: { client: PrismaClient, now: () => Date }) {
+export function createAttachmentRecords ({ client, owners, now }: { client: PrismaClient, owners: Owners, now: () => Date }) {
   return {
-    /** All of them or none. */
-    create: (sidecars: readonly AttachmentSidecar[]): Promise<void> => committing(client, sidecars.map(({ id }) => id), () => client.$transaction(
-      sidecars.map((sidecar) => client.attachment.create({ data: { ...toRow(sidecar), blob: { create: toBlobRow(sidecar) } } }))
-    )),
+    /** All of them or none, of one epoch. @throws OwnerErased when one of the owners was erased after it */
+    async create (sidecars: readonly AttachmentSidecar[], epoch: number): Promise<void> {
+      const ownerIds = sidecars.map(({ ownerId }) => ownerId)
+      const commit = () => client.$transaction([
+        ...eachOwner(ownerIds, (ownerId) => owners.entering(ownerId, epoch)),
+        ...sidecars.map((sidecar) => client.attachment.create({ data: { ...toRow(sidecar), blob: { create: toBlobRow(sidecar) } } })),
+      ])
+      await committing(client, sidecars.map(({ id }) => id), commit, async () => {
+        await Promise.all(eachOwner(ownerIds, (ownerId) => owners.refuseErased(ownerId, epoch)))
+      })
+    },
 
     /** Not deleted ones only. */
     find: (id: string): Promise<AttachmentRow | null> => querying(() => client.attachment.findFirst({ where: { id, deletedAt: null }, include: withBlob })),
+
+    /** The one behind a path that an older client was given, unless it is deleted. */
+    byAlias: (path: string): Promise<AttachmentRow | null> =>
+      querying(async () => {
+        const alias = await client.alias.findUnique({ where: { path }, include: { blob: { include: { attachment: { include: withBlob } } } } })
+        return alias?.blob.attachment?.deletedAt === null ? alias.blob.attachment : null
+      }),
 
     findAll: (ids: readonly string[]): Promise<AttachmentRow[]> =>
       querying(() => client.attachment.findMany({ where: { id: { in: [...ids] }, deletedAt: null }, orderBy: { id: 'desc' }, include: withBlob })),
@@ -64,6 +79,20 @@ export function createAttachmentRecords ({ client, now }: { client: PrismaClient
         client.blob.update({ where: { id: blobId, state: 'live' }, data: { state: 'deleted', stateAt: at, revision: { increment: 1 }, sidecarDueAt: at } }),
       ]))
       return removed !== null
+    },
+
+    /** In the trash, and not on its way out. */
+    findDeleted: (id: string): Promise<AttachmentRow | null> =>
+      querying(() => client.attachment.findFirst({ where: { id, deletedAt: { not: null }, blob: { state: 'deleted' } }, include: withBlob })),
+
+    /** Back from the trash. False when it was not there any more. */
+    restore: async ({ id, blobId }: AttachmentRow): Promise<boolean> => {
+      const at = now()
+      const restored = await unlessStale(() => client.$transaction([
+        client.attachment.update({ where: { id, deletedAt: { not: null } }, data: { deletedAt: null } }),
+        client.blob.update({ where: { id: blobId, state: 'deleted' }, data: { state: 'live', stateAt: at, revision: { increment: 1 }, sidecarDueAt: at } }),
+      ]))
+      return restored !== null
     },
 
     /** A deleted attachment whose sidecar does not say so yet. */

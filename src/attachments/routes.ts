@@ -3,10 +3,11 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { Check, Errors } from 'typebox/value'
 import { RequestInvalid, UploadFieldInvalid } from '../errors.ts'
-import { authenticate, callerOf, identify } from '../plugins/auth.ts'
+import { authenticate, callerOf, identify, requireScope } from '../plugins/auth.ts'
 import { tokenOptional, tokenRequired } from '../plugins/route-description.ts'
 import { withFields } from '../plugins/foreign-errors.ts'
 import { OwnerHeader, ownerInHeader } from '../plugins/owner.ts'
+import { beginUpload, uploadFor } from '../plugins/uploads-in-flight.ts'
 import type { CountUpload } from '../plugins/upload-count.ts'
 import { acceptUploads, admit, type ReceivedFile, type ReceiveOptions } from '../transfer/receive.ts'
 import { send } from '../transfer/send.ts'
@@ -33,8 +34,9 @@ const requestBody = {
   },
   'application/octet-stream': { ...anyFile, description: 'Or any other type; the name in Content-Disposition: attachment; filename*=, the fields in the query.' },
 }
-const uploadCodes = ['UPLOAD_MISSING', 'UPLOAD_MALFORMED', 'UPLOAD_FIELD_INVALID', 'UPLOAD_FILES_EXCEEDED', 'UPLOAD_TOO_LARGE', 'UPLOAD_STALLED', 'UPLOAD_CONFLICT', 'STORAGE_FULL', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE']
+const uploadCodes = ['UPLOAD_MISSING', 'UPLOAD_MALFORMED', 'UPLOAD_FIELD_INVALID', 'UPLOAD_FILES_EXCEEDED', 'UPLOAD_TOO_LARGE', 'UPLOAD_STALLED', 'UPLOAD_CONFLICT', 'OWNER_ERASED', 'STORAGE_FULL', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE']
 const missing = { codes: ['ATTACHMENT_NOT_FOUND', 'DATABASE_UNAVAILABLE'] }
+const restoring = { codes: ['SCOPE_MISSING', 'ATTACHMENT_NOT_FOUND', 'STORAGE_FULL', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE'] }
 const bytes = { responses: { 200: { description: 'The bytes.', bytes: ['*/*'] }, 206: { description: 'A range of them.', bytes: ['*/*'] } }, codes: [...missing.codes, 'PRECONDITION_FAILED', 'RANGE_NOT_SATISFIABLE', 'STORAGE_UNAVAILABLE'] }
 
 export const attachmentRoutes: FastifyPluginAsyncTypebox<AttachmentRoutesOptions> = async (app, { attachments, receiving, counting }) => {
@@ -64,6 +66,9 @@ export const attachmentRoutes: FastifyPluginAsyncTypebox<AttachmentRoutesOptions
     return reply.code(204).send(null)
   })
 
+  app.post('/api/attachments/:id/restore', { onRequest: [authenticate, requireScope('uploads:admin')], schema: { tags, summary: 'Bring an attachment back from the trash', security: tokenRequired, params, response: { 200: AttachmentSchema } }, config: { openapi: restoring } }, (request) =>
+    attachments.restore(request.params.id))
+
   await app.register(uploadRoute, { attachments, receiving, counting })
 }
 
@@ -71,15 +76,17 @@ const uploadRoute: FastifyPluginAsyncTypebox<AttachmentRoutesOptions> = async (a
   await app.register(acceptUploads)
 
   app.post('/api/attachments', {
-    onRequest: [authenticate, admit(receiving)],
+    onRequest: [authenticate, beginUpload, admit(receiving)],
     config: { openapi: { requestBody, codes: ['OWNER_FORBIDDEN', ...uploadCodes] } },
     schema: { tags, summary: 'Keep files: all of the request, or none', security: tokenRequired, headers: OwnerHeader, querystring: ParticularsSchema, response: { 201: Created } },
   }, async (request, reply) => {
     // Before the body is read: a service that names nobody's id learns it at once.
     const owner = ownerInHeader(request)
     const said = { ownerId: owner, ...request.query }
+    const { epoch, signal, concerns } = uploadFor(request, said.ownerId)
+    const onField = (name: string, value: string) => { if (name === 'ownerId') concerns(value) }
     const kept = await counting(
-      () => withUpload(request, receiving, (files) => attachments.create(callerOf(request), files.map((file) => ({ file, particulars: particularsOf(file, said) })))),
+      () => withUpload(request, { ...receiving, signal, onField }, (files) => attachments.create(callerOf(request), files.map((file) => ({ file, particulars: particularsOf(file, said) })), epoch)),
       (all) => all.reduce((sum, { size }) => sum + size, 0)
     )
     reply.code(201)

@@ -2,6 +2,7 @@
 import { ownerNamed, type Caller, type UserId } from '../callers/caller.ts'
 import { AttachmentNotFound, RequestInvalid } from '../errors.ts'
 import { measureIfImage } from '../images/measure.ts'
+import { isOwnerErased } from '../records/commits.ts'
 import type { Settling } from '../records/sidecars.ts'
 import { newBlobId, newRecordId } from '../storage/ids.ts'
 import type { Store } from '../storage/store.ts'
@@ -26,7 +27,7 @@ export type Sent = { readonly file: ReceivedFile, readonly particulars: Particul
 type ListQuery = { owner?: string, limit: number, cursor?: string, contextType?: string, contextId?: string }
 
 export function createAttachments ({ store, records, settling, now }: { store: Store, records: AttachmentRecords, settling: Settling, now: () => Date }) {
-  async function describe (caller: Caller, { file, particulars }: Sent): Promise<AttachmentSidecar> {
+  async function describe (caller: Caller, { file, particulars }: Sent, epoch: number): Promise<AttachmentSidecar> {
     const ownerId = ownerNamed(caller, particulars.ownerId)
     const head = await file.staged.head(measuredBytes)
     const { contentType, extension } = await sniff(head.subarray(0, sniffedBytes), file.declaredType)
@@ -40,7 +41,7 @@ export function createAttachments ({ store, records, settling, now }: { store: S
       filename: file.filename ?? `file.${extension}`,
       visibility: particulars.visibility ?? 'private',
       contextType: particulars.contextType ?? null, contextId: particulars.contextId ?? null,
-      alt: null, aliases: [], epoch: 0, source: null, sourceSha256: null,
+      alt: null, aliases: [], epoch, source: null, sourceSha256: null,
     }
   }
 
@@ -53,10 +54,27 @@ export function createAttachments ({ store, records, settling, now }: { store: S
     throw failed.reason
   }
 
+  /** Nothing of a user who was erased meanwhile may stay, and nothing of this has or will have a row. */
+  async function takenBack (sidecars: readonly AttachmentSidecar[], error: unknown): Promise<never> {
+    if (isOwnerErased(error)) await Promise.allSettled(sidecars.map((sidecar) => store.remove(sidecar)))
+    throw error
+  }
+
   async function readable (caller: Caller | null, id: string): Promise<AttachmentRow> {
     const row = await records.find(id)
     if (row === null || !mayRead(caller, row)) throw new AttachmentNotFound()
     return row
+  }
+
+  function represent (row: AttachmentRow, asDownload: boolean): Representation {
+    const { blob, filename, visibility } = row
+    const address = { kind: 'attachment' as const, id: blobIdOf(row), extension: blob.extension }
+    const isPublic = visibility === 'public'
+    return {
+      size: Number(blob.size), sha256: blob.sha256, contentType: blob.contentType, lastModified: blob.createdAt,
+      cacheControl: isPublic ? revalidated.public : revalidated.private, isPublic, filename, asDownload,
+      read: (range) => store.read(address, range),
+    }
   }
 
   async function changeable (caller: Caller, id: string): Promise<AttachmentRow> {
@@ -66,11 +84,11 @@ export function createAttachments ({ store, records, settling, now }: { store: S
   }
 
   return {
-    /** Keeps the staged files of one request, which are used up: all, or none. */
-    async create (caller: Caller, sent: readonly Sent[]): Promise<Attachment[]> {
-      const sidecars = await Promise.all(sent.map((one) => describe(caller, one)))
+    /** Keeps the staged files of one request, which are used up: all, or none. `epoch`: when it began. @throws OwnerErased */
+    async create (caller: Caller, sent: readonly Sent[], epoch: number): Promise<Attachment[]> {
+      const sidecars = await Promise.all(sent.map((one) => describe(caller, one, epoch)))
       await publish(sent, sidecars)
-      await records.create(sidecars)
+      await records.create(sidecars, epoch).catch((error: unknown) => takenBack(sidecars, error))
       return sidecars.map(presentSidecar)
     },
 
@@ -90,16 +108,13 @@ export function createAttachments ({ store, records, settling, now }: { store: S
 
     get: async (caller: Caller | null, id: string): Promise<Attachment> => presentRow(await readable(caller, id)),
 
-    async content (caller: Caller | null, id: string, { asDownload }: { asDownload: boolean }): Promise<Representation> {
-      const row = await readable(caller, id)
-      const { blob, filename, visibility } = row
-      const address = { kind: 'attachment' as const, id: blobIdOf(row), extension: blob.extension }
-      const isPublic = visibility === 'public'
-      return {
-        size: Number(blob.size), sha256: blob.sha256, contentType: blob.contentType, lastModified: blob.createdAt,
-        cacheControl: isPublic ? revalidated.public : revalidated.private, isPublic, filename, asDownload,
-        read: (range) => store.read(address, range),
-      }
+    content: async (caller: Caller | null, id: string, { asDownload }: { asDownload: boolean }): Promise<Representation> =>
+      represent(await readable(caller, id), asDownload),
+
+    /** What an older client's URL shows; undefined when it is no attachment's, or not for this caller. */
+    async behind (caller: Caller | null, path: string): Promise<Representation | undefined> {
+      const row = await records.byAlias(path)
+      return row === null || !mayRead(caller, row) ? undefined : represent(row, false)
     },
 
     async change (caller: Caller, id: string, changes: Changes): Promise<Attachment> {
@@ -119,6 +134,17 @@ export function createAttachments ({ store, records, settling, now }: { store: S
       if (row === null || !mayChange(caller, row)) throw new AttachmentNotFound()
       if (row.deletedAt === null && !await records.remove(row)) throw new AttachmentNotFound()
       await settling.settle(blobIdOf(row))
+    },
+
+    /** Back from the trash, under its id and URL. @throws AttachmentNotFound when it is not there any more */
+    async restore (id: string): Promise<Attachment> {
+      const deleted = await records.findDeleted(id)
+      if (deleted !== null) await records.restore(deleted)
+      // Also when another restored it, or an earlier restore was answered with an error: only its sidecar may be owed then (I4).
+      const row = await records.find(id)
+      if (row === null) throw new AttachmentNotFound()
+      await settling.settle(blobIdOf(row))
+      return presentRow(row)
     },
   }
 }

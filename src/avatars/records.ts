@@ -4,6 +4,7 @@ import { UploadConflict } from '../errors.ts'
 import { committing } from '../records/commits.ts'
 import type { PrismaClient } from '../records/database.ts'
 import { isStale, isTaken, querying } from '../records/failures.ts'
+import type { Owners } from '../records/owners.ts'
 import { toBlobRow } from '../records/sidecars.ts'
 import type { Prisma } from '../generated/prisma/client.ts'
 import type { BlobId } from '../storage/ids.ts'
@@ -18,7 +19,7 @@ const trash = ['superseded', 'deleted']
 
 export type AvatarRecords = ReturnType<typeof createAvatarRecords>
 
-export function createAvatarRecords ({ client, now }: { client: PrismaClient, now: () => Date }) {
+export function createAvatarRecords ({ client, owners, now }: { client: PrismaClient, owners: Owners, now: () => Date }) {
   async function currentId (userId: UserId): Promise<BlobId | undefined> {
     const row = await querying(() => client.avatar.findUnique({ where: { userId }, select: { blobId: true } }))
     return row?.blobId as BlobId | undefined
@@ -70,25 +71,38 @@ export function createAvatarRecords ({ client, now }: { client: PrismaClient, no
     earlier: (userId: UserId, limit: number): Promise<AvatarBlob[]> =>
       querying(() => client.blob.findMany({ where: { ownerId: userId, kind: 'avatar', state: { in: trash } }, orderBy: [{ stateAt: 'desc' }, { id: 'desc' }], take: limit })),
 
-    /** Makes a published blob the user's current avatar. Returns the one it replaced. */
+    /** Makes a published blob the user's current avatar. Returns the one it replaced. @throws OwnerErased */
     set: (userId: UserId, sidecar: Sidecar): Promise<BlobId | undefined> => untilSettled(userId, async (current) => {
-      await committing(client, [sidecar.id], () => client.$transaction([
+      const commit = () => client.$transaction([
+        owners.entering(userId, sidecar.epoch),
         client.blob.create({ data: toBlobRow(sidecar) }),
         ...pointing(userId, sidecar.id, current, new Date(sidecar.stateAt)),
-      ]))
+      ])
+      await committing(client, [sidecar.id], commit, () => owners.refuseErased(userId, sidecar.epoch))
       return current
     }),
 
-    /** Makes a blob that is pending, replaced or deleted the user's current avatar. Undefined when it is no longer such a blob. */
-    adopt: (userId: UserId, id: BlobId, state: Sidecar['state']): Promise<{ replaced: BlobId | undefined } | undefined> => untilSettled(userId, async (current) => {
+    /** Makes a blob that is pending, replaced or deleted the user's current avatar, of this epoch. Undefined when it is no longer such a blob. @throws OwnerErased */
+    adopt: (userId: UserId, id: BlobId, state: Sidecar['state'], epoch: number): Promise<{ replaced: BlobId | undefined } | undefined> => untilSettled(userId, async (current) => {
       if (await querying(() => client.blob.count({ where: { id, state } })) === 0) return undefined
       const at = now()
-      await querying(() => client.$transaction([
-        client.blob.update({ where: { id, state }, data: { ...changed('live', at), ownerId: userId } }),
+      const commit = () => client.$transaction([
+        owners.entering(userId, epoch),
+        client.blob.update({ where: { id, state }, data: { ...changed('live', at), ownerId: userId, epoch } }),
         ...pointing(userId, id, current, at),
-      ]))
+      ])
+      await querying(commit).catch(async (error: unknown) => {
+        await owners.refuseErased(userId, epoch)
+        throw error
+      })
       return { replaced: current }
     }),
+
+    /** Keeps a picture that is replaced or deleted as one that was replaced just now. False when it is no longer such a picture. */
+    retain: async (id: BlobId, state: Sidecar['state']): Promise<boolean> => {
+      const { count } = await querying(() => client.blob.updateMany({ where: { id, kind: 'avatar', state }, data: changed('superseded', now()) }))
+      return count === 1
+    },
 
     /** The user has no avatar any more; the blob is in the trash. Returns it, or undefined when there was none. */
     remove: (userId: UserId): Promise<BlobId | undefined> => untilSettled(userId, async (current) => {
@@ -109,8 +123,11 @@ export function createAvatarRecords ({ client, now }: { client: PrismaClient, no
     /** Keeps a published blob that belongs to nobody yet. */
     keepPending: (sidecar: Sidecar): Promise<void> => committing(client, [sidecar.id], () => client.blob.create({ data: toBlobRow(sidecar) })),
 
-    /** The blob behind a path that an older client was given. */
+    /** The picture behind a path that an older client was given; an attachment's path is not its business. */
     byAlias: (path: string): Promise<AvatarBlob | null> =>
-      querying(async () => (await client.alias.findUnique({ where: { path }, include: { blob: true } }))?.blob ?? null),
+      querying(async () => {
+        const alias = await client.alias.findUnique({ where: { path }, include: { blob: true } })
+        return alias?.blob.kind === 'avatar' ? alias.blob : null
+      }),
   }
 }

@@ -7,6 +7,7 @@ import { AvatarNotFound } from '../errors.ts'
 import { authenticate, callerOf } from '../plugins/auth.ts'
 import { tokenRequired } from '../plugins/route-description.ts'
 import { OwnerHeader, ownerInHeader } from '../plugins/owner.ts'
+import { beginUpload, uploadFor } from '../plugins/uploads-in-flight.ts'
 import type { CountUpload } from '../plugins/upload-count.ts'
 import { asBlobId } from '../storage/ids.ts'
 import { acceptUploads, admit, type ReceiveOptions } from '../transfer/receive.ts'
@@ -69,11 +70,12 @@ export const avatarRoutes: FastifyPluginAsyncTypebox<AvatarRoutesOptions> = asyn
 
 const uploadRoutes: FastifyPluginAsyncTypebox<AvatarRoutesOptions> = async (app, { avatars, receiving, counting }) => {
   await app.register(acceptUploads)
-  const onRequest = [authenticate, admit(receiving)]
+  const onRequest = [authenticate, beginUpload, admit(receiving)]
 
   async function set (request: FastifyRequest, reply: FastifyReply, owner: UserId) {
+    const { epoch, signal } = uploadFor(request, owner)
     const { avatar, isFirst } = await counting(
-      () => withUpload(request, receiving, ([file]) => avatars.set(callerOf(request).id, owner, file)),
+      () => withUpload(request, { ...receiving, signal }, ([file]) => avatars.set(callerOf(request).id, owner, file, { epoch })),
       (kept) => kept.avatar.size
     )
     return reply.code(isFirst ? 201 : 200).header('Location', avatar.avatarUrl).send(avatar)

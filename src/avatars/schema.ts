@@ -33,5 +33,5 @@ export const VersionParams = Type.Object({ userId: Type.String(), version: Type.
 export const RestoreParams = Type.Object({ version: Type.String() })
 
 /** What the API description says of every route that takes a picture, and of every one that gives it. */
-export const uploadCodes = ['UPLOAD_MISSING', 'UPLOAD_MALFORMED', 'UPLOAD_TOO_LARGE', 'UPLOAD_TYPE_REJECTED', 'IMAGE_INVALID', 'IMAGE_TOO_LARGE', 'UPLOAD_STALLED', 'UPLOAD_CONFLICT', 'STORAGE_FULL', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE']
+export const uploadCodes = ['UPLOAD_MISSING', 'UPLOAD_MALFORMED', 'UPLOAD_TOO_LARGE', 'UPLOAD_TYPE_REJECTED', 'IMAGE_INVALID', 'IMAGE_TOO_LARGE', 'UPLOAD_STALLED', 'UPLOAD_CONFLICT', 'OWNER_ERASED', 'STORAGE_FULL', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE']
 export const bytes = { responses: { 200: { description: 'The picture.', bytes: [...avatarTypes] } }, codes: ['AVATAR_NOT_FOUND', 'PRECONDITION_FAILED', 'RANGE_NOT_SATISFIABLE', 'STORAGE_UNAVAILABLE'] }

@@ -2,6 +2,7 @@
 import type { UserId } from '../callers/caller.ts'
 import { AvatarNotFound, AvatarUrlRejected, UploadTypeRejected } from '../errors.ts'
 import { measure } from '../images/measure.ts'
+import { isOwnerErased } from '../records/commits.ts'
 import type { Settling } from '../records/sidecars.ts'
 import { newBlobId, type BlobId } from '../storage/ids.ts'
 import type { Sidecar } from '../storage/sidecar.ts'
@@ -35,12 +36,12 @@ type Options = {
 /** The path an older client is given for a picture with this extension. */
 export type OldPath = (extension: string) => string
 
-/** How a new avatar came: from whom, for whom (null: nobody yet known), under which old path. */
-type Origin = { creatorId: UserId | null, ownerId: UserId | null, alias?: OldPath | undefined }
+/** How a new avatar came: from whom, for whom (null: nobody yet known), in which epoch, under which old path. */
+type Origin = { creatorId: UserId | null, ownerId: UserId | null, epoch: number, alias?: OldPath | undefined }
 
 export function createAvatars ({ store, records, settling, warn, now }: Options) {
   /** From staging to durable; no row yet. */
-  async function publish (file: ReceivedFile, { creatorId, ownerId, alias }: Origin, accepted: readonly string[]): Promise<Sidecar & { width: number, height: number }> {
+  async function publish (file: ReceivedFile, { creatorId, ownerId, epoch, alias }: Origin, accepted: readonly string[]): Promise<Sidecar & { width: number, height: number }> {
     const head = await file.staged.head(file.size)
     const { contentType, extension } = await sniff(head, file.declaredType)
     if (!accepted.includes(contentType)) throw new UploadTypeRejected(accepted.join(', '))
@@ -51,10 +52,16 @@ export function createAvatars ({ store, records, settling, warn, now }: Options)
       version: 1 as const, kind: 'avatar' as const, id, extension, creatorId, ownerId, contentType, width, height,
       state: ownerId === null ? 'pending' as const : 'live' as const,
       stateAt: at, createdAt: at, revision: 1, recordId: null, size: file.size, sha256: file.sha256,
-      filename: null, visibility: null, contextType: null, contextId: null, alt: null, aliases: alias === undefined ? [] : [alias(extension)], epoch: 0, source: null, sourceSha256: null,
+      filename: null, visibility: null, contextType: null, contextId: null, alt: null, aliases: alias === undefined ? [] : [alias(extension)], epoch, source: null, sourceSha256: null,
     }
     await store.publish(file.staged, sidecar)
     return sidecar
+  }
+
+  /** Nothing of a user who was erased meanwhile may stay, and nothing of this has or will have a row. */
+  async function takenBack (sidecar: Sidecar, error: unknown): Promise<never> {
+    if (isOwnerErased(error)) await store.remove(sidecar)
+    throw error
   }
 
   /** The new picture is durable and committed: the old one's sidecar may follow later, but normally it is now. */
@@ -64,9 +71,9 @@ export function createAvatars ({ store, records, settling, warn, now }: Options)
   }
 
   /** Makes a picture that is there already the current one. False when it was purged, or taken, meanwhile. */
-  async function adopt (userId: UserId, blob: AvatarBlob): Promise<boolean> {
+  async function adopt (userId: UserId, blob: AvatarBlob, epoch = blob.epoch): Promise<boolean> {
     const id = blob.id as BlobId
-    const adopted = await records.adopt(userId, id, blob.state as Sidecar['state'])
+    const adopted = await records.adopt(userId, id, blob.state as Sidecar['state'], epoch)
     if (adopted === undefined) return false
     await settling.settle(id)
     await retire(adopted.replaced)
@@ -85,29 +92,30 @@ export function createAvatars ({ store, records, settling, warn, now }: Options)
   })
 
   return {
-    /** Sets `userId`'s avatar to the staged file, which is used up. */
-    async set (creatorId: UserId, userId: UserId, file: ReceivedFile, { alias, accepted = avatarTypes }: { alias?: OldPath, accepted?: readonly string[] } = {}): Promise<{ avatar: Avatar, isFirst: boolean, path: string | undefined }> {
-      const sidecar = await publish(file, { creatorId, ownerId: userId, alias }, accepted)
-      const replaced = await records.set(userId, sidecar)
+    /** Sets `userId`'s avatar to the staged file, which is used up. `epoch`: when the upload began. @throws OwnerErased */
+    async set (creatorId: UserId, userId: UserId, file: ReceivedFile, { epoch, alias, accepted = avatarTypes }: { epoch: number, alias?: OldPath, accepted?: readonly string[] }): Promise<{ avatar: Avatar, isFirst: boolean, path: string | undefined }> {
+      const sidecar = await publish(file, { creatorId, ownerId: userId, epoch, alias }, accepted)
+      const replaced = await records.set(userId, sidecar).catch((error: unknown) => takenBack(sidecar, error))
       await retire(replaced)
       return { avatar: present(userId, sidecar), isFirst: replaced === undefined, path: sidecar.aliases[0] }
     },
 
     /** Keeps a picture of nobody yet known, for the one who names its old path. */
-    async keepPending (file: ReceivedFile, { alias, accepted }: { alias: OldPath, accepted: readonly string[] }): Promise<{ size: number, path: string | undefined }> {
-      const sidecar = await publish(file, { creatorId: null, ownerId: null, alias }, accepted)
+    async keepPending (file: ReceivedFile, { epoch, alias, accepted }: { epoch: number, alias: OldPath, accepted: readonly string[] }): Promise<{ size: number, path: string | undefined }> {
+      const sidecar = await publish(file, { creatorId: null, ownerId: null, epoch, alias }, accepted)
       await records.keepPending(sidecar)
       return { size: sidecar.size, path: sidecar.aliases[0] }
     },
 
-    /** Makes the picture behind an old URL the user's current avatar. @throws AvatarUrlRejected unless it is theirs or pending */
-    async claim (userId: UserId, alias: string): Promise<void> {
+    /** Makes the picture behind an old URL the user's current avatar. @throws AvatarUrlRejected unless it is theirs or pending; OwnerErased */
+    async claim (userId: UserId, alias: string, epoch: number): Promise<void> {
       const blob = await records.byAlias(alias)
       if (blob === null || (blob.ownerId !== userId && blob.state !== 'pending')) throw new AvatarUrlRejected()
       // Also after an answer that was an error: it is there, and only its sidecar may be owed (I4).
       if (blob.state === 'live') return settling.settle(blob.id)
       if (blob.state !== 'pending' && blob.state !== 'superseded') throw new AvatarUrlRejected()
-      if (!await adopt(userId, blob)) throw new AvatarUrlRejected()
+      // What nobody owned becomes theirs only now.
+      if (!await adopt(userId, blob, blob.state === 'pending' ? epoch : blob.epoch)) throw new AvatarUrlRejected()
     },
 
     async current (userId: UserId): Promise<Representation> {
@@ -147,6 +155,14 @@ export function createAvatars ({ store, records, settling, warn, now }: Options)
       // Also when another request made it the current one, or an earlier one was answered with an error (I4).
       await settling.settle(id)
       return presentRow(userId, restored)
+    },
+
+    /** Back from the trash as an earlier picture, for as long as one that was replaced just now; the current one stays. @throws AvatarNotFound */
+    async retain (userId: UserId, id: BlobId): Promise<void> {
+      const blob = await records.kept(userId, id)
+      if (blob === null) throw new AvatarNotFound()
+      if (blob.state !== 'live' && !await records.retain(id, blob.state as Sidecar['state'])) throw new AvatarNotFound()
+      await settling.settle(id)
     },
 
     /** To the trash. @throws AvatarNotFound when there is none */

@@ -1,5 +1,5 @@
 // The refusals of RFC 6750 section 3, each with the WWW-Authenticate header that RFC 9110 asks of a 401.
-import { CredentialsInvalid, TokenInvalid, TokenMissing, withHeaders } from '../errors.ts'
+import { CredentialsInvalid, ScopeMissing, TokenInvalid, TokenMissing, withHeaders } from '../errors.ts'
 
 const challenge = (...parameters: string[]) => ({ 'WWW-Authenticate': ['Bearer realm="upload-gateway"', ...parameters].join(', ') })
 
@@ -11,6 +11,10 @@ export function tokenMissing () {
 export function tokenInvalid (cause?: unknown) {
   const headers = challenge('error="invalid_token"', 'error_description="The token is not valid or has expired"')
   return withHeaders(new TokenInvalid({ cause }), headers)
+}
+
+export function scopeMissing (scope: string) {
+  return withHeaders(new ScopeMissing(scope), challenge('error="insufficient_scope"', `scope="${scope}"`))
 }
 
 export function credentialsInvalid () {

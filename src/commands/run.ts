@@ -30,13 +30,18 @@ type Tools = { readonly config: Config, readonly progress: Progress }
 
 /** For `action`: reads the settings, shows progress while `work` is done, and prints its result. */
 export function running<Options extends { json?: boolean }, Arguments extends unknown[]> (work: (tools: Tools, options: Options, ...args: Arguments) => Promise<Result | undefined>) {
+  return reporting<Options, Arguments>((progress, options, ...args) => work({ config: readConfig(environment()), progress }, options, ...args))
+}
+
+/** The same for a command that reads the settings itself. */
+export function reporting<Options extends { json?: boolean }, Arguments extends unknown[]> (work: (progress: Progress, options: Options, ...args: Arguments) => Promise<Result | undefined>) {
   return async (...given: unknown[]): Promise<void> => {
     // Commander hands over the arguments, then the options, then the command itself.
     const options = (given.at(-1) as Command).optsWithGlobals() as Options
     const args = given.slice(0, -2) as Arguments
     const progress = showProgress(process.stderr)
     try {
-      const result = await work({ config: settings(), progress }, options, ...args)
+      const result = await work(progress, options, ...args)
       progress.stop()
       if (result === undefined) return
       process.stdout.write(`${options.json === true ? JSON.stringify(result.report, null, 1) : result.text}\n`)
@@ -47,10 +52,10 @@ export function running<Options extends { json?: boolean }, Arguments extends un
   }
 }
 
-/** As the service itself reads them. */
-function settings (): Config {
+/** As the service itself takes it. */
+export function environment (): Record<string, string | undefined> {
   if (existsSync(envFile)) process.loadEnvFile(envFile)
-  return readConfig(process.env)
+  return process.env
 }
 
 /** The help of a command, after its options. */

@@ -22,11 +22,9 @@ const noFrame = Object.fromEntries(['top', 'top-mid', 'top-left', 'top-right', '
 /** Shows progress with its rate and the time left; on anything but a terminal only the sentences. */
 export function showProgress (stream: NodeJS.WriteStream): Progress & { stop (): void } {
   let bar: SingleBar | undefined
-  let startedAt = 0
+  let begin: (() => SingleBar) | undefined
   let done = 0
-  let show = count
-
-  const rate = () => `${show(Math.round(done / Math.max(0.001, (performance.now() - startedAt) / 1000)))}/s`
+  let told = () => ({})
 
   function stop (): void {
     bar?.stop()
@@ -38,20 +36,31 @@ export function showProgress (stream: NodeJS.WriteStream): Progress & { stop ():
     step (name, total, unit = 'files') {
       stop()
       if (stream.isTTY !== true) return
-      show = shown[unit]
       done = 0
-      startedAt = performance.now()
-      const format = total === undefined ? `${name}  {done}  {rate}` : `${name}  {bar}  {percentage} %  {done} of {all}  {rate}  {eta_formatted} left`
-      bar = new SingleBar({ format, stream, hideCursor: null, clearOnComplete: true, etaBuffer: 50, barsize: 24, barCompleteChar: '█', barIncompleteChar: '░' })
-      bar.start(total ?? 0, 0, { done: show(0), all: show(total ?? 0), rate: '' })
+      const startedAt = performance.now()
+      told = () => ({ done: shown[unit](done), all: shown[unit](total ?? 0), rate: rateText(shown[unit], done, startedAt) })
+      begin = () => startBar(stream, name, total, done, told())
+      bar = begin()
     },
     advance (by = 1) {
       done += by
-      bar?.update(done, { done: show(done), rate: rate() })
+      // A sentence may have come between.
+      bar ??= begin?.()
+      bar?.update(done, told())
     },
     say (message) {
       stop()
       stream.write(`${message}\n`)
     },
   }
+}
+
+const rateText = (show: (value: number) => string, done: number, startedAt: number): string =>
+  done === 0 ? '' : `${show(Math.round(done / Math.max(0.001, (performance.now() - startedAt) / 1000)))}/s`
+
+function startBar (stream: NodeJS.WriteStream, name: string, total: number | undefined, done: number, payload: object): SingleBar {
+  const format = total === undefined ? `${name}  {done}  {rate}` : `${name}  {bar}  {percentage} %  {done} of {all}  {rate}  {eta_formatted} left`
+  const bar = new SingleBar({ format, stream, hideCursor: null, clearOnComplete: true, etaBuffer: 50, barsize: 24, barCompleteChar: '█', barIncompleteChar: '░' })
+  bar.start(total ?? 0, done, payload)
+  return bar
 }

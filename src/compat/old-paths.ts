@@ -1,27 +1,45 @@
 // GET of the paths that older systems gave their files: /i and /uploads, also with System R's extra /api. No rules of its own.
-import type { FastifyPluginAsync } from 'fastify'
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
+import type { Caller } from '../callers/caller.ts'
 import { FileNotFound } from '../errors.ts'
+import { identify } from '../plugins/auth.ts'
+import { tokenOptional } from '../plugins/route-description.ts'
 import type { Representation } from '../transfer/representation.ts'
 import { send } from '../transfer/send.ts'
 
+/** What is behind an old path, for this caller; undefined when it is not known there. */
+export type Behind = (path: string, caller: Caller | null) => Promise<Representation | undefined>
+
 export type OldPathsOptions = {
-  /** What is behind an old path; the first that knows it answers. */
-  behind: ReadonlyArray<(path: string) => Promise<Representation | undefined>>
+  /** The first that knows the path answers. */
+  behind: readonly Behind[]
 }
 
 const prefixes = [['/i/', '/i/'], ['/uploads/', '/uploads/'], ['/api/uploads/avatars/', '/uploads/avatars/']] as const
-const schema = { tags: ['compatibility'], summary: 'A file under the path an older system gave it' }
+const schema = { tags: ['compatibility'], summary: 'A file under the path an older system gave it', security: tokenOptional }
 const config = { openapi: { responses: { 200: { description: 'The bytes.', bytes: ['*/*'] }, 206: { description: 'A range of them.', bytes: ['*/*'] } }, codes: ['FILE_NOT_FOUND', 'PRECONDITION_FAILED', 'RANGE_NOT_SATISFIABLE', 'STORAGE_UNAVAILABLE'] } }
 
 export const oldPaths: FastifyPluginAsync<OldPathsOptions> = async (app, { behind }) => {
+  async function find (path: string, caller: Caller | null): Promise<Representation | undefined> {
+    for (const known of behind) {
+      const representation = await known(path, caller)
+      if (representation !== undefined) return representation
+    }
+  }
+
+  /** Older clients sent tokens along where none was needed, old ones too: a token counts only where the path is open to nobody else. */
+  async function findFor (request: FastifyRequest, path: string): Promise<Representation | undefined> {
+    const open = await find(path, null)
+    if (open !== undefined) return open
+    await identify(request)
+    return request.caller === null ? undefined : find(path, request.caller)
+  }
+
   for (const [url, prefix] of prefixes) {
     app.get<{ Params: { '*': string } }>(`${url}*`, { schema, config }, async (request, reply) => {
-      const path = prefix + request.params['*']
-      for (const find of behind) {
-        const representation = await find(path)
-        if (representation !== undefined) return send(request, reply, representation)
-      }
-      throw new FileNotFound()
+      const representation = await findFor(request, prefix + request.params['*'])
+      if (representation === undefined) throw new FileNotFound()
+      return send(request, reply, representation)
     })
   }
 }

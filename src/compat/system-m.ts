@@ -10,6 +10,7 @@ import { authenticate, callerOf, identify } from '../plugins/auth.ts'
 import { networkOf } from '../plugins/network.ts'
 import { answerFailure } from '../plugins/problems.ts'
 import { multipartBody, tokenOptional, tokenRequired } from '../plugins/route-description.ts'
+import { beginUpload, uploadFor } from '../plugins/uploads-in-flight.ts'
 import type { CountUpload } from '../plugins/upload-count.ts'
 import { acceptUploads, admit, type ReceiveOptions } from '../transfer/receive.ts'
 import { withUpload } from '../transfer/with-upload.ts'
@@ -49,14 +50,14 @@ export const systemM: FastifyPluginAsyncTypebox<SystemMOptions> = async (app, { 
   })
 
   app.patch('/api/users/me/avatar', {
-    onRequest: authenticate,
-    config: { openapi: { codes: ['AVATAR_URL_REJECTED', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE'], failure } },
+    onRequest: [authenticate, beginUpload],
+    config: { openapi: { codes: ['AVATAR_URL_REJECTED', 'OWNER_ERASED', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE'], failure } },
     schema: { tags, summary: 'Make an uploaded picture your avatar', security: tokenRequired, body: Type.Object({ avatar: Type.String({ maxLength: 2048 }) }), response: { 200: claimed } },
   }, async (request) => {
     const { id } = callerOf(request)
-    const path = pathOf(request.body.avatar, publicUrl)
-    await avatars.claim(id, path)
-    return { success: true as const, user: { ...await userOf(id), avatar: publicUrl + path } }
+    const { inUrl, path } = pathsOf(request.body.avatar, publicUrl)
+    await avatars.claim(id, path, uploadFor(request, id).epoch)
+    return { success: true as const, user: { ...await userOf(id), avatar: publicUrl + inUrl } }
   })
 
   await app.register(async (uploads) => {
@@ -65,15 +66,16 @@ export const systemM: FastifyPluginAsyncTypebox<SystemMOptions> = async (app, { 
     const limiter = new RateLimiterMemory(anonymousLimit)
 
     uploads.post('/api/upload/avatar', {
-      onRequest: [acceptsAnonymous ? identify : authenticate, async (request) => { if (request.caller === null) await limited(limiter, networkOf(request.ip)) }, admit(limits)],
+      onRequest: [acceptsAnonymous ? identify : authenticate, async (request) => { if (request.caller === null) await limited(limiter, networkOf(request.ip)) }, beginUpload, admit(limits)],
       config: { openapi: { requestBody: { 'multipart/form-data': multipartBody('file', 1) }, codes: ['ATTEMPTS_EXCEEDED', ...uploadCodes], failure } },
       schema: { tags, summary: 'Upload a picture (JPEG, PNG or WebP); it becomes your avatar', security: tokenOptional, response: { 200: uploaded } },
     }, async (request) => {
       const { caller } = request
       const alias = oldPath(now())
-      const { path } = await counting(() => withUpload(request, limits, async ([file]) => {
-        if (caller === null) return avatars.keepPending(file, { alias, accepted })
-        const { avatar, path } = await avatars.set(caller.id, caller.id, file, { alias, accepted })
+      const { epoch, signal } = uploadFor(request, caller?.id)
+      const { path } = await counting(() => withUpload(request, { ...limits, signal }, async ([file]) => {
+        if (caller === null) return avatars.keepPending(file, { epoch, alias, accepted })
+        const { avatar, path } = await avatars.set(caller.id, caller.id, file, { epoch, alias, accepted })
         return { size: avatar.size, path }
       }), ({ size }) => size)
       if (path === undefined) throw new InternalError()
@@ -90,10 +92,15 @@ function oldPath (at: Date): (extension: string) => string {
   return (extension) => `/i/p/${month}/${name}.${extension}`
 }
 
-/** Of a URL with any host, as clients may have kept one of an older host, or of a path. */
-function pathOf (url: string, publicUrl: string): string {
+/** Of a URL with any host, as clients may have kept one of an older host, or of a path: as it is in URLs, and as the router hands it over. */
+function pathsOf (url: string, publicUrl: string): { inUrl: string, path: string } {
   if (!URL.canParse(url, publicUrl)) throw new AvatarUrlRejected()
-  return new URL(url, publicUrl).pathname
+  const { pathname } = new URL(url, publicUrl)
+  try {
+    return { inUrl: pathname, path: decodeURIComponent(pathname) }
+  } catch (cause) {
+    throw new AvatarUrlRejected({ cause })
+  }
 }
 
 async function limited (limiter: RateLimiterMemory, network: string): Promise<void> {

@@ -7,6 +7,7 @@ import { asUserId } from '../callers/caller.ts'
 import { AvatarNotFound } from '../errors.ts'
 import { authenticate, callerOf } from '../plugins/auth.ts'
 import { multipartBody, tokenRequired } from '../plugins/route-description.ts'
+import { beginUpload, uploadFor } from '../plugins/uploads-in-flight.ts'
 import type { CountUpload } from '../plugins/upload-count.ts'
 import { acceptUploads, admit, type ReceiveOptions } from '../transfer/receive.ts'
 import { send } from '../transfer/send.ts'
@@ -35,12 +36,13 @@ export const systemR: FastifyPluginAsyncTypebox<SystemROptions> = async (app, { 
     await uploads.register(acceptUploads)
 
     uploads.put('/api/auth/avatar', {
-      onRequest: [authenticate, admit(receiving)],
+      onRequest: [authenticate, beginUpload, admit(receiving)],
       config: { openapi: { requestBody: { 'multipart/form-data': multipartBody('avatar', 1) }, codes: uploadCodes } },
       schema: { tags, summary: 'Set your picture', security: tokenRequired, response: { 200: answer } },
     }, async (request) => {
       const { id } = callerOf(request)
-      await counting(() => withUpload(request, receiving, ([file]) => avatars.set(id, id, file)), (kept) => kept.avatar.size)
+      const { epoch, signal } = uploadFor(request, id)
+      await counting(() => withUpload(request, { ...receiving, signal }, ([file]) => avatars.set(id, id, file, { epoch })), (kept) => kept.avatar.size)
       return { avatarUrl: systemRAvatarUrl(id), user: await userOf(id) }
     })
   })

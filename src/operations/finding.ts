@@ -5,7 +5,7 @@ export type Problem =
   | 'blob-missing' | 'blob-size' | 'blob-corrupt' | 'blob-swapped' | 'blob-unreadable' | 'blob-undescribed'
   | 'sidecar-missing' | 'sidecar-damaged' | 'sidecar-differs' | 'sidecar-alone'
   | 'row-missing' | 'row-inconsistent'
-  | 'foreign' | 'ledger-damaged' | 'backup-damaged'
+  | 'foreign' | 'erased-present' | 'ledger-damaged' | 'backup-damaged'
 
 export type Finding = {
   readonly problem: Problem
@@ -29,4 +29,6 @@ export type Verification = {
   /** Bytes of all files that records say are there. */
   readonly allBytes: number
   readonly findings: readonly Finding[]
+  /** So many more there are than are listed. */
+  readonly moreFindings?: number
 }

@@ -11,7 +11,9 @@ import { fileSystem, type FileSystem } from '../storage/fs.ts'
 import type { Ledger } from '../storage/ledger.ts'
 import { openStorage, type Storage } from '../storage/open.ts'
 import { identityFile } from '../storage/volume/layout.ts'
+import { silent, type Progress } from './progress.ts'
 import { Refusal } from './refusal.ts'
+import { refuseForeignRoot } from './volume-user.ts'
 
 export type Workplace = {
   readonly fs: FileSystem
@@ -32,6 +34,8 @@ type Options = {
   readonly work: string
   /** No gateway and no other command may run meanwhile. */
   readonly isExclusive?: boolean
+  /** Hears why nothing happens while it is watched whether another process lives. */
+  readonly progress?: Pick<Progress, 'say'>
   readonly fs?: FileSystem
   readonly now?: () => Date
 }
@@ -41,14 +45,15 @@ type Options = {
  * @throws Refusal, ConfigError when they are not there, do not belong together or are in use by one that must be alone
  */
 export async function atWork<T> (config: WorkplaceConfig, options: Options, use: (workplace: Workplace) => Promise<T>): Promise<T> {
-  const { work, isExclusive = false, fs = fileSystem, now = () => new Date() } = options
+  const { work, isExclusive = false, progress = silent, fs = fileSystem, now = () => new Date() } = options
   const root = config.uploadsDir
   refuseAbsent(config)
+  await refuseForeignRoot(fs, root)
   // Whether the database may lie where it does was settled when the gateway made it.
   const database = await openDatabase({ file: config.databaseFile, requireMount: false })
   try {
     const { client } = database
-    const storage = await openStorage({ fs, root, reserveBytes: config.diskReserveBytes, known: await createVolumeRecord(client).known(), secondLedger: config.erasureLedger, role: { work, isExclusive } })
+    const storage = await openStorage({ fs, root, reserveBytes: config.diskReserveBytes, known: await createVolumeRecord(client).known(), secondLedger: config.erasureLedger, role: { work, isExclusive }, onWait: ([other]) => progress.say(`Watching for up to 90 seconds whether ${other?.work} of another host or container still runs on this volume.`) })
     try {
       const tombstones = createTombstoneRecords({ client, tombstones: storage.tombstones, hash: storage.hash, now })
       const ledger = createLedger({ client, entomb: tombstones.entomb, now })

@@ -4,8 +4,8 @@ import type { FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { decodeProtectedHeader } from 'jose'
 import type { Config } from '../config.ts'
-import type { Caller, UserId } from '../callers/caller.ts'
-import { tokenInvalid, tokenMissing } from '../callers/challenge.ts'
+import type { Caller, Scope, UserId } from '../callers/caller.ts'
+import { scopeMissing, tokenInvalid, tokenMissing } from '../callers/challenge.ts'
 import { callerFrom, type Claims } from '../callers/claims.ts'
 import type { KeyRing, TokenHeader } from '../callers/keys.ts'
 
@@ -96,6 +96,14 @@ export async function identify (request: FastifyRequest): Promise<void> {
 export async function authenticate (request: FastifyRequest): Promise<void> {
   await identify(request)
   if (request.caller === null) throw tokenMissing()
+}
+
+/** onRequest, after authenticate: the token must carry `scope`; uploads:admin may do everything. */
+export function requireScope (scope: Scope) {
+  return async (request: FastifyRequest): Promise<void> => {
+    const { scopes } = callerOf(request)
+    if (!scopes.has(scope) && !scopes.has('uploads:admin')) throw scopeMissing(scope)
+  }
 }
 
 /** Who makes this request; for routes behind authenticate. @throws TokenMissing */

@@ -13,6 +13,12 @@ export type Metrics = {
   uploadLost (kind: Kind, error: unknown, seconds: number): void
   /** An error was answered. */
   refused (error: unknown): void
+  /** A sweep has run to its end, or its brake has held it up. */
+  sweepEnded (outcome: 'done' | 'stopped'): void
+  /** What the last audit of the volume found, and when it ended, in milliseconds since 1970. */
+  audited (counts: { missing: number, corrupt: number, foreign: number, finishedAt: number }): void
+  /** An audit read and hashed so many bytes more. */
+  auditRead (bytes: number): void
   requestCompleted (labels: { method: string, route: string, status: number }, seconds: number): void
   readonly contentType: string
   /** All of it in the Prometheus text format. */
@@ -22,6 +28,8 @@ export type Metrics = {
 /** Read at each scrape. What cannot be read within `deadlineMs` is left out of that scrape. */
 export type MetricsSources = {
   freeBytes (): Promise<number>
+  /** What of it uploads leave alone. */
+  reserveBytes? (): Promise<number>
   staging (): Promise<{ files: number, bytes: number }>
   readonly deadlineMs?: number
 }
@@ -39,6 +47,8 @@ export function createMetrics (sources: MetricsSources): Metrics {
   const uploadBytes = counter('upload_bytes_total', 'Bytes of the uploads that were kept.', 'kind')
   const uploadSeconds = seconds('upload_duration_seconds', 'Time an upload took, whatever its outcome.', 'kind', 'outcome')
   const refusals = counter('refusals_total', 'Errors answered, by code.', 'code')
+  const sweepEnded = createSweepGauges(registers)
+  const auditing = createAuditGauges(registers)
   const updateSpace = createSpaceGauges(registers, sources)
 
   const uploadEnded = (kind: Kind, outcome: Outcome, duration: number) => {
@@ -52,6 +62,8 @@ export function createMetrics (sources: MetricsSources): Metrics {
     },
     uploadLost: (kind, error, duration) => uploadEnded(kind, outcomeOf(error), duration),
     refused: (error) => refusals.inc({ code: knownError(error).code }),
+    sweepEnded,
+    ...auditing,
     requestCompleted: (labels, duration) => requests.observe(labels, duration),
     contentType: registry.contentType,
     async text () {
@@ -95,17 +107,53 @@ function outcomeOf (error: unknown): Outcome {
   return statusCode < 500 ? 'refused' : 'failed'
 }
 
+function createSweepGauges (registers: Registry[]): Metrics['sweepEnded'] {
+  const stopped = new Gauge({ name: 'uploads_sweep_stopped', help: '1 while the last sweep was held up because it would have removed too much.', registers })
+  const lastSuccess = new Gauge({ name: 'uploads_sweep_last_success_timestamp_seconds', help: 'When a sweep last ran to its end, in seconds since 1970; absent before the first of this process.', registers })
+  lastSuccess.remove()
+  return (outcome) => {
+    stopped.set(outcome === 'stopped' ? 1 : 0)
+    if (outcome === 'done') lastSuccess.setToCurrentTime()
+  }
+}
+
+/** Absent before the first audit: nothing is known then. */
+function createAuditGauges (registers: Registry[]): Pick<Metrics, 'audited' | 'auditRead'> {
+  const gauge = (name: string, help: string) => {
+    const made = new Gauge({ name, help, registers })
+    made.remove()
+    return made
+  }
+  const missing = gauge('uploads_audit_missing', 'Files and sidecars that records tell of and that the last audit did not find.')
+  const corrupt = gauge('uploads_audit_corrupt', 'Files, sidecars and records that the last audit found damaged or contradicting each other.')
+  const foreign = gauge('uploads_audit_foreign', 'Files on the volume that belong to no record, as the last audit found them.')
+  const lastSuccess = gauge('uploads_audit_last_success_timestamp_seconds', 'When an audit last came to its end, by whichever gateway, in seconds since 1970.')
+  const checked = new Counter({ name: 'uploads_audit_checked_bytes_total', help: 'Bytes that audits by this process read and hashed.', registers })
+  return {
+    audited (counts) {
+      missing.set(counts.missing)
+      corrupt.set(counts.corrupt)
+      foreign.set(counts.foreign)
+      lastSuccess.set(counts.finishedAt / 1000)
+    },
+    auditRead: (bytes) => checked.inc(bytes),
+  }
+}
+
 /** Gauges of what the sources say; the function brings them up to date. */
 function createSpaceGauges (registers: Registry[], sources: MetricsSources): () => Promise<void> {
   const { deadlineMs = 2000 } = sources
   const free = new Gauge({ name: 'uploads_free_bytes', help: 'Free space on the uploads volume.', registers })
+  const reserve = new Gauge({ name: 'uploads_reserve_bytes', help: 'Free space that uploads leave alone: with less, they are answered with 507.', registers })
   const bytes = new Gauge({ name: 'uploads_staging_bytes', help: 'Bytes in flight in staging.', registers })
   const files = new Gauge({ name: 'uploads_staging_files', help: 'Files in flight in staging.', registers })
   const askSpace = withDeadline(deadlineMs, () => sources.freeBytes())
+  const askReserve = withDeadline(deadlineMs, async () => sources.reserveBytes?.())
   const askStaging = withDeadline(deadlineMs, () => sources.staging())
   return async () => {
-    const [space, staging] = await Promise.allSettled([askSpace(), askStaging()])
+    const [space, reserved, staging] = await Promise.allSettled([askSpace(), askReserve(), askStaging()])
     show(free, valueOf(space))
+    show(reserve, valueOf(reserved))
     show(bytes, valueOf(staging)?.bytes)
     show(files, valueOf(staging)?.files)
   }

@@ -69,6 +69,7 @@ const tags = [
   { name: 'avatars', description: 'One picture per user.' },
   { name: 'attachments', description: 'Files on messages, tickets and documents.' },
   { name: 'accounts', description: 'Embedded sign-up and profile.' },
+  { name: 'users', description: 'All uploads of one user: taking them along, erasing them.' },
   { name: 'compatibility', description: 'What clients of older systems call.' },
   { name: 'operations', description: 'For those who run the service.' },
 ]

@@ -36,6 +36,27 @@ export function createLedger ({ client, entomb, now }: { client: PrismaClient, e
       return rows.map(toSidecar)
     },
 
+    countInState: (states, before) => querying(() => client.blob.count({ where: { state: { in: [...states] }, stateAt: { lt: before } } })),
+
+    async ownersOver (maxBytes, limit) {
+      const rows = await querying(() => client.$queryRaw<Array<{ ownerId: string, bytes: bigint }>>`
+        SELECT "ownerId", CAST(SUM("size") AS BIGINT) AS "bytes" FROM "Blob"
+        WHERE "state" IN ('superseded', 'deleted') AND "ownerId" IS NOT NULL
+        GROUP BY "ownerId" HAVING SUM("size") > ${BigInt(maxBytes)} ORDER BY "ownerId" LIMIT ${limit}`)
+      return rows.map(({ ownerId, bytes }) => ({ ownerId, bytes: Number(bytes) }))
+    },
+
+    async trashOf (ownerId, after, limit) {
+      const behind = after === undefined ? {} : { OR: [{ stateAt: { gt: new Date(after.stateAt) } }, { stateAt: new Date(after.stateAt), id: { gt: after.id } }] }
+      const rows = await querying(() => client.blob.findMany({ where: { ownerId, state: { in: ['superseded', 'deleted'] }, ...behind }, orderBy: [{ stateAt: 'asc' }, { id: 'asc' }], take: limit, include: withRecord }))
+      return rows.map(toSidecar)
+    },
+
+    async revisionOf (id) {
+      const row = await querying(() => client.blob.findUnique({ where: { id }, select: { revision: true } }))
+      return row?.revision
+    },
+
     async oweSidecar (id) {
       await querying(() => client.blob.updateMany({ where: { id, sidecarDueAt: null }, data: { sidecarDueAt: now() } }))
     },

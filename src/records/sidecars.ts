@@ -62,16 +62,22 @@ export function toBlobRow (sidecar: Sidecar): Prisma.BlobCreateInput {
 
 export type Settling = ReturnType<typeof createSettling>
 
-export function createSettling ({ client, store, now }: { client: PrismaClient, store: Pick<Store, 'writeSidecar'>, now: () => Date }) {
+export function createSettling ({ client, store, now }: { client: PrismaClient, store: Pick<Store, 'writeSidecar' | 'remove'>, now: () => Date }) {
   const turns = new Map<string, Promise<void>>()
 
-  async function settleOnce (id: string, isForced = false): Promise<void> {
+  async function settleOnce (id: string, written?: Sidecar): Promise<void> {
     const row = await querying(() => client.blob.findUnique({ where: { id }, include: withRecord }))
-    if (row === null || row.state === 'purging' || row.state === 'swept' || (row.sidecarDueAt === null && !isForced)) return
-    await store.writeSidecar(toSidecar(row))
-    const { count } = await querying(() => client.blob.updateMany({ where: { id, revision: row.revision }, data: { sidecarDueAt: null } }))
+    if (row === null || row.state === 'purging' || row.state === 'swept') {
+      // It was purged meanwhile, and its sidecar may have been removed before this one was written.
+      if (written !== undefined) await store.remove(written)
+      return
+    }
+    if (row.sidecarDueAt === null && written === undefined) return
+    const sidecar = toSidecar(row)
+    await store.writeSidecar(sidecar)
+    const { count } = await querying(() => client.blob.updateMany({ where: { id, revision: row.revision, state: row.state }, data: { sidecarDueAt: null } }))
     // Another process changed the row meanwhile, and may have written its newer sidecar before this older one.
-    if (count === 0) await settleOnce(id, true)
+    if (count === 0) await settleOnce(id, sidecar)
   }
 
   /** Writes the blob's sidecar as its row says now, durably. One at a time for each blob, so that the last word is the newest. */

@@ -14,6 +14,8 @@ const settings = [
   { pragma: 'journal_mode = WAL', name: 'journal_mode', expected: 'wal' },
   { pragma: 'synchronous = FULL', name: 'synchronous', expected: '2' },
   { pragma: 'foreign_keys = ON', name: 'foreign_keys', expected: '1' },
+  // What was erased is overwritten.
+  { pragma: 'secure_delete = ON', name: 'secure_delete', expected: '1' },
   { pragma: `busy_timeout = ${startBusyTimeoutMs}`, name: 'busy_timeout', expected: String(startBusyTimeoutMs) },
 ] as const
 

@@ -9,9 +9,12 @@ export type Attempts = ReturnType<typeof createAttempts>
 export function createAttempts () {
   const failures: unknown[] = []
 
-  function failed (): Error {
-    const [first] = failures
-    return new Error(`${failures.length} failed; the first: ${first instanceof Error ? first.message : String(first)}`, { cause: first })
+  function failed (): Error | undefined {
+    if (failures.length === 0) return undefined
+    // What failed may have been a clean-up of many things itself.
+    const all: unknown[] = failures.flatMap((failure) => failure instanceof AggregateError ? failure.errors : [failure])
+    const [first] = all
+    return new AggregateError(all, `${all.length} failed; the first: ${first instanceof Error ? first.message : String(first)}`, { cause: first })
   }
 
   return {
@@ -23,14 +26,18 @@ export function createAttempts () {
         // A locked database is waited for, each time.
         if (errnoOf(error) === 'DATABASE_UNAVAILABLE') throw error
         failures.push(error)
-        if (failures.length >= maxFailures) throw failed()
+        if (failures.length >= maxFailures) throw failed() ?? error
         return undefined
       }
     },
 
+    /** What failed so far, as one. */
+    failure: failed,
+
     /** To be called at the end. Throws when anything failed. */
     end (): void {
-      if (failures.length > 0) throw failed()
+      const failure = failed()
+      if (failure !== undefined) throw failure
     },
   }
 }

@@ -32,8 +32,8 @@ export async function identify (options: Options): Promise<string> {
   const { fs, durable, root, known } = options
   const found = await readIdentity(options)
   if (found === undefined) {
-    if (known.knowsFiles) throw new ConfigError(`UPLOADS_DIR ${root} is not the uploads volume: it has no ${identityFile}, but the database knows files. Mount the volume ${known.volumeId ?? 'that belongs to this database'} there.`)
-    await refuseFiles(fs, root, `it has no ${identityFile}`)
+    if (known.knowsFiles) throw new ConfigError(`UPLOADS_DIR ${root} is not the uploads volume: it has no ${identityFile}, but the database knows files. Mount the volume ${known.volumeId ?? 'that belongs to this database'} there; if it is lost, "upload-gateway restore" brings back a backup of it.`)
+    await refuseFiles(fs, root, `it has no ${identityFile}`, 'Restore that file from a backup of this volume, or bring back a backup of all with "upload-gateway restore".')
     await create(durable, root, known.volumeId ?? randomUUID())
     // What is there now counts: another process that starts at the same time may have been first.
     return identify(options)
@@ -42,18 +42,18 @@ export async function identify (options: Options): Promise<string> {
   if (known.volumeId !== undefined && known.volumeId !== found.volumeId) {
     throw new ConfigError(`UPLOADS_DIR ${root} is another volume: it is ${found.volumeId}, the database belongs to ${known.volumeId}. Mount that one, or set DATABASE_URL to the database of this one.`)
   }
-  if (known.volumeId === undefined) await refuseFiles(fs, root, 'the database is new')
+  if (known.volumeId === undefined) await refuseFiles(fs, root, 'the database is new', 'Set DATABASE_URL to where the database that belongs to it is; or make that anew from the volume with "upload-gateway rebuild"; or bring back a backup of both with "upload-gateway restore".')
   return found.volumeId
 }
 
 /** Files without a database would all look like orphans to the sweep: better not to start. */
-async function refuseFiles (fs: FileSystem, root: string, reason: string): Promise<void> {
+async function refuseFiles (fs: FileSystem, root: string, reason: string, remedy: string): Promise<void> {
   const folders = await Promise.all(kinds.map((kind) => fs.readdir(kindFolder(root, kind)).catch((error: unknown) => {
     if (errnoOf(error) === 'ENOENT') return []
     throw new ConfigError(`The volume ${root} cannot be read, so it is not known whether it holds uploads. Mount it so that the gateway may read it.`, { cause: error })
   })))
   if (folders.flat().length === 0) return
-  throw new ConfigError(`The volume ${root} holds uploads, but ${reason}: starting would make orphans of them. Restore the database that belongs to it, or set DATABASE_URL to where it is.`)
+  throw new ConfigError(`The volume ${root} holds uploads, but ${reason}: starting would make orphans of them. ${remedy}`)
 }
 
 async function readIdentity ({ fs, root, pauseMs = 50 }: Options): Promise<Identity | undefined> {
@@ -73,6 +73,18 @@ async function readIdentity ({ fs, root, pauseMs = 50 }: Options): Promise<Ident
     }
     await setTimeout(pauseMs)
   }
+}
+
+/**
+ * The identity that is at `root`, only read; undefined when there is none.
+ * @throws when it cannot be read or is damaged
+ */
+export async function identityAt (fs: FileSystem, root: string): Promise<Identity | undefined> {
+  const text = await fs.readFile(join(root, identityFile), 'utf8').catch((error: unknown) => {
+    if (errnoOf(error) === 'ENOENT') return undefined
+    throw error
+  })
+  return text === undefined ? undefined : parseIdentity(text)
 }
 
 function parseIdentity (text: string): Identity {

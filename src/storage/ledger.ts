@@ -18,8 +18,16 @@ export type Ledger = {
   claimOrphan (address: BlobAddress): Promise<boolean>
   /** Forgets swept rows made before `before`, whose requests are long over. */
   forgetSwept (before: Date): Promise<number>
+  /** How many blobs are in these states since before `before`. */
+  countInState (states: readonly Sidecar['state'][], before: Date): Promise<number>
   /** Blobs in these states since before `before`, oldest first, as their sidecars ought to be. */
   inState (states: readonly Sidecar['state'][], before: Date, limit: number): Promise<Sidecar[]>
+  /** Owners whose superseded and deleted blobs take more than `maxBytes`, and how much they take. */
+  ownersOver (maxBytes: number, limit: number): Promise<Array<{ ownerId: string, bytes: number }>>
+  /** Superseded and deleted blobs of an owner, those first that are so for longest; from behind `after`. */
+  trashOf (ownerId: string, after: Sidecar | undefined, limit: number): Promise<Sidecar[]>
+  /** Which revision of the blob's sidecar is due; undefined when there is no row. */
+  revisionOf (id: BlobId): Promise<number | undefined>
   /** The blob's sidecar does not say what its row says: it is written anew by whoever settles next. */
   oweSidecar (id: BlobId): Promise<void>
   /** Compare-and-set to `purging`; false when the row is not as `sidecar` says any more. */

@@ -9,6 +9,7 @@ import { createErasures, ledgerPlaces } from './erasures.ts'
 import { identify, type KnownVolume } from './identity.ts'
 import { createKeyedHash } from './keyed-hash.ts'
 import { checkMount } from './mount.ts'
+import { refuseUnfinishedRestore } from './restoring.ts'
 import { createSpace } from './space.ts'
 import { createTombstones } from './tombstones.ts'
 import { createDurable } from './volume/durable.ts'
@@ -21,11 +22,12 @@ import { createVolume } from './volume/volume.ts'
  * Before anything else touches the volume: it is there, a mount where one is required, and takes writes.
  * @throws ConfigError naming the folder and what to do.
  */
-export async function prepareVolume ({ fs, root, requireMount, warn }: { fs: FileSystem, root: string, requireMount: boolean, warn: (message: string) => void }): Promise<void> {
+export async function prepareVolume ({ fs, root, requireMount, role = gatewayRole, warn }: { fs: FileSystem, root: string, requireMount: boolean, role?: Role, warn: (message: string) => void }): Promise<void> {
   const refuse = (error: unknown): never => {
     throw new ConfigError(`UPLOADS_DIR ${root} cannot be written. Mount a writable volume there, owned by the user that runs the gateway (${error instanceof Error ? error.message : String(error)}).`, { cause: error })
   }
   await makeFolder(fs, root).catch(refuse)
+  await refuseUnfinishedRestore(fs, root, role)
   await checkMount({ folder: root, isRequired: requireMount, warn })
   const path = join(root, `.write-test-${randomUUID()}`)
   const durable = createDurable({ fs, onSyncFailure: () => {} })
@@ -57,6 +59,8 @@ type Options = {
   /** The second place of the ledger of erasures. */
   secondLedger?: string | undefined
   role?: Role
+  /** Hears of processes elsewhere that are watched for a while, because nobody can tell yet whether they live. */
+  onWait?: (neighbours: Neighbour[]) => void
   monotonicMs?: () => number
 }
 
@@ -64,13 +68,14 @@ type Options = {
  * @throws ConfigError when the volume is not the one that belongs to the database (promise 3), or a process is at work on
  * it that must be alone.
  */
-export async function openStorage ({ fs, root, reserveBytes, known, secondLedger, role = gatewayRole, monotonicMs = () => performance.now() }: Options) {
+export async function openStorage ({ fs, root, reserveBytes, known, secondLedger, role = gatewayRole, onWait, monotonicMs = () => performance.now() }: Options) {
   // During a start a failed fsync refuses the start; nobody has to remember it.
   const remember: Pick<Probe, 'noteSyncFailure'> = { noteSyncFailure () {} }
   const durable = createDurable({ fs, onSyncFailure: () => remember.noteSyncFailure() })
+  await refuseUnfinishedRestore(fs, root, role)
   const volumeId = await identify({ fs, durable, root, known }).catch(refuseFull(root))
   const staging = await openStaging({ fs, durable, root, role, monotonicMs }).catch(refuseFull(root))
-  await refuseCompany(staging, root, role).catch(async (error: unknown) => {
+  await refuseCompany(staging, root, role, onWait).catch(async (error: unknown) => {
     await staging.close()
     throw error
   })

@@ -46,4 +46,6 @@ export type Store = {
   read (address: BlobAddress, range?: ByteRange): Promise<Readable>
   /** Sidecar first, then blob; what is not there is no error. */
   remove (address: BlobAddress): Promise<void>
+  /** The same, and no power cut brings it back. */
+  removeForGood (address: BlobAddress): Promise<void>
 }

@@ -1,14 +1,15 @@
 // Clean-up of the volume (I5, I10): dead staging, blobs no row ever owned, what was deleted long enough ago. Nothing else.
 import { createAttempts } from './attempts.ts'
 import type { FileSystem } from './fs.ts'
-import type { BlobId } from './ids.ts'
-import type { BlobState, Ledger } from './ledger.ts'
+import type { Ledger } from './ledger.ts'
+import { createOrphans, type Look } from './orphans.ts'
+import { createPurge } from './purge.ts'
+import { findOverQuota } from './quota.ts'
 import type { Sidecar } from './sidecar.ts'
 import type { BlobAddress, Store } from './store.ts'
-import { scanVolume } from './volume/scan.ts'
 
-const idsPerQuery = 500
-const purgesPerRun = 10_000
+/** Of blobs, by one step of one run. */
+const mostPerRun = 10_000
 
 /** So few are never too many. */
 const alwaysAllowed = 100
@@ -16,7 +17,36 @@ const alwaysAllowed = 100
 /** No request lives long enough to commit under an id that was swept this long ago. */
 const sweptMemoryMs = 7 * 86_400_000
 
-export type SweepCounts = { staging: number, sidecars: number, orphans: number, pending: number, trash: number, forgotten: number }
+/** How long a picture waits for the user who claims it. */
+export const pendingMs = 3_600_000
+
+/** The steps that remove blobs, and what they call them. */
+export const what = { pending: 'never claimed', trash: 'deleted or replaced', quota: 'over their owner\'s limit for trash', orphans: 'without a record' }
+
+export type SweepStep = keyof typeof what
+
+export type SweepCounts = Record<SweepStep | 'staging' | 'sidecars' | 'forgotten', number>
+
+/** What a step would remove now. */
+export type PlannedStep = {
+  readonly name: SweepStep
+  /** At most what one run takes; `count` has all that is due. */
+  readonly blobs: ReadonlyArray<BlobAddress | Sidecar>
+  readonly count: number
+  /** Due, and left to the process that is at work on the volume. */
+  readonly left: number
+  take (): Promise<number>
+}
+
+export type SweepPlan = {
+  readonly steps: readonly PlannedStep[]
+  /** Why it would remove nothing of what users had: too much of it is due. */
+  readonly stop: SweepStopped | undefined
+  /** Keeps what failed so far. */
+  readonly attempts: ReturnType<typeof createAttempts>
+}
+
+export type SweepOutcome = { readonly counts: SweepCounts, readonly failure: Error | undefined }
 
 type Options = {
   fs: FileSystem
@@ -26,126 +56,115 @@ type Options = {
   removeDeadStaging: () => Promise<number>
   /** Writes the sidecars that lag behind their rows. */
   settleSidecars: () => Promise<number>
-  /** How long an orphan must have stood, by `monotonicMs`: in two runs at least this far apart. */
-  graceMs: number
+  /** What makes an orphan ripe. */
+  look: () => Look
   trashMs: number
-  pendingMs: number
-  /** A step that would remove more than this share of all blobs, and more than 100, removes none and throws. 100: no such brake. */
+  pendingMs?: number
+  /** Of one owner's trash; 0: no limit. */
+  trashMaxBytesPerOwner: number
+  /** A run that would remove more than this share of all blobs, and more than 100, removes none and throws. 100: no such brake. */
   maxPercent: number
   now: () => Date
-  monotonicMs: () => number
+  /** Hears how far it is. */
+  progress?: { step (name: string, total?: number): void, advance (count?: number): void }
 }
 
-export function createSweep (options: Options): () => Promise<SweepCounts> {
-  const { ledger, now } = options
-  const sweepOrphans = createOrphanSweep(options)
+/** Thrown by a run that its brake has stopped. */
+export class SweepStopped extends Error {
+  override name = 'SweepStopped'
+  readonly code = 'SWEEP_STOPPED'
+}
+
+export function createSweep (options: Options) {
+  const { store, ledger, now, progress = { step () {}, advance () {} } } = options
+  const purge = createPurge({ store, ledger, removed: () => progress.advance() })
+  const orphans = createOrphans({ ...options, onSeen: (count) => progress.advance(count) })
   const before = (ageMs: number) => new Date(now().getTime() - ageMs)
-  const steps: Array<[keyof SweepCounts, () => Promise<number>]> = [
-    ['staging', options.removeDeadStaging],
-    ['sidecars', options.settleSidecars],
-    ['pending', () => purge(options, ['pending'], before(options.pendingMs))],
-    ['trash', () => purge(options, ['superseded', 'deleted'], before(options.trashMs))],
-    ['orphans', sweepOrphans],
-    ['forgotten', () => ledger.forgetSwept(before(sweptMemoryMs))],
-  ]
-  let running: Promise<SweepCounts> | undefined
+
+  function purging (name: SweepStep, blobs: readonly Sidecar[], count = blobs.length): PlannedStep {
+    return {
+      name, blobs, count, left: 0,
+      async take () {
+        const attempts = createAttempts()
+        await attempts.attempt(() => purge.condemn(blobs))
+        const gone = await attempts.attempt(() => purge.finish(mostPerRun)) ?? 0
+        attempts.end()
+        return gone
+      },
+    }
+  }
+
+  async function planAged (name: SweepStep, states: readonly Sidecar['state'][], since: Date): Promise<PlannedStep> {
+    const blobs = await ledger.inState(states, since, mostPerRun)
+    return purging(name, blobs, blobs.length < mostPerRun ? blobs.length : await ledger.countInState(states, since))
+  }
+
+  async function planQuota (trash: PlannedStep | undefined): Promise<PlannedStep> {
+    const going = new Set(trash?.blobs.map(({ id }) => id))
+    return purging('quota', await findOverQuota({ ledger, maxBytes: options.trashMaxBytesPerOwner, going, limit: mostPerRun }))
+  }
+
+  async function planOrphans (): Promise<PlannedStep> {
+    progress.step('Looking through the volume')
+    const { orphans: found, count, isLeft } = await orphans.find(mostPerRun)
+    if (isLeft) return { name: 'orphans', blobs: [], count: 0, left: count, take: async () => 0 }
+    return { name: 'orphans', blobs: found, count, left: 0, take: () => orphans.remove(found, () => progress.advance()) }
+  }
+
+  /** What a run would remove now; removes nothing. */
+  async function plan (): Promise<SweepPlan> {
+    const attempts = createAttempts()
+    const pending = await attempts.attempt(() => planAged('pending', ['pending'], before(options.pendingMs ?? pendingMs)))
+    const trash = await attempts.attempt(() => planAged('trash', ['superseded', 'deleted'], before(options.trashMs)))
+    const steps = [pending, trash, await attempts.attempt(() => planQuota(trash)), await attempts.attempt(planOrphans)].filter((step) => step !== undefined)
+    return { steps, attempts, stop: await brake(options, steps) }
+  }
+
+  /** Removes what was planned and is still due. A brake that held it up counts as a failure, unless forced: what users had is all there still. */
+  async function take ({ steps, stop, attempts }: SweepPlan, { isForced = false } = {}): Promise<SweepOutcome> {
+    const isStopped = stop !== undefined && !isForced
+    const counts: SweepCounts = { staging: 0, sidecars: 0, orphans: 0, pending: 0, trash: 0, quota: 0, forgotten: 0 }
+    counts.staging = await attempts.attempt(options.removeDeadStaging) ?? 0
+    counts.sidecars = await attempts.attempt(options.settleSidecars) ?? 0
+    for (const step of steps) {
+      if (isStopped && isBraked(step)) continue
+      progress.step(`Removing what is ${what[step.name]}`, step.blobs.length)
+      counts[step.name] = await attempts.attempt(step.take) ?? 0
+    }
+    counts.forgotten = await attempts.attempt(() => ledger.forgetSwept(before(sweptMemoryMs))) ?? 0
+    const failure = attempts.failure()
+    return { counts, failure: isStopped ? Object.assign(stop, { cause: failure }) : failure }
+  }
 
   async function run (): Promise<SweepCounts> {
-    const counts: SweepCounts = { staging: 0, sidecars: 0, orphans: 0, pending: 0, trash: 0, forgotten: 0 }
-    const attempts = createAttempts()
-    for (const [name, step] of steps) counts[name] = await attempts.attempt(step) ?? 0
-    attempts.end()
+    const { counts, failure } = await take(await plan())
+    if (failure !== undefined) throw failure
     return counts
   }
 
-  return () => {
-    running ??= run().finally(() => { running = undefined })
-    return running
+  let running: Promise<SweepCounts> | undefined
+  return {
+    plan,
+    take,
+    /** Both, and one at a time: who asks meanwhile gets the same. @throws SweepStopped when the brake held it up */
+    run (): Promise<SweepCounts> {
+      running ??= run().finally(() => { running = undefined })
+      return running
+    },
   }
 }
 
-/** Purging is a state before it is an act, so that a process that dies in the middle leaves work, not damage. */
-async function purge (options: Options, states: readonly Sidecar['state'][], before: Date): Promise<number> {
-  const { store, ledger } = options
-  const attempts = createAttempts()
-  const due = await ledger.inState(states, before, purgesPerRun)
-  // Pictures that nobody claimed are never a user's yet, and a flood of them must not be kept by the brake.
-  if (!states.includes('pending')) await brake(options, due.length, states.join(' or '))
-  for (const sidecar of due) {
-    await attempts.attempt(async () => {
-      const onVolume = await store.readSidecar(sidecar)
-      // Row and sidecar must both say so; one that says something else is written anew, and purged in a later run.
-      if (onVolume?.state === sidecar.state) await ledger.startPurge(sidecar)
-      else await ledger.oweSidecar(sidecar.id)
-    })
-  }
-  let purged = 0
-  const doomed = await ledger.purging(purgesPerRun)
-  await ledger.entomb(doomed)
-  for (const address of doomed) {
-    await attempts.attempt(async () => {
-      await store.remove(address)
-      await ledger.purged(address.id)
-      purged += 1
-    })
-  }
-  attempts.end()
-  return purged
-}
+/** Pictures that nobody claimed are never a user's yet, and a flood of them must not be kept by the brake. */
+const isBraked = ({ name }: PlannedStep) => name !== 'pending'
 
 /** A restored database that is too old, or a clock that is wrong, makes live files look like rubbish: many at once is no routine. */
-async function brake ({ ledger, maxPercent }: Options, count: number, what: string): Promise<void> {
-  if (count <= alwaysAllowed) return
+async function brake ({ ledger, maxPercent }: Options, steps: readonly PlannedStep[]): Promise<SweepStopped | undefined> {
+  const due = steps.filter((step) => isBraked(step) && step.count > 0)
+  const count = due.reduce((sum, step) => sum + step.count, 0)
+  if (count <= alwaysAllowed) return undefined
   const all = Math.max(await ledger.count(), count)
-  if (count * 100 <= all * maxPercent) return
-  throw new Error(`The sweep would remove ${count} blobs (${what}) of ${all}: more than ${maxPercent} %. Nothing was removed. Is the database older than the volume, or the clock wrong? If they are meant to go, set SWEEP_MAX_PERCENT=100 for one run.`)
-}
-
-/**
- * An orphan is a blob or sidecar whose id has no row. It may be an upload about to commit: it must stand in two runs a
- * grace period apart, and its id is taken before its files go, so that a commit that comes late fails.
- */
-function createOrphanSweep (options: Options): () => Promise<number> {
-  const { fs, root, store, ledger, graceMs, monotonicMs } = options
-  let seen = new Map<BlobId, number>()
-
-  return async () => {
-    const standing = new Map<BlobId, number>()
-    const ripe: BlobAddress[] = []
-    for await (const { blobs } of scanVolume(fs, root)) {
-      for (const group of groups(blobs)) {
-        const states = await ledger.states(group.map(({ id }) => id))
-        ripe.push(...group.filter((address) => isRipe(address.id, states.get(address.id), standing)))
-      }
-    }
-    seen = standing
-    await brake(options, ripe.length, 'without a record')
-    return removeOrphans(ripe)
-  }
-
-  function isRipe (id: BlobId, state: BlobState | undefined, standing: Map<BlobId, number>): boolean {
-    if (state !== undefined) return state === 'swept'
-    const since = seen.get(id) ?? monotonicMs()
-    standing.set(id, since)
-    return seen.has(id) && monotonicMs() - since >= graceMs
-  }
-
-  async function removeOrphans (ripe: readonly BlobAddress[]): Promise<number> {
-    const attempts = createAttempts()
-    let removed = 0
-    for (const address of ripe) {
-      await attempts.attempt(async () => {
-        const isSwept = await ledger.claimOrphan(address) || (await ledger.states([address.id])).get(address.id) === 'swept'
-        if (!isSwept) return
-        await store.remove(address)
-        removed += 1
-      })
-    }
-    attempts.end()
-    return removed
-  }
-}
-
-function * groups<T> (items: readonly T[]): Generator<readonly T[]> {
-  for (let at = 0; at < items.length; at += idsPerQuery) yield items.slice(at, at + idsPerQuery)
+  if (count * 100 <= all * maxPercent) return undefined
+  const parts = due.map((step) => `${step.count} ${what[step.name]}`).join(', ')
+  const orphansToo = due.some(({ name }) => name === 'orphans') ? ', those without a record only while no gateway runs' : ''
+  return new SweepStopped(`A sweep would remove ${count} blobs of ${all} (${parts}): more than ${maxPercent} % (SWEEP_MAX_PERCENT), so none of them goes. Is the database older than the volume, or the clock wrong? "upload-gateway sweep --dry-run" lists them; if they are meant to go, "upload-gateway sweep --force" removes them${orphansToo}.`)
 }

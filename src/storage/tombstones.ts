@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { Type, type Static } from 'typebox'
 import { Check } from 'typebox/value'
+import { storing } from './failures.ts'
 import type { FileSystem } from './fs.ts'
 import type { KeyedHash } from './keyed-hash.ts'
 import type { Sidecar } from './sidecar.ts'
@@ -14,9 +15,9 @@ const TombstoneSchema = Type.Object({ keys: Type.Array(Type.String()), at: Type.
 const isTombstone = (value: unknown): value is Static<typeof TombstoneSchema> => Check(TombstoneSchema, value)
 
 export type Tombstones = {
-  /** Every key there is; and how many lines cannot be read. */
+  /** Every key there is; and how many lines cannot be read. Throws StorageUnavailable. */
   read (): Promise<{ keys: Set<string>, damagedLines: number }>
-  /** Returns when they are durable. */
+  /** Returns when they are durable. Throws StorageFull, StorageUnavailable. */
   add (keys: readonly string[], at: Date): Promise<void>
 }
 
@@ -24,11 +25,11 @@ export function createTombstones ({ fs, durable, root }: { fs: FileSystem, durab
   const journal = createJournal({ fs, durable, path: join(root, tombstonesFile), isEntry: isTombstone })
   return {
     async read () {
-      const { entries, damagedLines } = await journal.read() ?? { entries: [], damagedLines: 0 }
+      const { entries, damagedLines } = await storing(() => journal.read()) ?? { entries: [], damagedLines: 0 }
       return { keys: new Set(entries.flatMap(({ keys }) => keys)), damagedLines }
     },
     async add (keys, at) {
-      if (keys.length > 0) await journal.append([{ keys: [...keys], at: at.toISOString() }])
+      if (keys.length > 0) await storing(() => journal.append([{ keys: [...keys], at: at.toISOString() }]))
     },
   }
 }

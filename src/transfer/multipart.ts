@@ -11,7 +11,7 @@ import type { StagingArea } from './staging-area.ts'
 
 /** The finished files; a file input in which nothing was chosen is none. */
 export async function receiveMultipart (request: FastifyRequest, options: ReceiveOptions, incoming: Incoming, staging: StagingArea): Promise<ReceivedFile[]> {
-  const { maxBytes, maxFiles, extraFiles, fieldNames } = options
+  const { maxBytes, maxFiles, extraFiles, fieldNames, onField } = options
   const files: ReceivedFile[] = []
   const fields: Record<string, string> = {}
   let waiting: string | undefined
@@ -21,6 +21,7 @@ export async function receiveMultipart (request: FastifyRequest, options: Receiv
       const text = textOf(part)
       if (!fieldNames.includes(part.fieldname)) continue
       fields[part.fieldname] = text
+      onField?.(part.fieldname, text)
       waiting = part.fieldname
     } else if (files.length < maxFiles) {
       const staged = await stage(part, maxBytes, incoming, staging)

@@ -38,6 +38,10 @@ export type ReceiveOptions = Pace & {
   readonly extraFiles: 'ignored' | 'refused'
   /** Form fields to hand over; others are read and forgotten. */
   readonly fieldNames: readonly string[]
+  /** Hears of each of them as it comes. */
+  readonly onField?: (name: string, value: string) => void
+  /** Ends the upload; the reason is the error to answer with. */
+  readonly signal?: AbortSignal
 }
 
 /** For a scope of its own, before its routes: bodies of any type reach them unread. */
@@ -50,7 +54,7 @@ export const acceptUploads: FastifyPluginAsync = fp(async (app) => {
 
 /**
  * All files of the request, staged and finished. Each must then be published or discarded.
- * @throws after discarding all: UploadMissing, UploadMalformed, UploadFieldInvalid, UploadTooLarge, UploadFilesExceeded, UploadStalled, UploadAborted, and what the store throws
+ * @throws after discarding all: the reason of `signal`, UploadMissing, UploadMalformed, UploadFieldInvalid, UploadTooLarge, UploadFilesExceeded, UploadStalled, UploadAborted, and what the store throws
  */
 export async function receive (request: FastifyRequest, options: ReceiveOptions): Promise<ReceivedFile[]> {
   const isMultipart = request.isMultipart()
@@ -61,6 +65,9 @@ export async function receive (request: FastifyRequest, options: ReceiveOptions)
     idleMs,
     minBytesPerSecond,
   })
+  const end = () => incoming.fail(options.signal?.reason)
+  options.signal?.addEventListener('abort', end, { once: true })
+  if (options.signal?.aborted === true) end()
   const staging = createStagingArea(options.store, incoming)
   try {
     const files = await (isMultipart ? receiveMultipart : receiveRawBody)(request, options, incoming, staging)
@@ -71,6 +78,7 @@ export async function receive (request: FastifyRequest, options: ReceiveOptions)
     await staging.discardAll()
     throw incoming.signal.aborted ? incoming.signal.reason : error
   } finally {
+    options.signal?.removeEventListener('abort', end)
     incoming.release()
   }
 }

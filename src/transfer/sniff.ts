@@ -146,3 +146,8 @@ const extensions: Record<string, string> = {
   'text/calendar': 'ics',
   'text/vcard': 'vcf',
 }
+
+const typesByExtension = new Map(Object.entries(extensions).map(([type, extension]) => [extension, type]))
+
+/** What the extension of a name says the file is; to be believed no more than what a client says. */
+export const typeOfName = (filename: string): string | undefined => typesByExtension.get(/\.([a-z0-9]{1,8})$/i.exec(filename)?.[1]?.toLowerCase() ?? '')

@@ -244,3 +244,47 @@ test('a parameter nobody knows is refused, and a field that does not fit is told
   t.equal(await patch({ alt: 5 }), 'The request is not valid: body /alt must be text or null.')
   t.match(await patch({ owner: 'bob' }), /body \/owner is not known; known are filename, visibility, /)
 })
+
+test('an admin brings a deleted attachment back, under its id and URL, with all that was said of it', async (t) => {
+  const gateway = await build(t)
+  const { app, as } = gateway
+  const ada = await as('ada')
+  const admin = await as('root', 'uploads:admin')
+  const { id, url } = await postOne(gateway, ada, { visibility: 'public', contextType: 'ticket', contextId: '7' })
+  const before = (await app.inject({ url: `/api/attachments/${id}` })).json()
+  await app.inject({ method: 'DELETE', url: `/api/attachments/${id}`, headers: ada })
+  t.equal((await app.inject({ url })).statusCode, 404)
+  const restore = (headers: Record<string, string>, of = id) => app.inject({ method: 'POST', url: `/api/attachments/${of}/restore`, headers })
+
+  t.match((await restore({})).json(), { status: 401, code: 'TOKEN_MISSING' })
+  t.match((await restore(ada)).json(), { status: 403, code: 'SCOPE_MISSING' }, 'not even the owner')
+  t.match((await restore(await as('bot', 'uploads:service'))).json(), { status: 403, code: 'SCOPE_MISSING' })
+  t.match((await restore(admin, 'nonsense')).json(), { status: 404, code: 'ATTACHMENT_NOT_FOUND' })
+  t.equal((await app.inject({ url })).statusCode, 404)
+
+  const restored = await restore(admin)
+  t.strictSame([restored.statusCode, restored.json()], [200, before])
+  t.equal((await app.inject({ url })).body, 'some text')
+  const { blobId } = await app.database.client.attachment.findUniqueOrThrow({ where: { id } })
+  const address = { kind: 'attachment' as const, id: blobId as never, extension: 'txt' }
+  t.match(await app.storage.store.readSidecar(address), { state: 'live', revision: 3, recordId: id })
+  t.equal((await restore(admin)).statusCode, 200, 'again changes nothing')
+  t.match(await app.storage.store.readSidecar(address), { revision: 3 })
+})
+
+test('a restore whose sidecar could not be written is not acknowledged, and is finished by asking again', async (t) => {
+  const gateway = await build(t)
+  const { app, as } = gateway
+  const { id } = await postOne(gateway, await as('ada'))
+  await app.inject({ method: 'DELETE', url: `/api/attachments/${id}`, headers: await as('ada') })
+  const admin = await as('root', 'uploads:admin')
+  const restore = async () => (await app.inject({ method: 'POST', url: `/api/attachments/${id}/restore`, headers: admin })).statusCode
+  const { store } = app.storage
+  const writeSidecar = store.writeSidecar
+  store.writeSidecar = async () => { throw new StorageUnavailable() }
+  t.equal(await restore(), 503)
+  t.equal(await restore(), 503)
+  store.writeSidecar = writeSidecar
+  t.equal(await restore(), 200)
+  t.match(await app.database.client.blob.findFirst(), { state: 'live', sidecarDueAt: null })
+})

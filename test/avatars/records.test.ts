@@ -2,12 +2,16 @@ import { test } from 'tap'
 import { createAvatarRecords } from '../../src/avatars/records.ts'
 import type { UserId } from '../../src/callers/caller.ts'
 import type { PrismaClient } from '../../src/records/database.ts'
+import { createOwners } from '../../src/records/owners.ts'
+import { createKeyedHash } from '../../src/storage/keyed-hash.ts'
 import { newBlobId, timeOf } from '../../src/storage/ids.ts'
 import type { Sidecar } from '../../src/storage/sidecar.ts'
 import { build } from '../helper.ts'
 
 const ada = 'ada' as UserId
 const now = () => new Date()
+const hash = createKeyedHash('a volume')
+const recordsOn = (client: PrismaClient) => createAvatarRecords({ client, now, owners: createOwners({ client, hash }) })
 
 function sidecar (): Sidecar {
   const id = newBlobId()
@@ -17,7 +21,7 @@ function sidecar (): Sidecar {
 
 async function records (t: Parameters<typeof build>[0]) {
   const { client } = (await build(t)).app.database
-  return { client, records: createAvatarRecords({ client, now }) }
+  return { client, records: recordsOn(client) }
 }
 
 test('a commit that comes after the sweep took its id is refused', async (t) => {
@@ -31,14 +35,14 @@ test('a commit that comes after the sweep took its id is refused', async (t) => 
 test('who always comes second is told so in the end, and has changed nothing', async (t) => {
   const { client } = await records(t)
   const first = sidecar()
-  await createAvatarRecords({ client, now }).set(ada, first)
+  await recordsOn(client).set(ada, first)
   const stale = new Proxy(client, {
     get: (target, name, receiver) => name === 'avatar'
       ? new Proxy(target.avatar, { get: (avatar, method) => method === 'findUnique' ? async () => ({ blobId: newBlobId() }) : Reflect.get(avatar, method) })
       : Reflect.get(target, name, receiver),
   }) as PrismaClient
-  await t.rejects(createAvatarRecords({ client: stale, now }).set(ada, sidecar()), { code: 'UPLOAD_CONFLICT' })
-  t.match(await createAvatarRecords({ client, now }).current(ada), { id: first.id, state: 'live', revision: 1 })
+  await t.rejects(recordsOn(stale).set(ada, sidecar()), { code: 'UPLOAD_CONFLICT' })
+  t.match(await recordsOn(client).current(ada), { id: first.id, state: 'live', revision: 1 })
   t.equal(await client.blob.count(), 1)
 })
 
@@ -64,8 +68,20 @@ test('a picture is adopted only from the state it was seen in', async (t) => {
   const { records: avatars } = await records(t)
   const pending = { ...sidecar(), state: 'pending' as const, ownerId: null }
   await avatars.keepPending(pending)
-  t.equal(await avatars.adopt(ada, pending.id, 'superseded'), undefined)
-  t.strictSame(await avatars.adopt(ada, pending.id, 'pending'), { replaced: undefined })
-  t.equal(await avatars.adopt('bob' as UserId, pending.id, 'pending'), undefined)
-  t.match(await avatars.current(ada), { id: pending.id, ownerId: 'ada', revision: 2 })
+  t.equal(await avatars.adopt(ada, pending.id, 'superseded', 3), undefined)
+  t.strictSame(await avatars.adopt(ada, pending.id, 'pending', 3), { replaced: undefined })
+  t.equal(await avatars.adopt('bob' as UserId, pending.id, 'pending', 3), undefined)
+  t.match(await avatars.current(ada), { id: pending.id, ownerId: 'ada', revision: 2, epoch: 3 })
+})
+
+test('a picture that is kept as an earlier one must still be in the trash as it was', async (t) => {
+  const { client, records: avatars } = await records(t)
+  const first = sidecar()
+  await avatars.set(ada, first)
+  t.equal(await avatars.retain(first.id, 'deleted'), false, 'it is live')
+  await avatars.remove(ada)
+  t.equal(await avatars.retain(first.id, 'superseded'), false)
+  t.equal(await avatars.retain(first.id, 'deleted'), true)
+  t.match(await client.blob.findUnique({ where: { id: first.id } }), { state: 'superseded', revision: 3, sidecarDueAt: Date })
+  t.equal(await avatars.current(ada), null)
 })

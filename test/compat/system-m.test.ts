@@ -1,4 +1,5 @@
 import { test } from 'tap'
+import { avatar, home } from '../operations/import/fixtures/import.ts'
 import { build, multipart, picture, type Gateway } from '../helper.ts'
 
 const settings = { PUBLIC_URL: 'https://media.example/' }
@@ -96,4 +97,16 @@ test('pictures without a token are limited by address', async (t) => {
   const retryAfter = Number(answers[10]?.headers['retry-after'])
   t.ok(retryAfter > 0 && retryAfter <= 600)
   t.equal((await upload(gateway, await gateway.as('ada'), bytes)).statusCode, 200, 'a token is not limited')
+})
+
+test('an old URL is taken as its percent-encoding says', async (t) => {
+  const { app, as, importing } = await home(t, settings)
+  const [one, two] = [await picture('png', { seed: 1 }), await picture('png', { seed: 2 })]
+  await importing([avatar('ada', one, { paths: ['/i/p/ü %41.png'] })])
+  await importing([avatar('ada', two, { source: 'other', paths: ['/i/other.png'], createdAt: new Date('2025-01-01') })])
+  const url = 'https://old.example/i/p/%C3%BC%20%2541.png'
+  const claimed = await app.inject({ method: 'PATCH', url: '/api/users/me/avatar', headers: await as('ada'), payload: { avatar: url } })
+  t.match(claimed.json(), { success: true, user: { avatar: 'https://media.example/i/p/%C3%BC%20%2541.png' } })
+  t.ok((await app.inject({ url: '/api/avatars/ada' })).rawPayload.equals(one))
+  t.match((await app.inject({ method: 'PATCH', url: '/api/users/me/avatar', headers: await as('ada'), payload: { avatar: '/i/%ff' } })).json(), { code: 'AVATAR_URL_REJECTED' })
 })

@@ -6,7 +6,7 @@ import t, { type Test } from 'tap'
 import type { UserId } from '../../src/callers/caller.ts'
 import { openKeys, type KeyRing } from '../../src/callers/keys.ts'
 import { createMint } from '../../src/callers/mint.ts'
-import { auth, authenticate, callerOf, identify, type AuthOptions } from '../../src/plugins/auth.ts'
+import { auth, authenticate, callerOf, identify, requireScope, type AuthOptions } from '../../src/plugins/auth.ts'
 import { problems } from '../../src/plugins/problems.ts'
 
 const unchecked = { jwtIssuer: '', jwtAudience: '', jwtUserClaim: 'sub' }
@@ -24,6 +24,8 @@ async function build (t: Test, options: Partial<AuthOptions> = {}) {
   const who = async (request: Parameters<typeof identify>[0]) => ({ id: request.caller?.id ?? null, scopes: [...request.caller?.scopes ?? []] })
   app.get('/needed', { onRequest: authenticate }, who)
   app.get('/optional', { onRequest: identify }, who)
+  app.get('/service', { onRequest: [authenticate, requireScope('uploads:service')] }, who)
+  app.get('/admin', { onRequest: [authenticate, requireScope('uploads:admin')] }, who)
   app.get('/unguarded', async (request) => callerOf(request).id)
   return async (url: string, authorization?: string) => {
     const response = await app.inject({ url, headers: authorization === undefined ? {} : { authorization } })
@@ -273,4 +275,17 @@ t.test('one caller never leaks into the next request', async (t) => {
   const ask = await build(t)
   t.match(await ask('/optional', `Bearer ${await mint(ada, { seconds: 60 })}`), { body: { id: 'ada' } })
   t.match(await ask('/optional'), { body: { id: null } })
+})
+
+t.test('scopes open routes; an admin may do everything; what is missing is named', async (t) => {
+  const ask = await build(t)
+  const of = async (...scopes: Array<'uploads:service' | 'uploads:admin'>) => `Bearer ${await mint(ada, { seconds: 60, scopes })}`
+  t.match(await ask('/service', await of()), {
+    status: 403, body: { code: 'SCOPE_MISSING' }, challenge: 'Bearer realm="upload-gateway", error="insufficient_scope", scope="uploads:service"',
+  })
+  t.match(await ask('/service', await of('uploads:service')), { status: 200 })
+  t.match(await ask('/service', await of('uploads:admin')), { status: 200 })
+  t.match(await ask('/admin', await of('uploads:service')), { status: 403, body: { code: 'SCOPE_MISSING' } })
+  t.match(await ask('/admin', await of('uploads:admin')), { status: 200 })
+  t.match(await ask('/admin'), { status: 401, body: { code: 'TOKEN_MISSING' } })
 })

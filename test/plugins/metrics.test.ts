@@ -80,7 +80,7 @@ test('what cannot be read is left out, and the rest is answered', async (t) => {
   t.match(await scrape(), /^uploads_free_bytes 1$/m)
   isBroken = true
   const text = await scrape()
-  t.notMatch(text, /^uploads_/m)
+  t.notMatch(text, /^uploads_(free|staging)/m)
   t.match(text, 'process_resident_memory_bytes')
   t.match((await app.inject('/metrics')).headers, { 'content-type': /^text\/plain; version=0.0.4/, 'cache-control': 'no-store' })
 })
@@ -97,4 +97,34 @@ test('one scrape serves all who ask within a second', async (t) => {
   const { scrape } = build(t, { freeBytes: async () => { asked += 1; return 1 } }, 60_000)
   t.equal(await scrape(), await scrape())
   t.equal(asked, 1)
+})
+
+test('whether the last sweep was held up, and when one last ran to its end', async (t) => {
+  const { metrics, scrape } = build(t)
+  t.match(await scrape(), /^uploads_sweep_stopped 0$/m)
+  t.notMatch(await scrape(), /^uploads_sweep_last_success/m, 'before the first there is no such time')
+  const before = Date.now() / 1000
+  metrics.sweepEnded('done')
+  metrics.sweepEnded('stopped')
+  const text = await scrape()
+  t.match(text, /^uploads_sweep_stopped 1$/m)
+  const [, at] = /^uploads_sweep_last_success_timestamp_seconds ([\d.]+)$/m.exec(text) ?? []
+  t.ok(Number(at) >= before && Number(at) <= Date.now() / 1000, 'a stop is no success')
+  metrics.sweepEnded('done')
+  t.match(await scrape(), /^uploads_sweep_stopped 0$/m)
+})
+
+test('what an audit found is told once there was one', async (t) => {
+  const { metrics, scrape } = build(t)
+  t.notMatch(await scrape(), /^uploads_audit_missing/m)
+  metrics.audited({ missing: 1, corrupt: 2, foreign: 3, finishedAt: 1_500_500 })
+  metrics.auditRead(100)
+  metrics.auditRead(50)
+  const text = await scrape()
+  for (const line of ['uploads_audit_missing 1', 'uploads_audit_corrupt 2', 'uploads_audit_foreign 3', 'uploads_audit_last_success_timestamp_seconds 1500.5', 'uploads_audit_checked_bytes_total 150']) t.match(text, line)
+})
+
+test('what uploads leave alone is told where it is known', async (t) => {
+  t.match(await build(t, { reserveBytes: async () => 77 }).scrape(), 'uploads_reserve_bytes 77')
+  t.notMatch(await build(t).scrape(), /^uploads_reserve_bytes/m)
 })

@@ -5,7 +5,7 @@ import { test, type Test } from 'tap'
 import { upkeep } from '../../src/plugins/upkeep.ts'
 import { collectLog } from '../fixtures/log.ts'
 
-const nothing = { staging: 0, sidecars: 0, orphans: 0, pending: 0, trash: 0, forgotten: 0 }
+const nothing = { staging: 0, sidecars: 0, orphans: 0, pending: 0, trash: 0, quota: 0, forgotten: 0 }
 
 function setUp (t: Test, { sweepEveryMs = 3_600_000 } = {}) {
   mock.timers.enable({ apis: ['setInterval'] })

@@ -2,6 +2,7 @@ import { test, type Test } from 'tap'
 import { createLedger } from '../../src/records/ledger.ts'
 import { newBlobId } from '../../src/storage/ids.ts'
 import type { Sidecar } from '../../src/storage/sidecar.ts'
+import { createSightings } from '../../src/storage/orphans.ts'
 import { createSweep } from '../../src/storage/sweep.ts'
 import { openVolume, publish, sidecarFor } from '../storage/fixtures/volume.ts'
 import { databaseFor, keep } from './fixtures/database.ts'
@@ -110,9 +111,9 @@ test('I5, I10: sweep and ledger together: of all blobs just the orphan and the o
   await kept({ state: 'pending', ...old })
   await publish(store, 'orphan')
   let ms = 0
-  const sweep = createSweep({
-    fs: faults.fs, root, store, ledger, removeDeadStaging: async () => 0, settleSidecars: async () => 0,
-    graceMs: 1, maxPercent: 100, trashMs: 99 * hour, pendingMs: 99 * hour, now: () => clock.date, monotonicMs: () => ms,
+  const { run: sweep } = createSweep({
+    fs: faults.fs, root, store, ledger, removeDeadStaging: async () => 0, settleSidecars: async () => 0, look: createSightings({ graceMs: 1, monotonicMs: () => ms }),
+    maxPercent: 100, trashMs: 99 * hour, pendingMs: 99 * hour, trashMaxBytesPerOwner: 0, now: () => clock.date,
   })
   t.match(await sweep(), { trash: 1, pending: 1, orphans: 0 })
   ms = 1
@@ -138,4 +139,61 @@ test('a sidecar that is owed is due from now, and one that is due already stays 
   clock.date = new Date(first.getTime() + hour)
   await ledger.oweSidecar(id)
   t.strictSame((await client.blob.findUniqueOrThrow({ where: { id } })).sidecarDueAt, first)
+})
+
+test('what is due can be counted without being read', async (t) => {
+  const { ledger, kept, ago } = await setUp(t)
+  for (const state of ['deleted', 'superseded', 'live'] as const) await kept({ state, stateAt: ago(2).toISOString() })
+  await kept({ state: 'deleted', stateAt: ago(1).toISOString() })
+  t.equal(await ledger.countInState(['deleted', 'superseded'], ago(1)), 2)
+  t.equal(await ledger.countInState(['pending'], ago(0)), 0)
+})
+
+test('owners whose trash takes more than the limit are found, whatever they have that is live', async (t) => {
+  const { ledger, kept } = await setUp(t)
+  const trash = (ownerId: string | null, size: number, state: Sidecar['state'] = 'deleted') => kept({ ownerId, size, state })
+  await trash('ada', 6)
+  await trash('ada', 5, 'superseded')
+  await trash('ada', 1000, 'live')
+  await trash('bob', 10)
+  await trash('bob', 1000, 'pending')
+  await trash('eve', 2 ** 52)
+  await trash(null, 1000)
+  t.strictSame(await ledger.ownersOver(10, 10), [{ ownerId: 'ada', bytes: 11 }, { ownerId: 'eve', bytes: 2 ** 52 }])
+  t.strictSame(await ledger.ownersOver(10, 1), [{ ownerId: 'ada', bytes: 11 }])
+  t.strictSame(await ledger.ownersOver(2 ** 52, 10), [], 'as much as the limit is not over it')
+})
+
+test('the trash of an owner comes page by page, what is there for longest first, also where many went at once', async (t) => {
+  const { ledger, kept, ago } = await setUp(t)
+  const at = (hours: number) => ago(hours).toISOString()
+  const last = await kept({ state: 'deleted', stateAt: at(1) })
+  const same = [await kept({ state: 'deleted', stateAt: at(5) }), await kept({ state: 'superseded', stateAt: at(5) }), await kept({ state: 'deleted', stateAt: at(5) })].sort((a, b) => a.id < b.id ? -1 : 1)
+  const first = await kept({ state: 'superseded', stateAt: at(9) })
+  await kept({ state: 'live', stateAt: at(9) })
+  await kept({ state: 'deleted', stateAt: at(9), ownerId: 'bob' })
+  const pages: Sidecar[] = []
+  for (let after: Sidecar | undefined, page = await ledger.trashOf('ada', after, 2); page.length > 0; page = await ledger.trashOf('ada', after, 2)) {
+    pages.push(...page)
+    after = page.at(-1)
+  }
+  t.strictSame(pages, [first, ...same, last])
+})
+
+test('it knows which revision of a sidecar is due', async (t) => {
+  const { ledger, kept } = await setUp(t)
+  t.equal(await ledger.revisionOf((await kept({ revision: 7 })).id), 7)
+  t.equal(await ledger.revisionOf(newBlobId()), undefined)
+})
+
+test('what is to be remembered of the purged goes to who remembers it', async (t) => {
+  const { client } = await databaseFor(t)
+  const remembered: unknown[] = []
+  const ledger = createLedger({ client, entomb: async (doomed) => { remembered.push(...doomed) }, now: () => new Date() })
+  const blob = sidecarFor('hello', { kind: 'attachment', recordId: newBlobId(), state: 'deleted', aliases: ['/i/b', '/i/a'], source: 'system-m:/i/a' })
+  await keep(client, blob)
+  await ledger.startPurge(blob)
+  await ledger.entomb(await ledger.purging(10))
+  t.match(remembered, [{ id: blob.id, kind: 'attachment', extension: 'png', ownerId: 'ada', source: 'system-m:/i/a' }])
+  t.strictSame((remembered as [{ aliases: string[] }])[0].aliases.toSorted(), ['/i/a', '/i/b'])
 })

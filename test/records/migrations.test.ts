@@ -57,6 +57,14 @@ test('one that breaks a foreign key leaves the database as it was', async (t) =>
   t.strictSame(tables(), [])
 })
 
+test('rows that were removed by hand keep no start from its way when there is nothing to migrate', async (t) => {
+  const { connection } = await setUp(t)
+  migrate(connection, [one, two])
+  connection.pragma('foreign_keys = OFF')
+  connection.exec('DELETE FROM parent')
+  t.strictSame(migrate(connection, [one, two]), [])
+})
+
 test('one may rebuild a table that others point at', async (t) => {
   const { connection } = await setUp(t)
   migrate(connection, [one, two])
@@ -111,24 +119,31 @@ test('the shipped migrations are sorted, and make exactly the models of the sche
 test('every model is written and read back with every field', async (t) => {
   const { client } = await databaseFor(t)
   const at = new Date('2026-11-21T10:11:12.345Z')
-  const blob = { id: 'b', kind: 'attachment', extension: 'pdf', state: 'live', ownerId: 'ada', creatorId: 'bot', contentType: 'application/pdf', size: 2n ** 53n + 1n, sha256: 'f'.repeat(64), width: 1, height: 2, stateAt: at, revision: 3, sidecarDueAt: at, createdAt: at }
+  const blob = { id: 'b', kind: 'attachment', extension: 'pdf', state: 'live', ownerId: 'ada', creatorId: 'bot', contentType: 'application/pdf', size: 2n ** 53n + 1n, sha256: 'f'.repeat(64), width: 1, height: 2, stateAt: at, revision: 3, sidecarDueAt: at, createdAt: at, epoch: 7, source: 'system-m:/i/a.png', sourceSha256: 'e'.repeat(64) }
   const attachment = { id: 'a', blobId: 'b', ownerId: 'ada', filename: 'Grüße 👋.pdf', visibility: 'private', contextType: 'ticket', contextId: '7', alt: 'x', deletedAt: at, createdAt: at }
   const avatar = { userId: 'ada', blobId: 'b' }
   const alias = { path: '/i/p/a.png', blobId: 'b' }
   const account = { id: 'ada', email: 'ada@example.org', displayName: 'Ada', passwordHash: 'x', tokenGeneration: 4, createdAt: at, updatedAt: at }
   const setting = { key: 'volumeId', value: 'v' }
+  const owner = { key: 'o', epoch: 3, commits: 4 }
+  const erasure = { epoch: 3, id: 'e', ownerKey: 'o', createdAt: at, finishedAt: at }
+  const tombstone = { key: 't', createdAt: at }
   await client.blob.create({ data: blob })
   await client.attachment.create({ data: attachment })
   await client.avatar.create({ data: avatar })
   await client.alias.create({ data: alias })
   await client.account.create({ data: account })
   await client.setting.create({ data: setting })
+  await client.owner.create({ data: owner })
+  await client.erasure.create({ data: erasure })
+  await client.tombstone.create({ data: tombstone })
   t.strictSame(await client.blob.findMany({ include: { attachment: true, avatar: true, aliases: true } }), [{ ...blob, attachment, avatar, aliases: [alias] }])
   t.strictSame(await client.attachment.findMany({ include: { blob: true } }), [{ ...attachment, blob }])
   t.strictSame(await client.account.findMany(), [account])
   t.strictSame(await client.setting.findMany(), [setting])
+  t.strictSame([await client.owner.findMany(), await client.erasure.findMany(), await client.tombstone.findMany()], [[owner], [erasure], [tombstone]])
 
-  const bare = { ...blob, id: 'c', ownerId: null, creatorId: null, width: null, height: null, sidecarDueAt: null }
+  const bare = { ...blob, id: 'c', ownerId: null, creatorId: null, width: null, height: null, sidecarDueAt: null, source: null, sourceSha256: null }
   await client.blob.create({ data: bare })
   t.strictSame(await client.blob.findUnique({ where: { id: 'c' } }), bare)
   await client.blob.delete({ where: { id: 'b' } })

@@ -112,6 +112,7 @@ test('of two processes that settle at once, the one that writes the older sideca
         }
         await store.writeSidecar(sidecar)
       },
+      remove: store.remove,
     },
     now: () => new Date(),
   })
@@ -162,4 +163,22 @@ test('a sidecar that can never be written keeps no other from being settled', as
   faults.inject({ on: 'rename', path: new RegExp(lost.id), errno: 'ENOENT', forever: true })
   await t.rejects(settleDue({ isStart: true }), /1 failed/)
   t.match(await onVolume(other), { filename: 'c.pdf' })
+})
+
+test('a sidecar that is written while its blob is purged does not stay', async (t) => {
+  for (const isRowGone of [true, false]) {
+    const { kept, rename, settle, client, store, files, faults } = await setUp(t)
+    const blob = await kept()
+    await rename(blob, 'b.pdf')
+    faults.inject({
+      on: 'rename',
+      before: async () => {
+        await client.blob.update({ where: { id: blob.id }, data: { state: 'purging' } })
+        await store.remove(blob)
+        if (isRowGone) await client.blob.delete({ where: { id: blob.id } })
+      },
+    })
+    await settle(blob.id)
+    t.strictSame(await files(), [])
+  }
 })

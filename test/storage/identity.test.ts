@@ -41,7 +41,7 @@ test('an empty volume under a database that had one but knows no files gets that
 
 test('a volume without identity under a database that knows files is refused, and not written to', async (t) => {
   const { faults, refused } = await setUp(t)
-  await refused({ volumeId: 'abc', knowsFiles: true }, /no upload-gateway\.json/, /database knows files/, /Mount the volume abc/)
+  await refused({ volumeId: 'abc', knowsFiles: true }, /no upload-gateway\.json/, /database knows files/, /Mount the volume abc/, /upload-gateway restore/)
   await refused({ volumeId: undefined, knowsFiles: true }, /that belongs to this database/)
   t.strictSame(faults.calls.filter(({ on }) => on !== 'readFile'), [])
 })
@@ -57,7 +57,7 @@ test('a volume with files is refused under a new database, with or without its i
     const { root, path, start, refused } = await setUp(t)
     await start()
     await mkdir(join(root, kind, '2026'), { recursive: true })
-    await refused(nothing, /holds uploads/, /the database is new/, /Restore the database/)
+    await refused(nothing, /holds uploads/, /the database is new/, /upload-gateway rebuild/, /upload-gateway restore/)
     await rm(path)
     await refused(nothing, /holds uploads/, /no upload-gateway\.json/)
     await refused({ volumeId: 'abc', knowsFiles: false }, /holds uploads/)

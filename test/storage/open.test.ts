@@ -1,7 +1,9 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'tap'
-import { openStorage, prepareVolume } from '../../src/storage/open.ts'
+import { openStorage, prepareVolume, refuseCompany } from '../../src/storage/open.ts'
+import { gatewayRole, type Role } from '../../src/storage/volume/instance.ts'
+import type { Neighbour } from '../../src/storage/volume/staging.ts'
 import { createFaults } from '../fixtures/faults.ts'
 import { filesBelow, folderFor, openBelow, openVolume, publish } from './fixtures/volume.ts'
 
@@ -94,4 +96,49 @@ test('when the volume is gone nothing is acknowledged, and no folder is made und
   await t.rejects(publish(store, 'hello'), { code: 'STORAGE_UNAVAILABLE' })
   await t.rejects(probe.check(), { code: 'STORAGE_UNAVAILABLE' })
   await t.rejects(readdir(root), { code: 'ENOENT' })
+})
+
+const rebuild: Role = { work: 'rebuild', isExclusive: true }
+const backup: Role = { work: 'backup', isExclusive: false }
+
+test('who must be alone and a gateway never meet, whichever comes first; others may', async (t) => {
+  const allowed: Array<[Role, Role]> = [[gatewayRole, gatewayRole], [gatewayRole, backup], [backup, gatewayRole], [backup, backup]]
+  const refused: Array<[Role, Role, RegExp]> = [
+    [gatewayRole, rebuild, /in use: gateway runs on it as process \d+, and rebuild must be alone/],
+    [rebuild, gatewayRole, /in use: rebuild runs on it as process \d+, and rebuild must be alone/],
+    [rebuild, backup, /in use: rebuild runs/],
+    [backup, rebuild, /in use: backup runs on it as process \d+, and rebuild must be alone/],
+    [rebuild, rebuild, /in use: rebuild runs/],
+  ]
+  const meeting = async (first: Role, second: Role) => {
+    const root = await folderFor(t)
+    const { fs } = createFaults()
+    const there = await openStorage({ fs, root, reserveBytes: 0, known, role: first })
+    const come = () => openStorage({ fs, root, reserveBytes: 0, known: { volumeId: there.volumeId, knowsFiles: false }, role: second })
+    return { root, there, come }
+  }
+  for (const [first, second] of allowed) {
+    const { there, come } = await meeting(first, second)
+    await (await come()).staging.close()
+    await there.staging.close()
+  }
+  for (const [first, second, message] of refused) {
+    const { root, there, come } = await meeting(first, second)
+    await t.rejects(come(), { name: 'ConfigError', message })
+    t.equal((await readdir(join(root, 'staging'))).length, 1, 'who is refused leaves nothing')
+    await there.staging.close()
+    await (await come()).staging.close()
+  }
+})
+
+test('who waits to see whether another lives is told of it', async (t) => {
+  const there: Neighbour = { name: 'x', pid: 7, work: 'restore', isExclusive: true }
+  const told: unknown[] = []
+  const living = async ({ relevant = () => true, onWait = () => {} }: { relevant?: (role: Role) => boolean, onWait?: (neighbours: Neighbour[]) => void } = {}) => {
+    onWait([there])
+    return [there].filter(relevant)
+  }
+  await t.rejects(refuseCompany({ living }, '/srv', gatewayRole, (neighbours) => told.push(neighbours)), { name: 'ConfigError', message: /restore runs on it as process 7/ })
+  await t.rejects(refuseCompany({ living }, '/srv', gatewayRole), { name: 'ConfigError' })
+  t.strictSame(told, [[there]])
 })

@@ -46,3 +46,13 @@ test('what is well summed but no sidecar of this format is none', (t) => {
   for (const json of ['null', '1', '"x"', '[]', '{}', '{"checksum":null}']) t.equal(decodeSidecar(json), undefined, json)
   t.end()
 })
+
+test('a sidecar of the first version, which knew neither epochs nor sources, says that there were none', (t) => {
+  const { epoch: _, source: __, sourceSha256: ___, ...old } = sidecar
+  const text = encodeSidecar(old as never)
+  t.notMatch(text, /epoch|source/)
+  t.strictSame(decodeSidecar(text), { ...old, epoch: 0, source: null, sourceSha256: null })
+  t.strictSame(decodeSidecar(encodeSidecar({ ...sidecar, epoch: 7, source: 'system-r:users/1', sourceSha256: 'f'.repeat(64) })), { ...sidecar, epoch: 7, source: 'system-r:users/1', sourceSha256: 'f'.repeat(64) })
+  for (const wrong of [{ epoch: -1 }, { epoch: null }, { source: 1 }]) t.equal(decodeSidecar(encodeSidecar({ ...sidecar, ...wrong } as never)), undefined, JSON.stringify(wrong))
+  t.end()
+})

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { test, type Test } from 'tap'
 import { newBlobId } from '../../src/storage/ids.ts'
 import type { Sidecar } from '../../src/storage/sidecar.ts'
+import { createLoneLook, createSightings } from '../../src/storage/orphans.ts'
 import { createSweep } from '../../src/storage/sweep.ts'
 import { blobPath, sidecarPath } from '../../src/storage/volume/layout.ts'
 import { createRows } from './fixtures/ledger.ts'
@@ -12,15 +13,16 @@ import { openVolume, publish, sidecarFor, stage } from './fixtures/volume.ts'
 const day = 86_400_000
 const graceMs = 1000
 
-async function setUp (t: Test) {
+async function setUp (t: Test, changes: { trashMaxBytesPerOwner?: number, progress?: { step (name: string, total?: number): void, advance (count?: number): void } } = {}) {
   const volume = await openVolume(t)
   const clock = { ms: 0, date: new Date() }
-  const { rows, ledger, owed } = createRows(() => clock.date)
+  const { rows, ledger, owed, entombed } = createRows(() => clock.date)
   const steps = { staging: async () => 0, sidecars: async () => 0 }
-  const sweep = createSweep({
+  const settings = { maxPercent: 5, trashMaxBytesPerOwner: 0, ...changes }
+  const { plan, take, run } = createSweep({
     fs: volume.faults.fs, root: volume.root, store: volume.store, ledger,
     removeDeadStaging: () => steps.staging(), settleSidecars: () => steps.sidecars(),
-    graceMs, maxPercent: 5, trashMs: 30 * day, pendingMs: day / 24, now: () => clock.date, monotonicMs: () => clock.ms,
+    look: createSightings({ graceMs, monotonicMs: () => clock.ms }), ...settings, trashMs: 30 * day, now: () => clock.date,
   })
   /** A blob with its row, in a state since so long. */
   async function kept (state: Sidecar['state'], ageMs = 0): Promise<Sidecar> {
@@ -29,7 +31,7 @@ async function setUp (t: Test) {
     return sidecar
   }
   const isThere = (sidecar: Sidecar) => existsSync(blobPath(volume.root, sidecar))
-  return { ...volume, clock, rows, ledger, owed, steps, sweep, kept, isThere }
+  return { ...volume, clock, rows, ledger, owed, entombed, steps, plan, take, sweep: run, kept, isThere }
 }
 
 test('I5: a blob without a row goes after two runs a grace period apart, its id taken first', async (t) => {
@@ -162,8 +164,9 @@ test('a purge that died in the middle is finished by the next, wherever it died'
   for (const nth of [1, 2]) {
     const { rows, sweep, kept, files, faults } = await setUp(t)
     const blob = await kept('deleted', 60 * day)
-    faults.inject({ on: 'unlink', nth, errno: 'EIO' })
-    await t.rejects(sweep(), /1 failed/)
+    faults.inject({ on: 'unlink', nth, errno: 'EIO', forever: true })
+    await t.rejects(sweep(), { message: /^2 failed; the first: The storage cannot/ })
+    faults.heal()
     t.equal(rows.get(blob.id)?.state, 'purging', 'it is told before it is done')
     t.match(await sweep(), { pending: 1 })
     t.notOk(rows.has(blob.id))
@@ -207,7 +210,7 @@ test('one run at a time: who asks meanwhile gets the same', async (t) => {
   const [first, second] = await both
   t.equal(first, second)
   t.equal(runs, 1)
-  t.strictSame(first, { staging: 3, sidecars: 0, orphans: 0, pending: 0, trash: 0, forgotten: 0 })
+  t.strictSame(first, { staging: 3, sidecars: 0, orphans: 0, pending: 0, trash: 0, quota: 0, forgotten: 0 })
   await sweep()
   t.equal(runs, 2)
 })
@@ -256,7 +259,7 @@ test('many files without a record are no routine: none of them goes, and somebod
   for (let n = 0; n < 101; n += 1) await publish(store, 'hello')
   await sweep()
   clock.ms = graceMs
-  await t.rejects(sweep(), { message: /would remove 101 blobs \(without a record\) of 101: more than 5 %.*SWEEP_MAX_PERCENT=100/ })
+  await t.rejects(sweep(), { code: 'SWEEP_STOPPED', message: /would remove 101 blobs of 101 \(101 without a record\): more than 5 %.*upload-gateway sweep --dry-run.*sweep --force" removes them, those without a record only while no gateway runs/ })
   t.equal((await files()).length, 202)
   t.equal(rows.size, 0, 'no id was taken')
 })
@@ -264,7 +267,7 @@ test('many files without a record are no routine: none of them goes, and somebod
 test('as many of many more are routine', async (t) => {
   const { clock, sweep, kept, rows, isThere } = await setUp(t)
   const trash = await Promise.all(Array.from({ length: 101 }, () => kept('deleted', 31 * day)))
-  await t.rejects(sweep(), { message: /would remove 101 blobs \(superseded or deleted\)/ })
+  await t.rejects(sweep(), { code: 'SWEEP_STOPPED', message: /would remove 101 blobs of 101 \(101 deleted or replaced\)/ })
   t.ok(trash.every(isThere))
   const [{ id: _, ...one }] = trash as [Sidecar]
   for (let n = 0; n < 1920; n += 1) rows.set(`more-${n}` as never, { ...one, id: `more-${n}` as never, state: 'live' })
@@ -286,4 +289,96 @@ test('I10: a sidecar that does not say what its row says is owed, and the blob s
   t.match(await sweep(), { trash: 0 })
   t.strictSame(owed, [sidecar.id])
   t.ok(isThere(sidecar))
+})
+
+test('the brake counts all that a run would remove, whatever each step would', async (t) => {
+  const { clock, store, sweep, kept, files } = await setUp(t, { trashMaxBytesPerOwner: 5 })
+  for (let n = 0; n < 40; n += 1) await publish(store, 'hello')
+  await sweep()
+  clock.ms = graceMs
+  for (let n = 0; n < 31; n += 1) await kept('deleted', 31 * day)
+  for (let n = 0; n < 31; n += 1) await kept('deleted', day)
+  const before = await files()
+  await t.rejects(sweep(), { code: 'SWEEP_STOPPED', message: /would remove 101 blobs of 101 \(31 deleted or replaced, 30 over their owner's limit for trash, 40 without a record\)/ })
+  t.strictSame(await files(), before)
+})
+
+test('a run that is held up does what its brake is not for', async (t) => {
+  const { steps, rows, clock, sweep, kept, isThere } = await setUp(t)
+  const trash = await Promise.all(Array.from({ length: 101 }, () => kept('deleted', 31 * day)))
+  const pending = await kept('pending', day)
+  const swept = newBlobId()
+  rows.set(swept, { id: swept, kind: 'avatar', extension: 'png', state: 'swept', stateAt: new Date(clock.date.getTime() - 8 * day).toISOString() })
+  const done: string[] = []
+  steps.staging = async () => done.push('staging')
+  steps.sidecars = async () => done.push('sidecars')
+  await t.rejects(sweep(), { code: 'SWEEP_STOPPED' })
+  t.strictSame(done, ['staging', 'sidecars'])
+  t.ok(trash.every(isThere))
+  t.notOk(isThere(pending) || rows.has(swept))
+})
+
+test('what fails in a run that is held up is told with it', async (t) => {
+  const { steps, sweep, kept } = await setUp(t)
+  await Promise.all(Array.from({ length: 101 }, () => kept('deleted', 31 * day)))
+  steps.sidecars = () => Promise.reject(new Error('no folder'))
+  await t.rejects(sweep(), { code: 'SWEEP_STOPPED', cause: { message: /1 failed; the first: no folder/ } })
+})
+
+test('a plan says what would go, and removes nothing', async (t) => {
+  const { clock, store, rows, plan, kept, files } = await setUp(t, { trashMaxBytesPerOwner: 12 })
+  const orphan = await publish(store, 'hello')
+  await plan()
+  clock.ms = graceMs
+  const pending = await kept('pending', day)
+  const trash = await kept('deleted', 31 * day)
+  const over = await kept('superseded', 2 * day)
+  await kept('deleted', day)
+  await kept('deleted', 1)
+  const before = [await files(), [...rows.values()].map(({ state }) => state)]
+  const { steps, stop } = await plan()
+  t.equal(stop, undefined)
+  t.strictSame(steps.map(({ name, count, left, blobs }) => [name, count, left, blobs.map(({ id }) => id)]), [['pending', 1, 0, [pending.id]], ['trash', 1, 0, [trash.id]], ['quota', 1, 0, [over.id]], ['orphans', 1, 0, [orphan.id]]])
+  t.strictSame([await files(), [...rows.values()].map(({ state }) => state)], before)
+})
+
+test('a plan that was held up is carried out when forced, but for what has changed since', async (t) => {
+  const { rows, plan, take, kept, isThere } = await setUp(t)
+  const trash = await Promise.all(Array.from({ length: 101 }, () => kept('deleted', 31 * day)))
+  const planned = await plan()
+  t.match(planned.stop, { code: 'SWEEP_STOPPED' })
+  const [restored] = trash as [Sidecar]
+  rows.set(restored.id, { ...restored, state: 'live', revision: 2 })
+  t.match(await take(planned, { isForced: true }), { counts: { trash: 100 }, failure: undefined })
+  t.strictSame(trash.filter(isThere), [restored])
+})
+
+test('orphans that are left to another process do not count, and stay', async (t) => {
+  const { root, faults, store, ledger, steps, files } = await setUp(t)
+  for (let n = 0; n < 101; n += 1) await publish(store, 'hello')
+  const { plan, take } = createSweep({
+    fs: faults.fs, root, store, ledger, removeDeadStaging: () => steps.staging(), settleSidecars: () => steps.sidecars(),
+    look: createLoneLook({ graceMs: 0, now: () => new Date(Date.now() + 1000), isAlone: async () => false }), maxPercent: 5, trashMaxBytesPerOwner: 0, trashMs: day, now: () => new Date(),
+  })
+  const planned = await plan()
+  t.match(planned.steps.at(-1), { name: 'orphans', count: 0, left: 101, blobs: [] })
+  t.equal(planned.stop, undefined)
+  t.match(await take(planned), { counts: { orphans: 0 }, failure: undefined })
+  t.equal((await files()).length, 202)
+})
+
+test('it tells how far it is', async (t) => {
+  const told: Array<[string, number | undefined, number]> = []
+  const progress = {
+    step (name: string, total?: number) { told.push([name, total, 0]) },
+    advance (count = 1) { const last = told.at(-1); if (last !== undefined) last[2] += count },
+  }
+  const { store, clock, sweep, kept } = await setUp(t, { progress })
+  await publish(store, 'hello')
+  await sweep()
+  clock.ms = graceMs
+  await kept('deleted', 31 * day)
+  told.length = 0
+  await sweep()
+  t.strictSame(told, [['Looking through the volume', undefined, 2], ['Removing what is never claimed', 0, 0], ['Removing what is deleted or replaced', 1, 1], ['Removing what is over their owner\'s limit for trash', 0, 0], ['Removing what is without a record', 1, 1]])
 })

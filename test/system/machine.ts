@@ -10,7 +10,7 @@ import { temporaryFolder } from '../helper.ts'
 const path = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`
 
 const packages = {
-  strace: 'strace', curl: 'curl', prlimit: 'util-linux', mount: 'mount', umount: 'mount', 'mkfs.ext4': 'e2fsprogs', 'mkfs.xfs': 'xfsprogs', xfs_io: 'xfsprogs',
+  strace: 'strace', pg_ctlcluster: 'postgresql', setpriv: 'util-linux', curl: 'curl', prlimit: 'util-linux', mount: 'mount', umount: 'mount', 'mkfs.ext4': 'e2fsprogs', 'mkfs.xfs': 'xfsprogs', xfs_io: 'xfsprogs',
 } as const
 
 export type Tool = keyof typeof packages
@@ -67,3 +67,8 @@ export async function until (what: string, check: () => boolean | Promise<boolea
 }
 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** A copy as an operator makes it who knows no better: tar, whatever goes on. That files change meanwhile is no failure (exit 1). */
+export async function tar (from: string, to: string): Promise<void> {
+  await promisify(execFile)('sh', ['-c', 'tar -C "$1" -cf - . | tar -C "$2" -xf -', 'sh', from, to], { env: { PATH: path } })
+}

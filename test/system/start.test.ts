@@ -45,7 +45,7 @@ t.test('the volume of another database', async (t) => {
 
 t.test('a volume that holds uploads under a new database', async (t) => {
   const { home, folder } = await used(t)
-  await assertRefused(t, folder, { DATABASE_URL: `file:${join(home, 'new.sqlite')}` }, /holds uploads, but the database is new.*Restore the database/)
+  await assertRefused(t, folder, { DATABASE_URL: `file:${join(home, 'new.sqlite')}` }, /holds uploads, but the database is new.*upload-gateway rebuild.*upload-gateway restore/)
 })
 
 t.test('a volume whose identity is gone', async (t) => {

@@ -156,3 +156,31 @@ t.test('memory stays bounded while a slow disk holds up a fast client', async (t
   }
   move()
 })
+
+t.test('an upload that is ended from here is told why, also before its body came, and leaves nothing', async (t) => {
+  const reason = Object.assign(new Error('not any more'), { statusCode: 410, code: 'NO_MORE' })
+  for (const head of [rawHead(900), formHead(form.length)]) {
+    const ended = new AbortController()
+    const { port, store, errors } = await uploadServer(t, { signal: ended.signal })
+    const { socket, closed } = rawClient(t, port)
+    socket.write(Buffer.concat([Buffer.from(head), head.includes('multipart') ? form.subarray(0, 300) : Buffer.alloc(500)]))
+    t.ok(await eventually(() => store.files.length === 1))
+    ended.abort(reason)
+    t.ok(await eventually(() => errors.length === 1))
+    socket.end()
+    t.match(await closed, /^HTTP\/1\.1 410 /)
+    t.match(errors, [{ code: 'NO_MORE' }])
+    t.ok(store.files.every(({ state }) => state === 'discarded'))
+  }
+  const { url, errors } = await uploadServer(t, { signal: AbortSignal.abort(reason) })
+  await fetch(url, { method: 'POST', body: 'x', headers: { 'content-type': 'image/png' } })
+  t.match(errors, [{ code: 'NO_MORE' }])
+})
+
+t.test('the fields of a form are told as they come', async (t) => {
+  const heard: string[] = []
+  const { url } = await uploadServer(t, { onField: (name, value) => heard.push(`${name} ${value}`) })
+  const body = multipart([{ name: 'unknown', content: 'x' }, { name: 'visibility', content: 'public' }, { filename: 'a', content: 'a' }])
+  t.equal((await fetch(url, { method: 'POST', body: new Uint8Array(body), headers: { 'content-type': 'multipart/form-data; boundary=b' } })).status, 200)
+  t.same(heard, ['visibility public'])
+})

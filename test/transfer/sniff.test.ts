@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
-import { avatarTypes, sniff, sniffedBytes } from '../../src/transfer/sniff.ts'
+import { avatarTypes, sniff, sniffedBytes, typeOfName } from '../../src/transfer/sniff.ts'
 
 const hex = (digits: string) => Buffer.from(digits.replaceAll(' ', ''), 'hex')
 const png = hex('89504e470d0a1a0a 0000000d49484452 00000001 00000001 0802000000 907753de 0000000c49444154 08d763f8cfc000000301010018dd8db0 0000000049454e44ae426082')
@@ -117,4 +117,9 @@ t.test('hostile heads are judged quickly and never throw', async (t) => {
 
 t.test('avatars are of the five types that can be decoded', async (t) => {
   t.same(avatarTypes, ['image/jpeg', 'image/png', 'image/webp', 'image/gif', 'image/avif'])
+})
+
+t.test('the extension of a name says a type, which the bytes still outweigh', async (t) => {
+  for (const [name, type] of [['a.csv', 'text/csv'], ['A.JPG', 'image/jpeg'], ['a.b.md', 'text/markdown'], ['a', undefined], ['a.', undefined], ['a.exe', undefined], ['.csv', 'text/csv']] as const) t.equal(typeOfName(name), type, name)
+  t.match(await sniff(Buffer.from('<html>'), typeOfName('a.png')), { contentType: 'text/plain' })
 })

@@ -87,17 +87,14 @@ export function createDurable ({ fs, onSyncFailure }: { fs: FileSystem, onSyncFa
   }
 }
 
-/**
- * writev may write less than it was given, as at a disk limit: the rest is written until it is all there or fails.
- * `position` undefined: at the end of a file that is open for appending.
- */
-export async function writeAll (handle: FileHandle, chunks: readonly Buffer[], position?: number): Promise<void> {
+/** writev may write less than it was given, as at a disk limit: the rest is written until it is all there or fails. */
+export async function writeAll (handle: FileHandle, chunks: readonly Buffer[], position: number): Promise<void> {
   let rest = chunks
   let at = position
   while (rest.length > 0) {
     const { bytesWritten } = await handle.writev(rest, at)
     if (bytesWritten === 0 && rest.some((chunk) => chunk.length > 0)) throw new Error('The volume took no bytes and gave no reason.')
-    if (at !== undefined) at += bytesWritten
+    at += bytesWritten
     rest = after(rest, bytesWritten)
   }
 }

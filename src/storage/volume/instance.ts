@@ -15,6 +15,8 @@ const HeartbeatSchema = Type.Object({
   work: Type.Optional(Type.String()),
   /** Nothing else may run on this volume meanwhile, as while its database is made anew. */
   isExclusive: Type.Optional(Type.Boolean()),
+  /** The inode of the folder it was written in, so that a copy of the volume is not taken for the one where the process lives. */
+  inode: Type.Optional(Type.Number()),
 })
 
 export type Heartbeat = Static<typeof HeartbeatSchema>
@@ -39,7 +41,7 @@ export function parseHeartbeat (text: string): Heartbeat | undefined {
 
 /** What the process table says; undefined when the process belongs to another host, boot or container. */
 export function isRunning (heartbeat: Heartbeat, proc = '/proc'): boolean | undefined {
-  if (heartbeat.world === '' || heartbeat.world !== ownWorld(proc)) return undefined
+  if (heartbeat.world === '' || heartbeat.startedAt === '' || heartbeat.world !== ownWorld(proc)) return undefined
   return startOf(proc, heartbeat.pid) === heartbeat.startedAt
 }
 

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto'
 import { dirname } from 'node:path'
 import { errnoOf } from '../failures.ts'
-import type { FileSystem } from '../fs.ts'
-import { writeAll, type Durable } from './durable.ts'
+import type { FileHandle, FileSystem } from '../fs.ts'
+import type { Durable } from './durable.ts'
 
 export type Journal<T> = {
   readonly path: string
@@ -14,6 +14,9 @@ export type Journal<T> = {
 }
 
 const fileMode = 0o640
+
+/** At a limit the first write is short and the second says why. */
+const writeAttempts = 3
 
 const checksum = (body: string) => `sha256:${createHash('sha256').update(body).digest('hex')}`
 
@@ -34,7 +37,7 @@ export function createJournal<T> ({ fs, durable, path, isEntry }: { fs: FileSyst
       const handle = await fs.open(path, 'a', fileMode)
       try {
         // A process that died may have left half a line: what follows it must not become a part of that.
-        await writeAll(handle, [Buffer.from(`\n${entries.map((entry) => encode(entry)).join('')}`)])
+        await writeWhole(handle, Buffer.from(`\n${entries.map((entry) => encode(entry)).join('')}`))
         await durable.sync(handle)
       } finally {
         await handle.close()
@@ -42,6 +45,15 @@ export function createJournal<T> ({ fs, durable, path, isEntry }: { fs: FileSyst
       await durable.syncFolder(dirname(path))
     },
   }
+}
+
+/** In one write, as the rest in a second one could end up behind lines of another process: a short one is done again. */
+async function writeWhole (handle: FileHandle, text: Buffer): Promise<void> {
+  for (let attempt = 0; attempt < writeAttempts; attempt += 1) {
+    const { bytesWritten } = await handle.writev([text])
+    if (bytesWritten === text.length) return
+  }
+  throw new Error('The volume took only a part of what was written, and gave no reason.')
 }
 
 const encode = (entry: unknown): string => `${JSON.stringify({ checksum: checksum(JSON.stringify(entry)), ...entry as object })}\n`

@@ -6,6 +6,8 @@ import type { BlobAddress, Kind } from '../store.ts'
 export const identityFile = 'upload-gateway.json'
 export const erasuresFile = 'erasures.ndjson'
 export const tombstonesFile = 'tombstones.ndjson'
+/** There while a restore is not done. */
+export const restoreFile = 'restore-unfinished.json'
 export const stagingFolder = 'staging'
 export const cacheFolder = 'cache'
 export const databaseFolder = 'database'
@@ -15,7 +17,7 @@ const sidecarSuffix = '.sidecar.json'
 const folderOf: Record<Kind, string> = { avatar: 'avatars', attachment: 'attachments' }
 
 /** What may lie at the root; the last is what mkfs puts there. */
-export const rootNames: ReadonlySet<string> = new Set([identityFile, erasuresFile, tombstonesFile, stagingFolder, cacheFolder, databaseFolder, ...Object.values(folderOf), 'lost+found'])
+export const rootNames: ReadonlySet<string> = new Set([identityFile, erasuresFile, tombstonesFile, restoreFile, stagingFolder, cacheFolder, databaseFolder, ...Object.values(folderOf), 'lost+found'])
 
 /** Of the volume's root, for a kind. */
 export const kindFolder = (root: string, kind: Kind): string => join(root, folderOf[kind])

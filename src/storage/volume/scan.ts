@@ -1,6 +1,7 @@
 // What is really on the volume, file by file, whatever the records say: blobs and sidecars by id, and everything else.
 import type { Dirent } from 'node:fs'
 import { basename, join, relative } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { errnoOf } from '../failures.ts'
 import type { FileSystem } from '../fs.ts'
 import type { BlobId } from '../ids.ts'
@@ -26,6 +27,8 @@ export async function * scanVolume (fs: FileSystem, root: string): AsyncGenerato
   for (const kind of kinds) yield * scan(fs, root, kindFolder(root, kind), kind, 0)
 }
 
+const entriesPerTurn = 1000
+
 const namePatterns = [/^\d{4}$/, /^\d{2}$/, /^\d{2}$/]
 
 async function * scan (fs: FileSystem, root: string, folder: string, kind: Kind, depth: number): AsyncGenerator<ScannedFolder> {
@@ -41,7 +44,10 @@ async function * scan (fs: FileSystem, root: string, folder: string, kind: Kind,
 async function scanDay (fs: FileSystem, root: string, folder: string, kind: Kind): Promise<ScannedFolder> {
   const found = new Map<BlobId, { extensions: string[], hasSidecar: boolean }>()
   const foreign: ForeignEntry[] = []
+  let count = 0
   for (const entry of await entriesOf(fs, folder)) {
+    // A day may have a hundred thousand uploads, and requests wait meanwhile.
+    if (++count % entriesPerTurn === 0) await setImmediate()
     const name = entry.isFile() ? parseName(entry.name) : undefined
     if (name === undefined || dayFolder(root, { kind, id: name.id }) !== folder) {
       foreign.push(foreignEntry(root, folder, entry))

@@ -32,10 +32,12 @@ export async function openStaging ({ fs, durable, root, role = gatewayRole, mono
   const heartbeatPath = join(own, heartbeatFile)
   async function make (): Promise<void> {
     await durable.folder(own, root)
+    heartbeat.inode = (await fs.stat(own)).ino
     await durable.writeNew(heartbeatPath, JSON.stringify(heartbeat))
   }
   await make()
   const lastSeen = new Map<string, { beat: number, atMs: number }>()
+  let isClosed = false
 
   async function beat (): Promise<void> {
     heartbeat.beat += 1
@@ -47,16 +49,38 @@ export async function openStaging ({ fs, durable, root, role = gatewayRole, mono
     }
   }
 
-  // A missed beat is no harm: others wait nine of them.
-  const timer = setInterval(() => { beat().catch(() => {}) }, beatEveryMs).unref()
+  async function within<T> (work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT' || isClosed) throw error
+      durable.forgetFolders()
+      await make().catch((failure: unknown) => { if (errnoOf(failure) !== 'EEXIST') throw failure })
+      return work()
+    }
+  }
 
+  // A missed beat is no harm: others wait nine of them. Where its folder is gone it is made again, to be seen by who must be alone.
+  const timer = setInterval(() => { within(beat).catch(() => {}) }, beatEveryMs).unref()
+
+  /** Undefined when there is none. One that cannot be read is not taken for none: it throws. */
   async function heartbeatOf (instance: string): Promise<Heartbeat | undefined> {
-    const text = await fs.readFile(join(parent, instance, heartbeatFile), 'utf8').catch(() => '')
-    return parseHeartbeat(text)
+    const read = () => fs.readFile(join(parent, instance, heartbeatFile), 'utf8').catch((error: unknown) => {
+      if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return ''
+      throw error
+    })
+    // Twice: the first reading may have met it in the middle of a beat.
+    return parseHeartbeat(await read()) ?? parseHeartbeat(await read())
+  }
+
+  /** A copy of a volume holds the heartbeats of those who live on the original: only watching tells. */
+  async function isCopied ({ name, heartbeat: { inode } }: { name: string, heartbeat: Heartbeat }): Promise<boolean> {
+    if (inode === undefined) return false
+    return fs.stat(join(parent, name)).then(({ ino }) => ino !== inode, () => false)
   }
 
   async function isDead (instance: string): Promise<boolean> {
-    const seen = await heartbeatOf(instance)
+    const seen = await heartbeatOf(instance).catch(() => undefined)
     const running = seen === undefined ? undefined : isRunning(seen)
     if (running !== undefined) return !running
     const before = lastSeen.get(instance)
@@ -66,9 +90,16 @@ export async function openStaging ({ fs, durable, root, role = gatewayRole, mono
     return false
   }
 
+  async function dead (): Promise<string[]> {
+    const names: string[] = []
+    for (const instance of await others()) if (await isDead(instance)) names.push(instance)
+    return names
+  }
+
+  const others = async (): Promise<string[]> => (await fs.readdir(parent)).filter((instance) => instance !== name && validate(instance))
+
   async function neighbours (): Promise<Array<{ name: string, heartbeat: Heartbeat }>> {
-    const names = (await fs.readdir(parent)).filter((instance) => instance !== name && validate(instance))
-    const found = await Promise.all(names.map(async (instance) => ({ name: instance, heartbeat: await heartbeatOf(instance) })))
+    const found = await Promise.all((await others()).map(async (instance) => ({ name: instance, heartbeat: await heartbeatOf(instance) })))
     return found.flatMap((one) => one.heartbeat === undefined ? [] : [{ name: one.name, heartbeat: one.heartbeat }])
   }
 
@@ -76,14 +107,16 @@ export async function openStaging ({ fs, durable, root, role = gatewayRole, mono
     folder: own,
 
     /**
-     * The other processes that live on this volume and are `relevant`. Those of another host or container are watched until their
-     * heart beats or has stood still for so long that they are dead, up to 90 s; `onWait` hears of it first.
+     * The other processes that live on this volume and are `relevant`. Those of another host or container, or of a volume of which
+     * this is a copy, are watched until their heart beats or has stood still for so long that they are dead, up to 90 s; `onWait` hears of
+     * it first.
      */
     async living ({ relevant = () => true, onWait = () => {}, pauseMs = 1000 }: { relevant?: (role: Role) => boolean, onWait?: (neighbours: Neighbour[]) => void, pauseMs?: number } = {}): Promise<Neighbour[]> {
       const present = ({ name, heartbeat: { pid, work, isExclusive } }: { name: string, heartbeat: Heartbeat }): Neighbour => ({ name, pid, ...gatewayRole, ...(work !== undefined && { work }), ...(isExclusive !== undefined && { isExclusive }) })
       const found = (await neighbours()).filter((one) => relevant(present(one)))
-      const alive = found.filter((one) => isRunning(one.heartbeat) === true)
-      const unknown = found.filter((one) => isRunning(one.heartbeat) === undefined)
+      const running = await Promise.all(found.map(async (one) => isRunning(one.heartbeat) === true && await isCopied(one) ? undefined : isRunning(one.heartbeat)))
+      const alive = found.filter((_, index) => running[index] === true)
+      const unknown = found.filter((_, index) => running[index] === undefined)
       if (alive.length > 0 || unknown.length === 0) return alive.map(present)
       onWait(unknown.map(present))
       const startedAt = monotonicMs()
@@ -92,17 +125,21 @@ export async function openStaging ({ fs, durable, root, role = gatewayRole, mono
         const now = new Map((await neighbours()).map((one) => [one.name, one.heartbeat.beat]))
         const beating = unknown.filter((one) => now.has(one.name) && now.get(one.name) !== one.heartbeat.beat)
         if (beating.length > 0) return beating.map(present)
-        if (unknown.every((one) => !now.has(one.name))) return []
+        // It has ended when its folder is gone; a heartbeat alone may be unreadable for a moment.
+        const names = await others()
+        if (unknown.every((one) => !names.includes(one.name))) return []
       }
       return []
     },
+
+    /** The folders that dead processes left behind, by name. */
+    dead,
 
     /** Removes what dead processes left behind; never touches a living one's. Returns how many folders went. */
     async removeDead (): Promise<number> {
       let removed = 0
       const attempts = createAttempts()
-      for (const instance of await fs.readdir(parent)) {
-        if (instance === name || !validate(instance) || !await isDead(instance)) continue
+      for (const instance of await dead()) {
         await attempts.attempt(async () => {
           await fs.rm(join(parent, instance), { recursive: true, force: true })
           lastSeen.delete(instance)
@@ -116,16 +153,7 @@ export async function openStaging ({ fs, durable, root, role = gatewayRole, mono
     /**
      * Does `work` in this process's folder; made again when it is gone, as after a suspension so long that others took this process for dead.
      */
-    async within<T> (work: () => Promise<T>): Promise<T> {
-      try {
-        return await work()
-      } catch (error) {
-        if (errnoOf(error) !== 'ENOENT') throw error
-        durable.forgetFolders()
-        await make().catch((failure: unknown) => { if (errnoOf(failure) !== 'EEXIST') throw failure })
-        return work()
-      }
-    },
+    within,
 
     /** Uploads in flight in this process, and their bytes on the volume so far. */
     async usage (): Promise<{ files: number, bytes: number }> {
@@ -135,6 +163,7 @@ export async function openStaging ({ fs, durable, root, role = gatewayRole, mono
     },
 
     async close (): Promise<void> {
+      isClosed = true
       clearInterval(timer)
       await fs.rm(own, { recursive: true, force: true })
     },

@@ -9,7 +9,7 @@ import { decodeSidecar, encodeSidecar, type Sidecar } from '../sidecar.ts'
 import type { Space } from '../space.ts'
 import type { BlobAddress, ByteRange, StagedFile, Store } from '../store.ts'
 import type { Durable } from './durable.ts'
-import { blobPath, sidecarPath } from './layout.ts'
+import { blobPath, dayFolder, sidecarPath } from './layout.ts'
 import { createStagedFile, type VolumeStagedFile } from './staged-file.ts'
 import type { Staging } from './staging.ts'
 
@@ -101,6 +101,12 @@ export function createVolume ({ fs, durable, space, root, staging }: Options): S
     read: (address, range) => storing(() => open(fs, blobPath(root, address), range)),
 
     remove: (address) => storing(() => remove(address)),
+
+    removeForGood: (address) => storing(async () => {
+      await remove(address)
+      const isThere = await fs.stat(dayFolder(root, address)).then(() => true, () => false)
+      if (isThere) await durable.syncFolder(dayFolder(root, address))
+    }),
   }
 }
 

@@ -27,6 +27,7 @@ test('a pid that was given to another process is not the one', { skip }, (t) => 
 test('of another host, boot or container nothing is known', (t) => {
   t.equal(isRunning({ ...ownHeartbeat(), world: 'another boot pid:[1]' }), undefined)
   t.equal(isRunning({ ...ownHeartbeat(), world: '' }), undefined)
+  t.equal(isRunning({ ...ownHeartbeat(), startedAt: '' }), undefined, 'one that could not tell its own start')
   t.end()
 })
 
@@ -37,7 +38,7 @@ test('without /proc nothing is known of anybody, not even that they ended', asyn
 })
 
 test('a process that has ended but was not waited for is not running', { skip }, async (t) => {
-  const child = spawn('sh', ['-c', 'true & echo $!; exec sleep 5'])
+  const child = spawn('sh', ['-c', 'sleep 0.2 & echo $!; exec sleep 5'])
   t.teardown(() => child.kill('SIGKILL'))
   const pid = Number(String((await once(child.stdout, 'data'))[0]))
   const stat = async () => (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? []

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { mock } from 'node:test'
 import process from 'node:process'
@@ -40,7 +40,7 @@ const elsewhere = { ...ownHeartbeat(), world: 'another boot pid:[1]', beat: 7 }
 test('a process has a folder of its own, durable, with a heartbeat in it', async (t) => {
   const { root, faults, staging } = await setUp(t)
   t.equal(staging.folder, join(root, 'staging', basename(staging.folder)))
-  t.strictSame(JSON.parse(await readFile(join(staging.folder, 'heartbeat.json'), 'utf8')), ownHeartbeat())
+  t.strictSame(JSON.parse(await readFile(join(staging.folder, 'heartbeat.json'), 'utf8')), { ...ownHeartbeat(), inode: (await stat(staging.folder)).ino })
   t.equal(faults.count('sync', /staging$/), 1, 'the folder entry is fsynced')
   await writeFile(join(staging.folder, 'upload'), 'bytes')
   t.equal(await staging.removeDead(), 0)
@@ -171,4 +171,142 @@ test('a folder that cannot be made again is said to be so', async (t) => {
   await rm(staging.folder, { recursive: true })
   faults.inject({ on: 'mkdir', errno: 'EROFS' })
   await t.rejects(staging.within(() => writeFile(join(staging.folder, 'upload'), '')), { code: 'EROFS' })
+})
+
+test('a heart whose folder is gone beats in a new one, to be seen by who must be alone', async (t) => {
+  mock.timers.enable({ apis: ['setInterval'] })
+  t.teardown(() => mock.timers.reset())
+  const { staging, faults } = await setUp(t)
+  await rm(staging.folder, { recursive: true })
+  mock.timers.tick(10_000)
+  const deadline = Date.now() + 5000
+  while (Date.now() < deadline && faults.count('write') === 0) await new Promise((resolve) => { setImmediate(resolve) })
+  t.match(JSON.parse(await readFile(join(staging.folder, 'heartbeat.json'), 'utf8')), { pid: process.pid })
+  await staging.close()
+  await t.rejects(staging.within(() => readFile(join(staging.folder, 'x'))), { code: 'ENOENT' })
+  t.notOk(existsSync(staging.folder), 'but not after the end')
+})
+
+const running = { ...ownHeartbeat(), work: 'backup', isExclusive: false }
+
+test('who lives: a running process of this machine is known at once, an ended one and a reused pid are not alive', { skip }, async (t) => {
+  const { staging, other } = await setUp(t)
+  t.strictSame(await staging.living(), [])
+  await other({ ...running, startedAt: '1' })
+  await other({ ...running, pid: 2 ** 22 + 1 })
+  t.strictSame(await staging.living(), [], 'the pid is another process\'s now, or nobody\'s')
+  const name = randomUUID()
+  await other(running, name)
+  const old = randomUUID()
+  await other({ pid: running.pid, world: running.world, startedAt: running.startedAt, beat: 3 }, old)
+  t.strictSame((await staging.living()).sort((a, b) => a.work < b.work ? -1 : 1), [
+    { name, pid: process.pid, work: 'backup', isExclusive: false },
+    { name: old, pid: process.pid, work: 'gateway', isExclusive: false },
+  ], 'a heartbeat that does not say is a gateway\'s')
+  t.strictSame((await staging.living({ relevant: ({ work }) => work === 'backup' })).map((one) => one.name), [name])
+})
+
+/** The clock of a test that goes on at every look at it. */
+const ticking = (ms: number, each: (at: number) => void = () => {}) => {
+  let at = 0
+  return { get ms () { each(at); at += ms; return at } }
+}
+
+async function watched (t: Test, clock: { readonly ms: number }) {
+  const root = await folderFor(t)
+  const faults = createFaults()
+  const staging = await openStaging({ fs: faults.fs, durable: createDurable({ fs: faults.fs, onSyncFailure: () => {} }), root, monotonicMs: () => clock.ms })
+  t.teardown(() => staging.close())
+  const name = randomUUID()
+  const folder = join(root, 'staging', name)
+  const beat = (value: unknown) => writeFile(join(folder, 'heartbeat.json'), typeof value === 'string' ? value : JSON.stringify(value))
+  await mkdir(folder)
+  await beat(elsewhere)
+  const waits: unknown[] = []
+  return { faults, name, folder, beat, waits, living: () => staging.living({ pauseMs: 1, onWait: (neighbours) => waits.push(neighbours) }) }
+}
+
+test('a process of another host whose heart beats lives', async (t) => {
+  const { name, beat, living, waits, faults } = await watched(t, ticking(1))
+  faults.inject({ on: 'readFile', nth: 5, before: () => beat({ ...elsewhere, beat: 8 }) })
+  const there = [{ name, pid: process.pid, work: 'gateway', isExclusive: false }]
+  t.strictSame(await living(), there)
+  t.strictSame(waits, [there], 'who waits is told once why')
+})
+
+test('one whose heart stands still for 90 s is dead, however often it is looked at', async (t) => {
+  const { living, faults } = await watched(t, ticking(30_000))
+  t.strictSame(await living(), [])
+  t.equal(faults.count('readFile'), 3)
+})
+
+test('in a copy of a volume, who lives on the original is watched: a copied heart never beats', { skip }, async (t) => {
+  const { living, beat, folder, waits, name } = await watched(t, ticking(30_000))
+  await beat({ ...running, inode: (await stat(folder)).ino })
+  t.match(await living(), [{ name, work: 'backup' }], 'one that was written where it lies is known at once')
+  t.equal(waits.length, 0)
+  await beat({ ...running, inode: 1 })
+  t.strictSame(await living(), [])
+  t.match(waits, [[{ name, work: 'backup' }]])
+})
+
+test('where inodes change under a living process, its beat shows that it lives', { skip }, async (t) => {
+  const { living, beat, faults } = await watched(t, ticking(1))
+  await beat({ ...running, inode: 1 })
+  faults.inject({ on: 'readFile', nth: 5, before: () => beat({ ...running, inode: 1, beat: 8 }) })
+  t.equal((await living()).length, 1)
+})
+
+test('a folder that goes while it is looked at is waited for no longer than it takes to see that', { skip }, async (t) => {
+  const { living, beat, folder, faults } = await watched(t, ticking(1))
+  await beat({ ...running, inode: 1 })
+  faults.inject({ on: 'stat', errno: 'ENOENT' })
+  t.equal((await living()).length, 1, 'until then it counts as living')
+  await rm(folder, { recursive: true })
+  t.strictSame(await living(), [])
+})
+
+test('a clock that is slow does not make it die sooner', async (t) => {
+  const { living, faults, beat } = await watched(t, ticking(1000))
+  faults.inject({ on: 'readFile', nth: 90, before: () => beat({ ...elsewhere, beat: 8 }) })
+  t.equal((await living()).length, 1)
+})
+
+test('one whose folder goes has ended', async (t) => {
+  const { folder, living, faults } = await watched(t, ticking(1))
+  faults.inject({ on: 'readFile', nth: 3, before: () => rm(folder, { recursive: true }) })
+  t.strictSame(await living(), [])
+})
+
+test('a heartbeat that cannot be read for a moment, as in the middle of a beat, is no end', async (t) => {
+  const { living, faults, beat } = await watched(t, ticking(1))
+  faults.inject(
+    { on: 'readFile', nth: 2, before: () => beat('{"pid":') },
+    { on: 'readFile', nth: 6, before: () => beat({ ...elsewhere, beat: 8 }) }
+  )
+  t.equal((await living()).length, 1)
+})
+
+test('a heartbeat that may not be read is not taken for none', async (t) => {
+  const { living, faults } = await watched(t, ticking(1))
+  faults.inject({ on: 'readFile', errno: 'EACCES' })
+  await t.rejects(living(), { code: 'EACCES' })
+})
+
+test('what is no process\'s folder is nobody: a file, a folder without heartbeat, a damaged one', async (t) => {
+  const { folder, living, beat } = await watched(t, ticking(1))
+  await beat('')
+  t.strictSame(await living(), [])
+  await rm(folder, { recursive: true })
+  await writeFile(folder, '')
+  t.strictSame(await living(), [])
+})
+
+test('the folders of dead processes are named before they are removed', { skip }, async (t) => {
+  const { staging, other } = await setUp(t)
+  const name = randomUUID()
+  const { exists } = await other({ ...ownHeartbeat(), startedAt: '1' }, name)
+  await other(ownHeartbeat())
+  t.strictSame(await staging.dead(), [name])
+  t.ok(exists())
 })

@@ -1,0 +1,45 @@
+// upload-gateway verify: whether every record has its file and every file its record, of the volume or of a backup.
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { InvalidArgumentError, Option, type Command } from 'commander'
+import { verifyBackup } from '../operations/backup/verify.ts'
+import { backupFile } from '../operations/backup/layout.ts'
+import { Refusal } from '../operations/refusal.ts'
+import { verifyVolume } from '../operations/verify.ts'
+import { atWork } from '../operations/workplace.ts'
+import { verificationText } from './findings.ts'
+import { helpWith, running } from './run.ts'
+
+type Options = { sample?: number, snapshot?: string, json?: boolean }
+
+export function verifyCommand (program: Command): void {
+  program.command('verify')
+    .description('Check every record, file and sidecar, and say what is wrong with which file. Changes nothing; a running gateway is no hindrance.')
+    .argument('[dir]', 'a backup folder; without it, the uploads volume')
+    .addOption(new Option('--full', 'read and hash every file (the default)').conflicts('sample'))
+    .option('--sample <share>', 'read and hash only such a share of the files, as 5%; of the others compare the size', share)
+    .option('--snapshot <name>', 'of the backup: this snapshot, instead of the newest')
+    .option('--json', 'print JSON')
+    .addHelpText('after', helpWith('upload-gateway verify\nupload-gateway verify --sample 5%\nupload-gateway verify /backups/uploads'))
+    .action(running(async ({ config, progress }, { sample, snapshot }: Options, dir: string | undefined) => {
+      if (dir === undefined && snapshot !== undefined) throw new Refusal('--snapshot is for backups: name the backup folder too.')
+      const part = sample ?? 1
+      const verification = dir === undefined
+        ? await atWork(config, { work: 'verify' }, (workplace) => verifyVolume(workplace, { sample: part, progress }))
+        : await verifyBackup(backupFolder(dir), { sample: part * 100, progress, ...(snapshot !== undefined && { snapshot }) })
+      return { report: verification, text: verificationText(verification), hasFindings: verification.findings.length > 0 }
+    }))
+}
+
+function backupFolder (dir: string): string {
+  if (!existsSync(join(dir, backupFile))) throw new Refusal(`${resolve(dir)} is no backup: it has no ${backupFile}. Name a folder that "upload-gateway backup" has filled, or leave it out to check the uploads volume.`)
+  return dir
+}
+
+/** Of 1. */
+export function share (text: string): number {
+  const [, percent] = /^(\d{1,3}(?:\.\d+)?)\s*%$/.exec(text) ?? []
+  const value = Number(percent)
+  if (!(value > 0 && value <= 100)) throw new InvalidArgumentError('It must be a percentage above 0% and up to 100%, such as 5%.')
+  return value / 100
+}

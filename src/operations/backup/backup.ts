@@ -1,0 +1,112 @@
+// Backs up volume and database while the gateway runs: the database as it is at one moment, then the blobs it knows.
+import { join } from 'node:path'
+import type { Writable } from 'node:stream'
+import type { Config } from '../../config.ts'
+import { takeSnapshot } from '../../records/snapshot.ts'
+import { volumeHash } from '../../storage/erasures.ts'
+import type { FileSystem } from '../../storage/fs.ts'
+import type { Finding } from '../finding.ts'
+import type { Progress } from '../progress.ts'
+import type { Findings } from '../verify/observed.ts'
+import { atWork, type Workplace, type WorkplaceConfig } from '../workplace.ts'
+import { completeSnapshot } from './complete.ts'
+import { copyBlobs } from './copy-blobs.ts'
+import type { Destination } from './destination.ts'
+import { dropGone } from './drop-gone.ts'
+import { openBackupFolder, refuseWithin, type BackupFolder } from './folder.ts'
+import { databaseCopy, snapshotName } from './layout.ts'
+import { removeOlder } from './retention.ts'
+import { toFolder } from './to-folder.ts'
+import { toTar } from './to-tar.ts'
+import { removeUnreferenced } from './unreferenced.ts'
+import { withWork } from './work.ts'
+
+export type BackupReport = {
+  readonly snapshot: string
+  /** Files of users in the snapshot, and their bytes. */
+  readonly files: number
+  readonly bytes: number
+  /** Those that had to be copied. */
+  readonly copiedFiles: number
+  readonly copiedBytes: number
+  /** Removed for good or erased while the backup ran, and so not in it. */
+  readonly goneFiles: number
+  readonly erasedFiles: number
+  readonly removedSnapshots: readonly string[]
+  /** Files that no snapshot names any more; null when that could not be told. */
+  readonly removedFiles: number | null
+  readonly seconds: number
+  readonly findings: readonly Finding[]
+  readonly moreFindings: number
+}
+
+type Options = {
+  readonly to: { readonly dir: string } | { readonly output: Writable }
+  /** With the keys that the gateway made for itself. */
+  readonly withKeys?: boolean
+  /** So many snapshots stay; all when absent. */
+  readonly keep?: number
+  readonly progress: Progress
+  readonly fs?: FileSystem
+  readonly now?: () => Date
+}
+
+/** @throws Refusal when volume or destination cannot be used; what was copied to a folder stays for the next run */
+export async function backup (config: WorkplaceConfig & Pick<Config, 'databaseFile'>, options: Options): Promise<BackupReport> {
+  const { to, progress, fs, now } = options
+  if ('dir' in to) await refuseWithin(to.dir, config.uploadsDir)
+  return atWork(config, { work: 'backup', ...(fs !== undefined && { fs }), ...(now !== undefined && { now }) }, async (workplace) => {
+    const startedAt = performance.now()
+    const { destination, folder } = await open(workplace, to, progress)
+    try {
+      const snapshot = await take(workplace, destination, config, options)
+      const cleared = folder === undefined ? { removedSnapshots: [], removedFiles: 0 } : await clearUp(workplace.fs, folder, options)
+      return { ...snapshot, ...cleared, seconds: (performance.now() - startedAt) / 1000 }
+    } finally {
+      await destination.close()
+    }
+  })
+}
+
+async function open ({ fs, storage, now }: Workplace, to: Options['to'], progress: Progress): Promise<{ destination: Destination, folder?: BackupFolder }> {
+  const volume = volumeHash(storage.hash)
+  if ('output' in to) return { destination: await toTar({ fs, output: to.output, volume, createdAt: now() }) }
+  const folder = await openBackupFolder({ fs, dir: to.dir, work: 'backup', volume, now, progress })
+  return { folder, destination: await toFolder(fs, folder) }
+}
+
+async function take (workplace: Workplace, destination: Destination, { databaseFile }: Pick<Config, 'databaseFile'>, { withKeys = false, progress }: Options) {
+  const createdAt = workplace.now()
+  return withWork(workplace, async (work) => {
+    progress.step('Copying the database')
+    await work.writing(() => takeSnapshot(databaseFile, join(work.folder, databaseCopy)))
+    const copied = await copyBlobs(workplace, work, destination, progress)
+    progress.step('Completing the snapshot')
+    const dropped = await work.writing(() => dropGone(workplace, work.folder, copied.missing))
+    const findings = joined(copied.findings, dropped.findings)
+    const { record, files } = await work.writing(() => completeSnapshot({ workplace, databaseFile, work: work.folder, createdAt, withKeys, erased: dropped.erased, findings: findings.list.length + findings.more }))
+    const snapshot = snapshotName(createdAt, destination.newest)
+    await destination.publish(snapshot, work.folder, files)
+    return {
+      snapshot,
+      files: record.blobs,
+      bytes: record.bytes,
+      copiedFiles: copied.files,
+      copiedBytes: copied.bytes,
+      goneFiles: dropped.gone,
+      erasedFiles: dropped.erased.length,
+      findings: findings.list,
+      moreFindings: findings.more,
+    }
+  })
+}
+
+function joined (...all: Findings[]): { list: Finding[], more: number } {
+  const list = all.flatMap((findings) => findings.list)
+  return { list, more: all.reduce((sum, findings) => sum + findings.count(), 0) - list.length }
+}
+
+async function clearUp (fs: FileSystem, folder: BackupFolder, { keep, progress }: Pick<Options, 'keep' | 'progress'>) {
+  const removedSnapshots = keep === undefined ? [] : await removeOlder(fs, folder, keep)
+  return { removedSnapshots, removedFiles: await removeUnreferenced(fs, folder.dir, progress) ?? null }
+}

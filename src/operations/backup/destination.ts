@@ -1,0 +1,19 @@
+// What a place for backups offers, a folder or a stream: it takes blobs one by one, and then the snapshot that names them.
+import type { Sidecar } from '../../storage/sidecar.ts'
+import type { BlobFault } from './inspect-blob.ts'
+
+/** there: it has been backed up before. */
+export type Kept = 'copied' | 'there'
+
+export type Destination = {
+  /** Blobs that it takes at once. */
+  readonly atOnce: number
+  /** The newest snapshot there is. */
+  readonly newest: string | undefined
+  /** Keeps the bytes of the file `source`, if they are what `sidecar` says. @throws Refusal when the destination fails */
+  keep (sidecar: Sidecar, source: string): Promise<Kept | BlobFault>
+  /** Makes the `files` of the folder `work` the snapshot `name`, in this order: the last makes it one. */
+  publish (name: string, work: string, files: readonly string[]): Promise<void>
+  /** Gives up what is not published. */
+  close (): Promise<void>
+}

@@ -1,0 +1,189 @@
+// Why is this picture broken? Everything that is known about an id, a hash, a user or an address, and first what follows. Only reads.
+import { realpath } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { UserId } from '../../callers/caller.ts'
+import type { Config } from '../../config.ts'
+import type { Database, PrismaClient } from '../../records/database.ts'
+import { createKnown, type Known, type KnownBlob } from '../../records/known.ts'
+import { createTombstoneRecords, type TombstoneRecords } from '../../records/tombstones.ts'
+import { viewDatabase } from '../../records/viewing.ts'
+import { createErasures, ledgerPlaces, type Erasure } from '../../storage/erasures.ts'
+import { fileSystem, type FileSystem } from '../../storage/fs.ts'
+import { identityAt } from '../../storage/identity.ts'
+import { asBlobId } from '../../storage/ids.ts'
+import { createKeyedHash, type KeyedHash } from '../../storage/keyed-hash.ts'
+import { openOldFile } from '../../storage/old-folder.ts'
+import { createTombstones } from '../../storage/tombstones.ts'
+import { createDurable } from '../../storage/volume/durable.ts'
+import { createAnswers, type Audience } from './answer.ts'
+import { examineFiles, examineRecord, type Examined, type Place } from './examine.ts'
+import { parseSubject, type Subject } from './subject.ts'
+import { judge, type Facts, type Verdict } from './verdict.ts'
+
+export type ExplainConfig = Pick<Config, 'uploadsDir' | 'databaseFile' | 'erasureLedger' | 'trashRetentionMs' | 'readThroughDirs'>
+
+export type Explanation = Verdict & {
+  readonly asked: string
+  /** What was asked about, in words. */
+  readonly meaning: string
+  readonly audience: Audience
+  /** The one the verdict is about comes first. */
+  readonly blobs: readonly Examined[]
+  readonly owner: NonNullable<Facts['owner']> | null
+  readonly oldPath: NonNullable<Facts['oldPath']> | null
+  /** What could not be looked at, and why. */
+  readonly unknown: readonly string[]
+}
+
+type View = Place & { readonly client: PrismaClient | undefined, readonly tombstones: TombstoneRecords | undefined, readonly databaseFailure: string | undefined, readonly unknown: string[], readonly now: () => Date, readonly readThroughDirs: readonly string[] }
+
+type Options = { readonly fs?: FileSystem, readonly now?: () => Date }
+
+/** @throws Refusal when `asked` is nothing of the gateway's */
+export async function explain (config: ExplainConfig, asked: string, { fs = fileSystem, now = () => new Date() }: Options = {}): Promise<Explanation> {
+  const subject = parseSubject(asked)
+  const database = await viewDatabase(config.databaseFile).catch((error: unknown) => reasonOf(error))
+  try {
+    return await look(subject, asked, await viewOf(config, fs, now, database))
+  } finally {
+    if (typeof database !== 'string') await database.close()
+  }
+}
+
+/** Each part on its own: what cannot be read does not hide the rest. */
+async function viewOf (config: ExplainConfig, fs: FileSystem, now: () => Date, database: Database | string): Promise<View> {
+  const { uploadsDir: root, trashRetentionMs, readThroughDirs } = config
+  const unknown: string[] = []
+  const failure = typeof database === 'string' ? database : await database.check().then(() => undefined, reasonOf)
+  const client = typeof database === 'string' || failure !== undefined ? undefined : database.client
+  const hash = await keyedHash(fs, root, unknown)
+  return {
+    fs, root, trashRetentionMs, readThroughDirs, now, hash, client, unknown,
+    known: client === undefined ? undefined : createKnown(client),
+    databaseFailure: failure,
+    erasures: hash === undefined ? [] : await readErasures(config, fs, hash, unknown),
+    tombstones: client === undefined || hash === undefined ? undefined : createTombstoneRecords({ client, hash, now, tombstones: createTombstones({ fs, durable: createDurable({ fs, onSyncFailure: () => {} }), root }) }),
+  }
+}
+
+async function keyedHash (fs: FileSystem, root: string, unknown: string[]): Promise<KeyedHash | undefined> {
+  try {
+    const identity = await identityAt(fs, root)
+    if (identity !== undefined) return createKeyedHash(identity.volumeId)
+    unknown.push(`Erasures and tombstones: ${root} has no identity file, so it may be no uploads volume at all.`)
+  } catch (error) {
+    unknown.push(`Erasures and tombstones: the identity of the volume ${root} cannot be read (${reasonOf(error)}).`)
+  }
+  return undefined
+}
+
+async function readErasures ({ uploadsDir, erasureLedger }: ExplainConfig, fs: FileSystem, hash: KeyedHash, unknown: string[]): Promise<readonly Erasure[]> {
+  const ledger = createErasures({ fs, hash, durable: createDurable({ fs, onSyncFailure: () => {} }), paths: ledgerPlaces(uploadsDir, erasureLedger) })
+  return ledger.read().then(({ erasures }) => erasures, (error: unknown) => {
+    unknown.push(`Erasures: the ledger cannot be read (${reasonOf(error)}).`)
+    return []
+  })
+}
+
+async function look (asked: Subject, text: string, view: View): Promise<Explanation> {
+  const found = view.known === undefined ? [] : await blobsOf(asked, view.known)
+  const subject = addressOf(asked, found, await isUser(asked, view.known))
+  const blobs = await Promise.all(found.map((one) => examineRecord(view, one)))
+  const id = asked.is === 'id' || asked.is === 'attachment' || asked.is === 'version' ? asBlobId(asked.id) : undefined
+  if (blobs.length === 0 && id !== undefined) blobs.push(...await examineFiles(view, id))
+  const audience = await audienceOf(subject, view)
+  const owner = await ownerOf(subject, blobs[0], view)
+  const oldPath = subject.is === 'old path' ? await oldPathOf(subject.path, view) : undefined
+  const verdict = judge({ subject, audience, blob: blobs[0], owner, oldPath, databaseFailure: view.databaseFailure })
+  return { ...verdict, asked: text, meaning: meaningOf(asked, subject), audience, blobs, owner: owner ?? null, oldPath: oldPath ?? null, unknown: view.unknown }
+}
+
+async function blobsOf (subject: Subject, known: Known): Promise<KnownBlob[]> {
+  switch (subject.is) {
+    case 'id':
+    case 'attachment':
+    case 'version': return known.byId(subject.id)
+    case 'sha256': return known.bySha256(subject.sha256)
+    case 'old path': return known.byAlias(subject.path)
+    case 'user':
+    case 'current avatar': return currentOf(subject.userId, known)
+    case 'no address': return []
+  }
+}
+
+/** The current avatar, or where there is none the last that was deleted. */
+async function currentOf (userId: UserId, known: Known): Promise<KnownBlob[]> {
+  const { currentAvatar, deletedAvatar } = await known.owner(userId)
+  const id = currentAvatar ?? deletedAvatar?.id
+  return id === undefined ? [] : known.byId(id)
+}
+
+/** An id may be a user's, too. */
+async function isUser (subject: Subject, known: Known | undefined): Promise<boolean> {
+  return subject.is === 'id' && known !== undefined && (await known.owner(subject.id)).uploads > 0
+}
+
+/** Of a blob that was asked for by its id or content: the address it is served under. */
+function addressOf (asked: Subject, found: readonly KnownBlob[], isUser: boolean): Subject {
+  const sidecar = found[0]?.sidecar
+  if (asked.is !== 'id' && asked.is !== 'sha256') return asked
+  if (sidecar === undefined) return asked.is === 'id' && isUser ? { is: 'user', userId: asked.id as UserId } : asked
+  if (sidecar.recordId !== null) return { is: 'attachment', id: sidecar.recordId }
+  const [path] = sidecar.aliases
+  if (sidecar.ownerId !== null) return { is: 'version', userId: sidecar.ownerId as UserId, id: sidecar.id }
+  return path === undefined ? asked : { is: 'old path', path }
+}
+
+const audienceOf = async (subject: Subject, { client, fs, root, hash = createKeyedHash(''), now }: View): Promise<Audience> =>
+  client === undefined ? 'nobody' : createAnswers({ client, fs, root, hash, now })(subject)
+
+async function ownerOf (subject: Subject, blob: Examined | undefined, { known, hash, erasures, tombstones }: View): Promise<Facts['owner']> {
+  const id = subject.is === 'user' || subject.is === 'current avatar' || subject.is === 'version' ? subject.userId : blob?.record?.ownerId ?? null
+  if (id === null || known === undefined) return undefined
+  const key = hash?.('owner', id)
+  return {
+    id, ...await known.owner(id),
+    erasedAt: erasures.findLast(({ owner }) => owner === key)?.at ?? null,
+    hasTombstone: await tombstones?.hasAvatar(id) ?? false,
+  }
+}
+
+async function oldPathOf (path: string, { tombstones, readThroughDirs }: View): Promise<NonNullable<Facts['oldPath']>> {
+  const places = await Promise.all(readThroughDirs.map((folder) => oldFileIn(folder, path)))
+  return { hasTombstone: await tombstones?.hasPath(path) ?? false, oldFile: places.find((place) => place !== null) ?? null }
+}
+
+/** Where the read-through would find it. */
+async function oldFileIn (folder: string, path: string): Promise<string | null> {
+  const [, prefix = '', ...rest] = path.split('/')
+  try {
+    const root = await realpath(join(folder, prefix))
+    const { handle } = await openOldFile(root, rest.join('/'))
+    await handle.close()
+    return join(root, ...rest)
+  } catch {
+    return null
+  }
+}
+
+function meaningOf (asked: Subject, subject: Subject): string {
+  const known = asked.is === 'id' ? 'an id' : asked.is === 'sha256' ? 'files with this content' : undefined
+  const meaning = inWords(subject)
+  return known === undefined || known === meaning ? meaning : `${known}: ${meaning}`
+}
+
+function inWords (subject: Subject): string {
+  switch (subject.is) {
+    case 'id': return 'an id'
+    case 'sha256': return 'files with this content'
+    case 'user': return `the user ${subject.userId}, and their current avatar`
+    case 'current avatar': return `the current avatar of ${subject.userId}`
+    case 'version': return `the avatar ${subject.id} of ${subject.userId}`
+    case 'attachment': return `the attachment ${subject.id}`
+    case 'old path': return `the file that an older client knows as ${subject.path}`
+    case 'no address': return `${subject.path}, which is no address of a file`
+  }
+}
+
+/** Prisma says what it was asked first, and in the last line what was wrong. */
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).trim().split('\n').at(-1) ?? ''

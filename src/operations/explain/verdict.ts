@@ -1,0 +1,84 @@
+// The one sentence that answers the question: served or not, why, and what to do. Looks nothing up.
+import type { KnownOwner } from '../../records/known.ts'
+import type { Audience } from './answer.ts'
+import type { Examined } from './examine.ts'
+import type { Subject } from './subject.ts'
+
+export type Facts = {
+  readonly subject: Subject
+  readonly audience: Audience
+  /** The blob that the question is about, if one was found. */
+  readonly blob: Examined | undefined
+  readonly owner: (KnownOwner & { readonly id: string, readonly erasedAt: string | null, readonly hasTombstone: boolean }) | undefined
+  readonly oldPath: { readonly hasTombstone: boolean, readonly oldFile: string | null } | undefined
+  /** Why the database cannot be asked. */
+  readonly databaseFailure: string | undefined
+}
+
+export type Verdict = { readonly isServed: boolean, readonly verdict: string }
+
+const day = (time: string): string => time.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')
+
+const no = (verdict: string): Verdict => ({ isServed: false, verdict })
+
+export function judge (facts: Facts): Verdict {
+  const { subject, blob, databaseFailure } = facts
+  if (subject.is === 'no address') return no(`404: ${subject.path} is no address of a file. /docs of the gateway lists all of them.`)
+  if (databaseFailure !== undefined) return no(`The database cannot be read, so the gateway does not answer at all (${databaseFailure}). "upload-gateway doctor" says more; when it is lost, "upload-gateway rebuild" makes it anew.`)
+  return blob === undefined ? withoutBlob(facts) : withBlob(facts, blob)
+}
+
+function withBlob (facts: Facts, blob: Examined): Verdict {
+  const { record, file, sidecar } = blob
+  if (record === null) return withoutRecord(blob)
+  if (facts.audience === 'nobody') return notShown(facts, blob, record)
+  if (file.is === 'nothing') return no(`503: the record is there, but its file ${file.path} is missing. "upload-gateway audit --repair --from BACKUP" brings it back.`)
+  if (file.is !== 'file') return no(`503: ${file.path} ${file.is === 'unreadable' ? `cannot be read (${file.reason})` : `is not a file but a ${file.is}`}. Make it readable, or run "upload-gateway audit --repair --from BACKUP".`)
+  if (!file.isWhole) return no(`It is served damaged: ${file.path} has ${file.size === record.size ? 'other bytes than were uploaded' : `${file.size} bytes instead of ${record.size}`}. "upload-gateway audit --repair --from BACKUP" brings it back.`)
+  const served = `It is served: ${record.contentType}, ${record.size} bytes, to ${facts.audience}; the file is whole.`
+  if (blob.erasedAt !== null) return no(`It is served, but should not be: its owner was erased on ${day(blob.erasedAt)}. The gateway finishes erasures at its start; restart it.`)
+  const isLagging = sidecar.is !== 'whole' || (sidecar.differences.length > 0 && !record.isSidecarDue)
+  return { isServed: true, verdict: isLagging ? `${served} Its sidecar ${sidecar.is === 'whole' ? `differs in ${sidecar.differences.join(', ')}` : `is ${sidecar.is}`}: "upload-gateway audit --repair" writes it anew.` : served }
+}
+
+function notShown ({ subject, owner }: Facts, { id, purgedAfter }: Examined, { state, stateAt, ownerId, recordId }: NonNullable<Examined['record']>): Verdict {
+  const restore = `it can be restored until ${day(purgedAfter ?? stateAt)} with "upload-gateway trash restore ${recordId ?? id}"`
+  switch (state) {
+    case 'deleted': return no(`404 because it was deleted on ${day(stateAt)}; ${restore}.`)
+    case 'superseded': return no(`404 because its owner removed their picture after it had been replaced on ${day(stateAt)}; ${restore}.`)
+    case 'purging': return no('404: it is on its way out for good, and a sweep removes what is left of it.')
+    case 'swept': return no('404: this upload was never acknowledged. The sweep removed its file.')
+    default: return no(subject.is === 'version' && ownerId !== subject.userId ? `404: this picture is not one of ${subject.userId}, but ${ownerId === null ? 'nobody\'s yet' : `of ${ownerId}`}.` : `404, though it is ${state}: ${owner?.currentAvatar === id ? 'its record contradicts itself' : 'its record does not fit this address'}. "upload-gateway verify" says more.`)
+  }
+}
+
+function withoutRecord ({ file, sidecar }: Examined): Verdict {
+  if (sidecar.is === 'whole' && file.isWhole) return no('404: its file and sidecar are on the volume, but there is no record of it. An upload under way looks like this for a moment; otherwise "upload-gateway audit --repair" makes its record anew.')
+  if (file.is === 'file') return no(`404: ${file.path} is on the volume, but there is no record of it, and its sidecar is ${sidecar.is === 'whole' ? 'not of these bytes' : sidecar.is}. Put it back from a backup with "upload-gateway audit --repair --from BACKUP"; what was never acknowledged is removed by the sweep.`)
+  return no(`404: of this only the sidecar ${sidecar.path} is there, no record and no file. "upload-gateway audit --repair --from BACKUP" brings it back, if it was ever acknowledged.`)
+}
+
+const never = 'It was never here, or was removed for good.'
+
+function withoutBlob ({ subject, owner, oldPath }: Facts): Verdict {
+  switch (subject.is) {
+    case 'sha256': return no(`No file with this content has a record. ${never}`)
+    case 'user':
+    case 'current avatar': return withoutAvatar(subject.userId, owner)
+    case 'old path': return withoutOldPath(subject.path, oldPath)
+    default: return no(`404: there is no record of it, and no file on the volume. ${never}`)
+  }
+}
+
+function withoutAvatar (userId: string, owner: Facts['owner']): Verdict {
+  if (owner?.erasedAt !== undefined && owner.erasedAt !== null) return no(`404: the uploads of ${userId} were erased on ${day(owner.erasedAt)}, and there is no avatar since.`)
+  if (owner?.hasTombstone === true) return no(`404: ${userId} has no avatar. They had one here, which was removed for good.`)
+  if ((owner?.uploads ?? 0) === 0) return no(`404: there is nothing of a user ${userId}.`)
+  return no(`404: ${userId} has no avatar now.`)
+}
+
+function withoutOldPath (path: string, oldPath: Facts['oldPath']): Verdict {
+  if (oldPath?.hasTombstone === true) return no(`404: the file behind ${path} was here and has been removed for good.`)
+  if (oldPath !== undefined && oldPath.oldFile !== null) return { isServed: true, verdict: `It is served from the older system's folder, as ${oldPath.oldFile}: it is not imported yet.` }
+  return no(`404: no file was ever known here under ${path}. If it is an older system's, "upload-gateway import" brings it in.`)
+}

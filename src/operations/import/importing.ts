@@ -1,0 +1,147 @@
+// The import itself: each file that a reader finds is judged as an upload would be, and kept in the same order of steps.
+import pLimit from 'p-limit'
+import type { ImportRecords, Present } from '../../records/imports.ts'
+import type { Owners } from '../../records/owners.ts'
+import type { Settling } from '../../records/sidecars.ts'
+import { isFull } from '../../storage/failures.ts'
+import { newBlobId } from '../../storage/ids.ts'
+import { OldFileRefused } from '../../storage/old-folder.ts'
+import type { Store } from '../../storage/store.ts'
+import type { Progress } from '../progress.ts'
+import { Refusal } from '../refusal.ts'
+import { Unimportable, type Candidate, type Found, type Reader } from './candidate.ts'
+import { decide } from './deciding.ts'
+import { keep } from './keeping.ts'
+import { mistyped, natureOf, readSource, type Limits } from './reading.ts'
+import { createTally, type Entry, type ImportReport, type ReportFile } from './tally.ts'
+import { createTurns } from './turns.ts'
+
+/** So that the disk's waiting is shared, and not the whole time. */
+const atOnce = 16
+
+/** Candidates that the database is asked about in one go. */
+const askedAtOnce = 100
+
+export type ImportTools = {
+  readonly store: Store
+  readonly records: ImportRecords
+  readonly owners: Pick<Owners, 'epoch'>
+  readonly settling: Settling
+  readonly limits: Limits
+  readonly now: () => Date
+}
+
+type Options = { readonly isDryRun: boolean, readonly progress: Progress, readonly lines?: ReportFile | undefined }
+
+/**
+ * Imports all that `reader` finds, or in a dry run finds out what would become of it.
+ * @throws StorageFull and other failures of this side; what was imported by then stays, and the next run goes on
+ */
+export async function importAll (tools: ImportTools, reader: Reader, { isDryRun, progress, lines }: Options): Promise<ImportReport> {
+  const tally = createTally({ isDryRun, lines })
+  const limit = pLimit(atOnce)
+  const inTurn = createTurns()
+  const planned = isDryRun ? new Map<string, string>() : undefined
+  const running = new Set<Promise<void>>()
+  const failure: { reason?: unknown, isThere: boolean } = { isThere: false }
+
+  async function one (found: Found, asked: Promise<Asking>): Promise<void> {
+    if (failure.isThere) return
+    const entry = 'code' in found ? refusedEntry(found) : await inTurn(thingsOf(found), async () => importOne(tools, found, await asked, planned))
+    await tally.add(entry)
+    progress.advance()
+  }
+
+  const fail = (reason: unknown) => { Object.assign(failure, failure.isThere ? {} : { reason, isThere: true }) }
+
+  progress.step(isDryRun ? 'Looking' : 'Importing', await reader.count())
+  for await (const group of grouped(reader.found())) {
+    if (failure.isThere) break
+    const asked = ask(tools, group)
+    asked.catch(() => {})
+    for (const found of group) {
+      const work: Promise<void> = limit(() => one(found, asked)).catch(fail).finally(() => running.delete(work))
+      running.add(work)
+    }
+    while (running.size > atOnce) await Promise.race(running)
+  }
+  await Promise.all(running)
+  if (failure.isThere) throw stopped(failure.reason, tally.report())
+  return tally.report()
+}
+
+/** What was here when a group of candidates was begun: the commit finds out what came since. */
+type Asking = { readonly epoch: number, readonly presents: ReadonlyMap<Found, Present> }
+
+async function ask ({ owners, records }: ImportTools, group: readonly Found[]): Promise<Asking> {
+  const candidates = group.filter((found): found is Candidate => !('code' in found))
+  // First: what is erased from now on, these must not bring back.
+  const epoch = await owners.epoch()
+  const presents = await records.presentOf(candidates)
+  return { epoch, presents: new Map(presents.map((present, index) => [candidates[index] as Found, present])) }
+}
+
+async function * grouped (all: AsyncIterable<Found>): AsyncGenerator<Found[]> {
+  let group: Found[] = []
+  for await (const found of all) {
+    group.push(found)
+    if (group.length < askedAtOnce) continue
+    yield group
+    group = []
+  }
+  yield group
+}
+
+/** A full disk is a clear answer; other failures say themselves what they are. */
+function stopped (reason: unknown, { outcomes: { imported, changed } }: ImportReport): unknown {
+  if (!isFull(reason)) return reason
+  return new Refusal(`The storage is full: the import stopped after ${imported.files + changed.files} files, which are kept. Free some space on the volume, or lower DISK_RESERVE, and run it again: it goes on with the rest.`)
+}
+
+/** What no two may change at a time. */
+const thingsOf = ({ kind, ownerId, paths }: Candidate): string[] => [...paths, ...(kind === 'avatar' ? [`the avatar of ${ownerId}`] : [])]
+
+const refusedEntry = (refused: Extract<Found, { code: unknown }>): Entry => ({ ...refused, outcome: 'refused' })
+
+async function importOne (tools: ImportTools, candidate: Candidate, asked: Asking, planned: Map<string, string> | undefined): Promise<Entry> {
+  const { kind, source, ownerId, paths } = candidate
+  const said = { source, kind, ownerId, paths }
+  try {
+    return { ...said, ...await judge(tools, candidate, asked, planned) }
+  } catch (error) {
+    if (error instanceof Unimportable) return { ...said, outcome: 'refused', code: error.code, reason: error.message }
+    if (error instanceof OldFileRefused) return { ...said, outcome: 'refused', code: error.fault, reason: error.message }
+    throw error
+  }
+}
+
+type Judged = Omit<Entry, 'source' | 'kind' | 'ownerId'>
+
+async function judge (tools: ImportTools, candidate: Candidate, { epoch, presents }: Asking, planned: Map<string, string> | undefined): Promise<Judged> {
+  const present = presents.get(candidate)
+  if (present === undefined) throw new TypeError('the candidate was not asked about')
+  const staged = planned === undefined && present.latest === undefined ? await tools.store.stage() : undefined
+  try {
+    const bytes = await readSource(candidate, tools.limits, staged)
+    const nature = await natureOf(candidate, bytes.head)
+    const decision = decide({ ...candidate, sha256: bytes.sha256 }, planned === undefined ? present : withPlanned(present, candidate, planned))
+    const facts = { size: bytes.size, sha256: bytes.sha256, contentType: nature.contentType }
+    const notes = [...candidate.notes, ...mistyped(nature, candidate.declaredType)]
+    if (!('state' in decision)) return { ...facts, notes, ...decision }
+    if (planned === undefined) return { notes, ...await keep(tools, { candidate, epoch, staged, bytes, nature, decision, notes }) }
+    for (const path of decision.paths) planned.set(path, bytes.sha256)
+    return { ...facts, notes: [...notes, ...decision.notes], outcome: decision.outcome, paths: decision.paths }
+  } finally {
+    await staged?.discard()
+  }
+}
+
+/** In a dry run, what would be behind a path by now. */
+function withPlanned (present: Present, { paths, ownerId, createdAt }: Candidate, planned: ReadonlyMap<string, string>): Present {
+  const takers = new Map(present.takers)
+  for (const path of paths) {
+    const sha256 = planned.get(path)
+    if (sha256 !== undefined) takers.set(path, { id: newBlobId(), kind: 'avatar', state: 'live', ownerId, source: 'this import', sourceSha256: sha256, stateAt: createdAt, createdAt })
+  }
+  return { ...present, takers }
+}

@@ -1,0 +1,62 @@
+// System M's folder /app/uploads: any tree of files, with what an index says of them.
+import type { UserId } from '../../callers/caller.ts'
+import { typeOfName } from '../../transfer/sniff.ts'
+import { createAttachmentIndex, type Indexed } from './attachment-index.ts'
+import type { Found, Reader } from './candidate.ts'
+import { countFiles, walk, type TreeEntry } from './tree.ts'
+import { dateOfFile, readerOf } from './tree-file.ts'
+
+export type SystemMAttachments = {
+  /** A real path: the folder that was served as /uploads. */
+  readonly root: string
+  readonly index?: string | undefined
+  /** To whom belongs what the index names no owner of. */
+  readonly ownerId?: UserId | undefined
+  readonly visibility: 'public' | 'private'
+  readonly now: () => Date
+}
+
+const oldPathOf = (path: string): string => `/uploads/${path}`
+
+export function systemMAttachments (options: SystemMAttachments): Reader {
+  const { root } = options
+
+  async function * found (): AsyncGenerator<Found> {
+    const index = createAttachmentIndex()
+    if (options.index !== undefined) yield * index.read(options.index)
+    for await (const entry of walk(root)) yield await foundAt(options, entry, index.take(entry.path))
+    for (const { path, ownerId } of index.rest()) {
+      yield { source: `system-m:${oldPathOf(path)}`, ...(ownerId !== undefined && { ownerId }), code: 'missing', reason: `the index names ${JSON.stringify(path)}, and there is no such file` }
+    }
+  }
+
+  return { count: () => countFiles(root), found }
+}
+
+async function foundAt (options: SystemMAttachments, { path, fault }: TreeEntry, indexed: Indexed | undefined): Promise<Found> {
+  const { root, visibility, now } = options
+  const oldPath = oldPathOf(path)
+  const source = `system-m:${oldPath}`
+  const ownerId = indexed?.ownerId ?? options.ownerId
+  const wrong = fault ?? indexed?.fault
+  if (wrong !== undefined) return { source, ...wrong, ...(ownerId !== undefined && { ownerId }) }
+  if (ownerId === undefined) return { source, code: 'ownerless', reason: 'the index names no owner of it; --owner says to whom such files belong' }
+  const name = path.slice(path.lastIndexOf('/') + 1)
+  const filename = indexed?.filename ?? name
+  return {
+    kind: 'attachment', source, ownerId, visibility, filename, canLosePaths: false,
+    paths: [oldPath, ...otherSpelling(path, indexed)],
+    createdAt: indexed?.createdAt ?? await dateOfFile(root, path, oldPath, now()),
+    notes: indexed?.notes ?? [],
+    declaredType: indexed?.contentType ?? typeOfName(name),
+    contextType: indexed?.contextType ?? null,
+    contextId: indexed?.contextId ?? null,
+    read: readerOf(root, path),
+  }
+}
+
+/** Clients know the spelling of the index. */
+function otherSpelling (path: string, indexed: Indexed | undefined): string[] {
+  const isOther = indexed !== undefined && indexed.path !== path && indexed.path.normalize('NFC') === path.normalize('NFC')
+  return isOther ? [oldPathOf(indexed.path)] : []
+}

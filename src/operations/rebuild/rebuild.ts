@@ -1,0 +1,118 @@
+// Makes the database anew from the volume: every record, owner, name and old URL from the sidecars, erasures and tombstones
+// from their journals. The volume itself is left as it is (promise 2, I9).
+import { realpath } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Config } from '../../config.ts'
+import { openBulk } from '../../records/bulk.ts'
+import { openDatabase, type PrismaClient } from '../../records/database.ts'
+import { carryAccounts, lookAtOld, type OldDatabase } from '../../records/old-database.ts'
+import { createRebuilding } from '../../records/rebuilding.ts'
+import { createTombstoneRecords } from '../../records/tombstones.ts'
+import { createVolumeRecord } from '../../records/volume.ts'
+import { fileSystem, type FileSystem } from '../../storage/fs.ts'
+import { identityAt } from '../../storage/identity.ts'
+import { openStorage, type Storage } from '../../storage/open.ts'
+import { identityFile } from '../../storage/volume/layout.ts'
+import type { Progress } from '../progress.ts'
+import { Refusal } from '../refusal.ts'
+import { refuseForeignRoot } from '../volume-user.ts'
+import { fill, type Filled } from './fill.ts'
+import { prepareReplacement } from './replacement.ts'
+
+export type RebuildConfig = Pick<Config, 'uploadsDir' | 'databaseFile' | 'diskReserveBytes' | 'erasureLedger'>
+
+export type Rebuilt = Filled & {
+  /** The file of the new database. */
+  readonly database: string
+  /** Of embedded accounts: how many were brought over from the old database, and why not all were. */
+  readonly accounts: { readonly count: number, readonly isOldThere: boolean, readonly failure: string | null }
+  /** Where the old database is kept because not all of it could be read; null when it is gone. */
+  readonly oldDatabase: string | null
+  readonly ms: number
+}
+
+type Options = { readonly fs?: FileSystem, readonly now?: () => Date, readonly monotonicMs?: () => number }
+
+/**
+ * Safe to kill at any moment: until the new database is whole and in its place, the old one is.
+ * @throws Refusal, ConfigError when there is no volume, when it is another one than the database's, or when it is in use
+ */
+export async function rebuild (config: RebuildConfig, progress: Progress, { fs = fileSystem, now = () => new Date(), monotonicMs = () => performance.now() }: Options = {}): Promise<Rebuilt> {
+  const startedAt = monotonicMs()
+  const { uploadsDir: root } = config
+  // A rename would replace the link, not what it leads to.
+  const place = await realpath(config.databaseFile).catch(() => config.databaseFile)
+  const volumeId = await volumeAt(fs, root, place)
+  await refuseForeignRoot(fs, root)
+  const onWait = () => progress.say('Another process may live on this volume, in another container or on another host; or this is a copy of a volume on which one lives. Watching for up to 90 s whether it does.')
+  const storage = await openStorage({ fs, root, reserveBytes: config.diskReserveBytes, known: { volumeId, knowsFiles: true }, secondLedger: config.erasureLedger, role: { work: 'rebuild', isExclusive: true }, onWait })
+  try {
+    return { ...await replace({ fs, root, place, storage, progress, now }), ms: Math.round(monotonicMs() - startedAt) }
+  } finally {
+    await storage.staging.close()
+  }
+}
+
+type Task = { fs: FileSystem, root: string, place: string, storage: Storage, progress: Progress, now: () => Date }
+
+async function replace (task: Task): Promise<Omit<Rebuilt, 'ms'>> {
+  const { fs, place, progress } = task
+  const old = lookAtOld(place)
+  refuseForeign(old, task)
+  const replacement = await prepareReplacement({ fs, place })
+  try {
+    const made = await make(replacement.file, task, old)
+    progress.step('Checking the new database')
+    const keptAs = await replacement.putInPlace(made.accounts.failure !== null)
+    return { ...made, database: place, oldDatabase: keptAs ?? null }
+  } finally {
+    await replacement.discard()
+  }
+}
+
+async function make (file: string, task: Task, old: OldDatabase): Promise<Filled & Pick<Rebuilt, 'accounts'>> {
+  const { place, storage, now } = task
+  // Whether the database may lie here was settled when the gateway made the old one.
+  const database = await openDatabase({ file, requireMount: false })
+  const bulk = openBulk(file)
+  try {
+    const { client } = database
+    await createVolumeRecord(client).remember(storage.volumeId)
+    const tombstones = createTombstoneRecords({ client, tombstones: storage.tombstones, hash: storage.hash, now })
+    const filled = await fill({ ...task, rebuilding: createRebuilding({ client, bulk, now }), tombstones })
+    return { ...filled, accounts: await accountsFrom(old, place, client) }
+  } finally {
+    bulk.close()
+    await database.close()
+  }
+}
+
+async function accountsFrom (old: OldDatabase, place: string, client: PrismaClient): Promise<Rebuilt['accounts']> {
+  if (old.is === 'absent') return { count: 0, isOldThere: false, failure: null }
+  if (old.is === 'damaged') return { count: 0, isOldThere: true, failure: old.reason }
+  const { count, failure = null } = await carryAccounts(place, client)
+  return { count, isOldThere: true, failure }
+}
+
+/** Before anything is written, and not to be made here: what it says is the key of the ledger and the tombstones. */
+async function volumeAt (fs: FileSystem, root: string, place: string): Promise<string> {
+  const path = join(root, identityFile)
+  const identity = await identityAt(fs, root).catch((error: unknown) => {
+    throw new Refusal(`${path} cannot be read, or is damaged. ${remedyFor(place)}`, { cause: error })
+  })
+  if (identity === undefined) throw new Refusal(`There is no uploads volume at UPLOADS_DIR ${root}: it has no ${identityFile}, without which erasures and tombstones cannot be read. If it is the wrong folder, set UPLOADS_DIR to the volume. ${remedyFor(place)}`)
+  return identity.volumeId
+}
+
+function remedyFor (place: string): string {
+  const old = lookAtOld(place)
+  const known = old.is === 'readable' && old.isOurs && old.volumeId !== undefined ? ` The database ${place} says that the "volumeId" in it was ${old.volumeId}.` : ''
+  return `Put that file back from a backup of this volume, such as a tar of it, and run this again.${known}`
+}
+
+/** What is not this volume's database is not to be thrown away. */
+function refuseForeign (old: OldDatabase, { place, root, storage: { volumeId } }: Task): void {
+  if (old.is !== 'readable') return
+  if (!old.isOurs) throw new Refusal(`${place} is a database of something else than the gateway. Set DATABASE_URL to where the new database is to be.`)
+  if (old.volumeId !== undefined && old.volumeId !== volumeId) throw new Refusal(`The database ${place} belongs to another volume: to ${old.volumeId}, while ${root} is ${volumeId}. Set DATABASE_URL to where the new database is to be, or UPLOADS_DIR to that volume.`)
+}

@@ -1,0 +1,37 @@
+// Brings the database of a snapshot to its place, which is empty or holds what an interrupted restore put there.
+import { randomUUID } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { companions } from '../../records/snapshot.ts'
+import type { FileSystem } from '../../storage/fs.ts'
+import { writeAll } from '../../storage/volume/durable.ts'
+import { databaseCopy } from '../backup/layout.ts'
+import { hashing, withRegular } from '../backup/regular-file.ts'
+import type { Target } from './target.ts'
+
+export async function bringDatabase (fs: FileSystem, snapshotRoot: string, { databaseFile, durable, claimDatabase }: Target): Promise<void> {
+  const folder = dirname(databaseFile)
+  await mkdir(folder, { recursive: true, mode: 0o750 })
+  const fresh = join(folder, `.restored-${randomUUID()}`)
+  await withRegular(fs, join(snapshotRoot, databaseCopy), async (handle, size) => {
+    const out = await durable.create(fresh)
+    try {
+      let at = 0
+      await hashing(handle, size, async (chunk) => {
+        await writeAll(out, [chunk], at)
+        at += chunk.length
+      })
+      await durable.sync(out)
+    } finally {
+      await out.close()
+    }
+  }).catch(async (error: unknown) => {
+    await fs.unlink(fresh).catch(() => {})
+    throw error
+  })
+  await claimDatabase()
+  // Of an interrupted restore: they belong to the database that is replaced now.
+  for (const suffix of companions) await fs.rm(databaseFile + suffix, { force: true })
+  await fs.rename(fresh, databaseFile)
+  await durable.syncFolder(folder)
+}

@@ -1,0 +1,149 @@
+// Brings a backup back: into an empty volume, with whoever was erased since erased again, and all of it proved before it is done.
+import { join } from 'node:path'
+import type { Config } from '../../config.ts'
+import { fileSystem, type FileSystem } from '../../storage/fs.ts'
+import { restoreRole } from '../../storage/restoring.ts'
+import { createDurable } from '../../storage/volume/durable.ts'
+import { databaseFolder, erasuresFile, identityFile, restoreFile, tombstonesFile } from '../../storage/volume/layout.ts'
+import { erasureAt, requireLedger } from '../../users/service.ts'
+import { holdForReading } from '../backup/hold.ts'
+import { restoreKeys } from '../backup/keys.ts'
+import { uniteLines } from '../backup/lines.ts'
+import { readText } from '../backup/snapshots.ts'
+import { writing } from '../backup/writing.ts'
+import type { Finding, Verification } from '../finding.ts'
+import type { Progress } from '../progress.ts'
+import { Refusal } from '../refusal.ts'
+import type { Findings } from '../verify/observed.ts'
+import { verifyVolume } from '../verify.ts'
+import { atWork, type WorkplaceConfig } from '../workplace.ts'
+import { bringBlobs, lookForBlobs, placeOf } from './bring-blobs.ts'
+import { bringDatabase } from './bring-database.ts'
+import { openSource, type Source } from './source.ts'
+import { openTarget, readMark, type Target } from './target.ts'
+
+export type RestoreReport = {
+  readonly snapshot: string
+  /** When the snapshot was made. */
+  readonly createdAt: string
+  readonly root: string
+  readonly files: number
+  readonly bytes: number
+  readonly seconds: number
+  /** Null when there were no bytes. */
+  readonly secondsPerGigabyte: number | null
+  readonly ledgers: readonly string[]
+  /** A ledger outside of the backup was found: erasures since the backup are known. */
+  readonly isLedgerCurrent: boolean
+  readonly erasures: number
+  /** What was in the snapshot of users who are erased, and is gone again. */
+  readonly erasedFiles: number
+  readonly keys: readonly string[]
+  /** What the backup did not have whole. */
+  readonly damaged: readonly Finding[]
+  readonly moreDamaged: number
+  /** Of the volume, as it is now. */
+  readonly verification: Verification
+}
+
+export type RestoreConfig = WorkplaceConfig & Pick<Config, 'requireMount'>
+
+export type RestoreOptions = {
+  readonly snapshot?: string
+  /** Another place than UPLOADS_DIR, with the database in it. */
+  readonly into?: string
+  /** Further ledgers of erasures. */
+  readonly ledgers?: readonly string[]
+  readonly withoutLedger?: boolean
+  /** Restores what is whole though something is damaged. */
+  readonly isPartial?: boolean
+  readonly progress: Progress
+  readonly fs?: FileSystem
+  readonly now?: () => Date
+}
+
+/** Safe to kill at any moment; run again, it goes on. @throws Refusal, ConfigError with what to do */
+export async function restore (config: RestoreConfig, dir: string, options: RestoreOptions): Promise<RestoreReport> {
+  const { into, progress, fs = fileSystem } = options
+  const startedAt = performance.now()
+  const root = into ?? config.uploadsDir
+  const place = into === undefined
+    ? { ...config, root }
+    // The second place of the ledger is that of the volume in use: read, but not written.
+    : { ...config, root, uploadsDir: into, databaseFile: join(into, databaseFolder, 'gateway.sqlite'), requireMount: false, erasureLedger: undefined }
+  const hold = await holdForReading({ fs, dir, role: { work: 'restore', isExclusive: false }, progress })
+  try {
+    const mark = await readMark(fs, root)
+    const source = await openSource({ fs, dir, config, root, isLedgerOwn: mark?.isLedgerCurrent === false, name: options.snapshot, named: options.ledgers ?? [], withoutLedger: options.withoutLedger ?? false, progress })
+    if (!source.ledgers.isCurrent) progress.say('Only the backup\'s own ledger of erasures was found: whoever was erased after it was made comes back. Name a newer ledger with --ledger, if there is one.')
+    if (options.isPartial !== true) refuseDamaged(await lookForBlobs({ fs, ...source, progress }), source, 'Nothing was restored')
+    const brought = await bring(fs, place, source, options)
+    const finished = await finish(fs, options.withoutLedger === true ? { ...place, erasureLedger: undefined } : place, options)
+    const seconds = (performance.now() - startedAt) / 1000
+    const { name, record } = source.snapshot
+    return {
+      snapshot: name, createdAt: record.createdAt, root, files: record.blobs, bytes: record.bytes, seconds,
+      secondsPerGigabyte: record.bytes === 0 ? null : seconds / (record.bytes / 1e9),
+      ledgers: source.ledgers.paths, isLedgerCurrent: source.ledgers.isCurrent, erasures: source.ledgers.erasures.length,
+      ...brought, ...finished,
+    }
+  } finally {
+    await hold?.release()
+  }
+}
+
+type Place = RestoreConfig & { readonly root: string }
+
+async function bring (fs: FileSystem, { root, databaseFile, requireMount }: Place, source: Source, { isPartial = false, progress }: RestoreOptions) {
+  const { name, record } = source.snapshot
+  const target = await openTarget({ fs, root, databaseFile, requireMount, wanted: { snapshot: name, volume: record.volume, isLedgerCurrent: source.ledgers.isCurrent }, progress })
+  try {
+    if (!target.isContinued) await refuseTooSmall(fs, root, record.bytes)
+    const place = placeOf(root)
+    await writing(place, () => bringJournals(fs, source, target))
+    const damaged = await bringBlobs({ fs, ...source, progress }, target)
+    if (!isPartial) refuseDamaged(damaged, source, 'The restore is not done, and no gateway starts on it')
+    progress.step('Restoring the database')
+    await writing({ ...place, name: `The folder of the database ${databaseFile}` }, () => bringDatabase(fs, source.snapshot.root, target))
+    const keys = await restoreKeys(fs, source.snapshot.root, databaseFile)
+    // Last: before it, nothing takes this for a volume.
+    await writing(place, async () => target.place(join(root, identityFile), await readText(fs, join(source.snapshot.root, identityFile)) ?? ''))
+    return { keys, damaged: damaged.list, moreDamaged: damaged.count() - damaged.list.length }
+  } finally {
+    await target.release()
+  }
+}
+
+function refuseDamaged (findings: Findings, { dir }: Source, state: string): void {
+  if (findings.count() === 0) return
+  const listed = findings.list.slice(0, 10).map(({ path, detail }) => `\n  ${path}: ${detail}`)
+  throw new Refusal(`${findings.count()} files of the backup are missing or damaged:${listed.join('')}\n${state}. Put them there from another copy of the backup and run this again; or restore all others with --partial. "upload-gateway verify ${dir}" lists them all.`)
+}
+
+async function refuseTooSmall (fs: FileSystem, root: string, bytes: number): Promise<void> {
+  const { bavail, bsize } = await fs.statfs(root)
+  if (bavail * bsize >= bytes) return
+  await fs.unlink(join(root, restoreFile))
+  throw new Refusal(`The volume ${root} is too small: the backup has ${bytes} bytes, and ${bavail * bsize} are free. Mount a larger one and run this again.`)
+}
+
+/** First, so that whoever is erased is known even if nothing else gets here. */
+async function bringJournals (fs: FileSystem, { snapshots, ledgers }: Source, { root, durable }: Target): Promise<void> {
+  await uniteLines({ fs, durable, target: join(root, erasuresFile), sources: ledgers.paths })
+  await uniteLines({ fs, durable, target: join(root, tombstonesFile), sources: snapshots.map((one) => join(one.root, tombstonesFile)) })
+}
+
+/** Erases again who was erased, proves what is there, and takes the mark away. */
+async function finish (fs: FileSystem, place: Place, { progress, now }: RestoreOptions) {
+  return atWork(place, { ...restoreRole, fs, ...(now !== undefined && { now }) }, async (workplace) => {
+    progress.step('Erasing who is in the ledger of erasures')
+    await requireLedger({ fs, root: place.root, secondPlace: place.erasureLedger, erasures: workplace.storage.erasures })
+    const { blobs } = await erasureAt(workplace).replay({ isFull: true })
+    await workplace.tombstones.readIn()
+    await workplace.settling.settleDue({ isStart: true })
+    const verification = await verifyVolume(workplace, { progress })
+    await fs.unlink(join(place.root, restoreFile))
+    await createDurable({ fs, onSyncFailure: () => {} }).syncFolder(place.root)
+    return { erasedFiles: blobs, verification }
+  })
+}

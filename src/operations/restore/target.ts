@@ -1,0 +1,111 @@
+// Where a backup is restored to: an empty volume, or one on which a restore of the same snapshot was interrupted. Held alone.
+import { randomUUID } from 'node:crypto'
+import { dirname, join } from 'node:path'
+import { Type, type Static } from 'typebox'
+import { Check } from 'typebox/value'
+import { companions } from '../../records/snapshot.ts'
+import { errnoOf } from '../../storage/failures.ts'
+import type { FileSystem } from '../../storage/fs.ts'
+import { prepareVolume, refuseCompany } from '../../storage/open.ts'
+import { restoreRole } from '../../storage/restoring.ts'
+import { createDurable, type Durable } from '../../storage/volume/durable.ts'
+import { erasuresFile, restoreFile, stagingFolder, tombstonesFile } from '../../storage/volume/layout.ts'
+import { openStaging } from '../../storage/volume/staging.ts'
+import { namesIn, readText } from '../backup/snapshots.ts'
+import type { Progress } from '../progress.ts'
+import { Refusal } from '../refusal.ts'
+import { refuseForeignRoot } from '../volume-user.ts'
+
+const MarkSchema = Type.Object({
+  snapshot: Type.String(),
+  volume: Type.String(),
+  databaseFile: Type.String(),
+  /** The ledger there came not from this backup alone. */
+  isLedgerCurrent: Type.Boolean(),
+  /** The database in its place is ours: it was absent when this was written. */
+  hasDatabase: Type.Boolean(),
+})
+
+export type Mark = Static<typeof MarkSchema>
+
+export type Target = {
+  readonly root: string
+  readonly databaseFile: string
+  readonly durable: Durable
+  /** For what is not finished. */
+  readonly staging: string
+  /** An earlier run got somewhere. */
+  readonly isContinued: boolean
+  /** Makes the file durable under `path`, whole or not at all. */
+  place (path: string, text: string): Promise<void>
+  /** From here on a database in its place is ours. */
+  claimDatabase (): Promise<void>
+  /** Ends the hold; the mark stays. */
+  release (): Promise<void>
+}
+
+type Options = { readonly fs: FileSystem, readonly root: string, readonly databaseFile: string, readonly requireMount: boolean, readonly wanted: Omit<Mark, 'hasDatabase' | 'databaseFile'>, readonly progress: Progress }
+
+/** What an operator may leave there on purpose, and what systems put there. */
+const mayBeThere: ReadonlySet<string> = new Set([erasuresFile, tombstonesFile, stagingFolder, 'lost+found'])
+
+/** @throws Refusal, ConfigError when the place is not empty, cannot be written or is in use; it is as it was then */
+export async function openTarget (options: Options): Promise<Target> {
+  const { fs, root, databaseFile, requireMount, wanted, progress } = options
+  await refuseForeignRoot(fs, root)
+  await prepareVolume({ fs, root, requireMount, role: restoreRole, warn: () => {} })
+  await refuseOccupied(options)
+  const durable = createDurable({ fs, onSyncFailure: () => {} })
+  const staging = await openStaging({ fs, durable, root, role: restoreRole, monotonicMs: () => performance.now() })
+  const place = async (path: string, text: string): Promise<void> => {
+    const fresh = join(staging.folder, randomUUID())
+    await durable.writeNew(fresh, text)
+    await fs.rename(fresh, path)
+    await durable.syncFolder(dirname(path))
+  }
+  const markAs = (hasDatabase: boolean): Promise<void> => place(join(root, restoreFile), `${JSON.stringify({ ...wanted, databaseFile, hasDatabase } satisfies Mark)}\n`)
+  try {
+    await refuseCompany(staging, root, restoreRole, () => progress.say(`Another process may be at work on ${root}, on another host or in another container: watching its heartbeat for up to 90 seconds.`))
+    // A gateway that started between the first look and the heartbeat may have left a new identity and database.
+    const mark = await refuseOccupied(options)
+    if (mark?.hasDatabase !== true) await markAs(false)
+    return { root, databaseFile, durable, staging: staging.folder, isContinued: mark !== undefined, place, claimDatabase: () => markAs(true), release: () => staging.close() }
+  } catch (error) {
+    await staging.close()
+    throw error
+  }
+}
+
+async function refuseOccupied ({ fs, root, databaseFile, wanted }: Options): Promise<Mark | undefined> {
+  const mark = await readMark(fs, root)
+  if (mark === undefined) {
+    const there = (await namesIn(fs, root)).filter((name) => !mayBeThere.has(name))
+    if (there.length > 0) throw new Refusal(`${root} is not empty: it has ${there.slice(0, 5).join(', ')}${there.length > 5 ? ' and more' : ''}. A restore never overwrites anything: mount an empty volume, or move these away first.`)
+  } else if (mark.snapshot !== wanted.snapshot || mark.volume !== wanted.volume || mark.databaseFile !== databaseFile) {
+    throw new Refusal(`On ${root} a restore of the snapshot ${mark.snapshot}, with its database at ${mark.databaseFile}, was interrupted. Run that again, which goes on where it was; or empty the volume to begin anew.`)
+  }
+  if (mark?.hasDatabase !== true) await refuseDatabase(fs, databaseFile)
+  return mark
+}
+
+/** Of a restore that is under way, or was interrupted. @throws Refusal when it cannot be believed */
+export async function readMark (fs: FileSystem, root: string): Promise<Mark | undefined> {
+  const text = await readText(fs, join(root, restoreFile))
+  if (text === undefined) return undefined
+  try {
+    const mark: unknown = JSON.parse(text)
+    if (Check(MarkSchema, mark)) return mark
+  } catch {}
+  throw new Refusal(`${join(root, restoreFile)} is damaged, so it is not known what was being restored there. Empty the volume to begin anew.`)
+}
+
+/** What belongs to another database would be read into the new one. */
+async function refuseDatabase (fs: FileSystem, databaseFile: string): Promise<void> {
+  for (const path of ['', ...companions].map((suffix) => databaseFile + suffix)) {
+    const isThere = await fs.stat(path).then(() => true, (error: unknown) => {
+      if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return false
+      throw error
+    })
+    if (isThere) throw new Refusal(`There is a database already: ${path}. A restore never overwrites anything: move it away first, or set DATABASE_URL to where the restored one is to be.`)
+  }
+}

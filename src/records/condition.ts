@@ -1,0 +1,58 @@
+// The condition of the embedded database, for whoever wonders about it: what it is set to, whether it is sound. Changes nothing.
+import { statSync } from 'node:fs'
+import BetterSqlite3 from 'better-sqlite3'
+import { shippedMigrations } from './migrations.ts'
+import { harden } from './sqlite.ts'
+
+export type Condition = {
+  readonly bytes: number
+  /** Of the log, which a checkpoint moves into the file. */
+  readonly logBytes: number
+  readonly journalMode: string
+  /** Why the settings of a gateway's connection did not hold; undefined when they did. */
+  readonly refusedSetting: string | undefined
+  /** What SQLite finds wrong; empty when it is sound. */
+  readonly faults: readonly string[]
+  /** Migrations that the next start applies. */
+  readonly pending: readonly string[]
+  /** Migrations that a newer version of the gateway has applied. */
+  readonly unknown: readonly string[]
+  readonly volumeId: string | undefined
+  /** Of the newest record; undefined when there is none. */
+  readonly newestAt: string | undefined
+}
+
+/** @throws the error of SQLite when there is no such file, or it is no database */
+export function conditionOf (file: string): Condition {
+  const connection = new BetterSqlite3(file, { readonly: true, fileMustExist: true })
+  try {
+    const has = (table: string) => connection.prepare('SELECT 1 FROM sqlite_master WHERE name = ?').get(table) !== undefined
+    const applied = has('_prisma_migrations') ? connection.prepare<[], string>('SELECT migration_name FROM _prisma_migrations WHERE rolled_back_at IS NULL').pluck().all() : []
+    const shipped = shippedMigrations().map(({ name }) => name)
+    return {
+      bytes: statSync(file).size,
+      logBytes: statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0,
+      journalMode: String(connection.pragma('journal_mode', { simple: true })),
+      refusedSetting: refusedSetting(connection),
+      faults: (connection.pragma('quick_check') as Array<{ quick_check: string }>).map((row) => row.quick_check).filter((text) => text !== 'ok'),
+      pending: shipped.filter((name) => !applied.includes(name)),
+      unknown: applied.filter((name) => !shipped.includes(name)),
+      volumeId: has('Setting') ? connection.prepare<[], string>("SELECT value FROM Setting WHERE key = 'volumeId'").pluck().get() : undefined,
+      newestAt: has('Blob') ? connection.prepare<[], string | null>('SELECT max(createdAt) FROM Blob').pluck().get() ?? undefined : undefined,
+    }
+  } finally {
+    connection.close()
+  }
+}
+
+/** Exported for its test: a SQLite that takes a setting here takes it everywhere. */
+export function refusedSetting (connection: Pick<BetterSqlite3.Database, 'pragma'>): string | undefined {
+  // A log cannot be begun by who only reads: that a gateway does itself.
+  if (connection.pragma('journal_mode', { simple: true }) !== 'wal') return undefined
+  try {
+    harden(connection as BetterSqlite3.Database)
+    return undefined
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}

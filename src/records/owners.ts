@@ -1,0 +1,48 @@
+// The line between uploads and erasures of their owner: every commit passes through the owner's row, kept by keyed hash. Erases nothing.
+import type { Prisma } from '../generated/prisma/client.ts'
+import { OwnerErased } from '../errors.ts'
+import type { KeyedHash } from '../storage/keyed-hash.ts'
+import type { PrismaClient } from './database.ts'
+import { querying } from './failures.ts'
+
+export type Owners = ReturnType<typeof createOwners>
+
+/** An erasure as requests see it: who was erased, and that it ends what began in a lower epoch. */
+export type ErasedOwner = { readonly ownerKey: string, readonly epoch: number }
+
+export function createOwners ({ client, hash }: { client: PrismaClient, hash: KeyedHash }) {
+  const keyOf = (ownerId: string): string => hash('owner', ownerId)
+
+  return {
+    keyOf,
+
+    /** How many erasures there have been: what a request that begins now belongs to. */
+    async epoch (): Promise<number> {
+      const last = await querying(() => client.erasure.findFirst({ orderBy: { epoch: 'desc' }, select: { epoch: true } }))
+      return last?.epoch ?? 0
+    },
+
+    /**
+     * The first statement of a transaction that gives the owner blobs. It writes their row, so that commit and erasure wait
+     * for each other; and breaks a constraint, which ends the transaction, when the owner was erased after `epoch`. In SQL, because
+     * it must be one statement on PostgreSQL too, where what is read first may be old, and two may make the row at once.
+     */
+    entering: (ownerId: string, epoch: number): Prisma.PrismaPromise<unknown> => client.$executeRaw`
+      INSERT INTO "Owner" ("key", "epoch", "commits") VALUES (${keyOf(ownerId)}, 0, 1)
+      ON CONFLICT ("key") DO UPDATE SET "commits" = CASE WHEN "Owner"."epoch" <= ${epoch} THEN "Owner"."commits" + 1 END`,
+
+    /** Afterwards nothing of that owner and epoch can commit any more. @throws OwnerErased */
+    async refuseErased (ownerId: string, epoch: number): Promise<void> {
+      const erased = await querying(() => client.owner.count({ where: { key: keyOf(ownerId), epoch: { gt: epoch } } }))
+      if (erased > 0) throw new OwnerErased()
+    },
+
+    /** Whether there ever was an erasure of this owner. */
+    hasErasures: async (ownerId: string): Promise<boolean> =>
+      await querying(() => client.owner.count({ where: { key: keyOf(ownerId), epoch: { gt: 0 } } })) > 0,
+
+    /** The erasures after `epoch`. */
+    erasedSince: (epoch: number): Promise<ErasedOwner[]> =>
+      querying(() => client.erasure.findMany({ where: { epoch: { gt: epoch } }, select: { ownerKey: true, epoch: true } })),
+  }
+}

@@ -1,0 +1,159 @@
+// Erasing all uploads of one user, for good, and doing it again after whatever brought them back. Who may ask for it is not decided here.
+import { randomUUID } from 'node:crypto'
+import pLimit from 'p-limit'
+import { createAttempts } from '../storage/attempts.ts'
+import { volumeHash, type Erasure, type Erasures } from '../storage/erasures.ts'
+import { storing } from '../storage/failures.ts'
+import type { KeyedHash } from '../storage/keyed-hash.ts'
+import type { Ledger } from '../storage/ledger.ts'
+import type { Store } from '../storage/store.ts'
+import type { ErasedOrphan, Orphans } from './orphans.ts'
+import type { ErasureRecords, ErasureRow, OwnedBlob } from './records.ts'
+import type { Erased } from './schema.ts'
+
+/**
+ * So long after its beginning an erasure is looked at once more, and only then finished: by then no request from before it goes on, and
+ * what one left that died in the middle is found.
+ */
+const settleMs = 30_000
+
+const blobsAtOnce = 500
+const removalsAtOnce = 16
+
+export type Replayed = { readonly owners: number, readonly blobs: number }
+
+export type ErasureService = ReturnType<typeof createErasure>
+
+type Options = {
+  records: ErasureRecords
+  orphans: Orphans
+  store: Pick<Store, 'removeForGood'>
+  /** The ledger of erasures. */
+  erasures: Pick<Erasures, 'append' | 'reconcile'>
+  entomb: Ledger['entomb']
+  removeDeadStaging: () => Promise<number>
+  /** Leaves nothing of deleted rows in the database's files; false when it has to be tried again. */
+  scrub: (options: { isThorough: boolean }) => Promise<boolean>
+  hash: KeyedHash
+  now: () => Date
+}
+
+type Gone = OwnedBlob | ErasedOrphan
+
+/** The latest epoch of each erased owner, by keyed hash. */
+export type Targets = ReadonlyMap<string, number>
+
+export function createErasure ({ records, orphans, store, erasures, entomb, removeDeadStaging, scrub, hash, now }: Options) {
+  const entryOf = ({ id, epoch, owner, at }: ErasureRow): Erasure => ({ id, epoch, owner, volume: volumeHash(hash), at })
+
+  /** Makes the rows and every place of the ledger agree. Returns the erasures that found no row. */
+  async function agree (): Promise<ErasureRow[]> {
+    const entries = await storing(() => erasures.reconcile())
+    const homeless: ErasureRow[] = []
+    for (const entry of await records.missing(entries)) if (!await records.adopt(entry)) homeless.push(entry)
+    const known = new Set(entries.map(({ id }) => id))
+    for (const row of await records.all()) if (!known.has(row.id)) await storing(() => erasures.append(entryOf(row)))
+    return homeless
+  }
+
+  /**
+   * Every blob of the owner and of a lower epoch. They are all known before the first one goes, so that the receipt has them also
+   * when another process finishes this meanwhile; one that cannot be removed does not keep the others.
+   */
+  async function removeBlobs (ownerId: string, epoch: number): Promise<OwnedBlob[]> {
+    const doomed = await records.condemn(ownerId, epoch)
+    const attempts = createAttempts()
+    for (let at = 0; at < doomed.length; at += blobsAtOnce) {
+      const group = doomed.slice(at, at + blobsAtOnce)
+      await entomb(group)
+      const limit = pLimit(removalsAtOnce)
+      const removed = await Promise.allSettled(group.map((one) => limit(() => attempts.attempt(async () => {
+        await store.removeForGood(one)
+        return one.id
+      }))))
+      await records.drop(removed.map((result) => result.status === 'fulfilled' ? result.value : undefined).filter((id) => id !== undefined))
+    }
+    await storing(async () => attempts.end())
+    return doomed
+  }
+
+  /** Those of `names` that are among `targets`. */
+  async function * named (targets: Targets, names: AsyncIterable<string>): AsyncGenerator<{ name: string, epoch: number }> {
+    for await (const name of names) {
+      const epoch = targets.get(hash('owner', name))
+      if (epoch !== undefined) yield { name, epoch }
+    }
+  }
+
+  async function carryOut (targets: Targets): Promise<Replayed> {
+    const owners = new Set<string | null>()
+    let blobs = 0
+    const count = (gone: readonly Gone[]) => {
+      for (const { ownerId } of gone) owners.add(ownerId)
+      blobs += gone.length
+    }
+    for await (const { name, epoch } of named(targets, records.owners())) count(await removeBlobs(name, epoch))
+    for await (const { name } of named(targets, records.accounts())) await records.removeAccount(name)
+    count(await orphans.remove(targets))
+    await removeDeadStaging()
+    return { owners: owners.size, blobs }
+  }
+
+  async function replay ({ isFull = false } = {}): Promise<Replayed> {
+    const startedAt = now()
+    const homeless = await agree()
+    const open = await records.all({ isOpen: true })
+    const targets = latest([...homeless, ...isFull ? await records.all() : open])
+    if (targets.size === 0) return { owners: 0, blobs: 0 }
+    const replayed = await carryOut(targets)
+    if (await scrub({ isThorough: true })) await records.finish(open.map(({ epoch }) => epoch), before(startedAt))
+    return replayed
+  }
+
+  const before = (at: Date) => new Date(at.getTime() - settleMs)
+
+  function receiptOf ({ id, at, owner, epoch }: ErasureRow, gone: readonly Gone[], accounts: number): Erased {
+    const count = (kind: string) => gone.filter((one) => one.kind === kind).length
+    return {
+      id, at, owner, epoch,
+      blobs: gone.map((one) => ({ id: one.id, content: hash('content', one.sha256) })),
+      counts: { avatars: count('avatar'), attachments: count('attachment'), bytes: gone.reduce((sum, { size }) => sum + size, 0), accounts },
+    }
+  }
+
+  return {
+    /**
+     * Erases what the user uploaded up to now, and their embedded account. What is in flight of it fails at its commit.
+     * @throws StorageUnavailable, StorageFull: nothing was erased, when the ledger could not be written in every place; or not all of
+     * it. It is finished by replay. `isThorough`: scrubs the database right now, which replay does half a minute later in any case.
+     */
+    async erase (ownerId: string, { isThorough = false } = {}): Promise<Erased> {
+      await agree()
+      const owner = hash('owner', ownerId)
+      const erasure = await records.begin({ id: randomUUID(), owner, at: now().toISOString() })
+      await storing(() => erasures.append(entryOf(erasure)))
+      const gone: Gone[] = await removeBlobs(ownerId, erasure.epoch)
+      const accounts = await records.removeAccount(ownerId)
+      gone.push(...await orphans.remove(new Map([[owner, erasure.epoch]])))
+      await removeDeadStaging()
+      await scrub({ isThorough })
+      return receiptOf(erasure, gone, accounts)
+    },
+
+    /**
+     * Brings ledger and rows in line, and finishes what was not finished; `isFull`: carries every erasure out anew, as after something
+     * older was brought back.
+     */
+    replay,
+
+    /** Looks once more at erasures that are old enough for it; nearly nothing when there are none. */
+    followUp: async (): Promise<Replayed> => await records.hasOpen(before(now())) ? replay() : { owners: 0, blobs: 0 },
+  }
+}
+
+/** Of each owner the last of these erasures, which covers those before. */
+function latest (erasures: readonly ErasureRow[]): Targets {
+  const targets = new Map<string, number>()
+  for (const { owner, epoch } of erasures) targets.set(owner, Math.max(epoch, targets.get(owner) ?? 0))
+  return targets
+}

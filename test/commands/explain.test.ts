@@ -1,0 +1,37 @@
+import { rmSync } from 'node:fs'
+import { test } from 'tap'
+import { explainText } from '../../src/commands/explain.ts'
+import type { Explanation } from '../../src/operations/explain/explain.ts'
+import { newBlobId } from '../../src/storage/ids.ts'
+import { blobPath } from '../../src/storage/volume/layout.ts'
+import { sidecarFor } from '../storage/fixtures/volume.ts'
+import { build, picture } from '../helper.ts'
+import { commandLine } from './fixtures/command-line.ts'
+
+test('explain says first whether it is served; the exit code says it too', async (t) => {
+  const { app, as, folder } = await build(t)
+  const { version } = (await app.inject({ method: 'PUT', url: '/api/avatars/me', headers: { ...await as('ada'), 'content-type': 'image/jpeg' }, payload: await picture() })).json()
+  t.match(commandLine(folder, ['explain', 'https://old.example/api/auth/avatar/ada']), { status: 0, stderr: '', stdout: /^It is served: [^]*asked about +the current avatar of ada[^]*file +avatars\/.*: whole[^]*owner +ada: 1 uploads/ })
+  rmSync(blobPath(folder, { kind: 'avatar', id: version, extension: 'jpg' }))
+  t.match(commandLine(folder, ['explain', 'ada']), { status: 3, stdout: /^503: [^]*: missing/ })
+  const { status, stdout } = commandLine(folder, ['explain', version, '--json'])
+  t.equal(status, 3)
+  t.match(JSON.parse(stdout), { isServed: false, blobs: [{ id: version, file: { is: 'nothing' } }] })
+  t.match(commandLine(folder, ['explain', 'two words']), { status: 1, stdout: '', stderr: /nothing that the gateway hands out/ })
+  t.match(commandLine(folder, ['explain']), { status: 2 })
+})
+
+test('all that is known has its line', (t) => {
+  const { version, ...facts } = sidecarFor('x', { kind: 'attachment', recordId: newBlobId(), filename: 'a.pdf', visibility: 'private', aliases: ['/uploads/a.pdf'], source: 'system-m:/uploads/a.pdf', state: 'deleted', ownerId: null, creatorId: null })
+  const blob = { id: facts.id, kind: 'attachment', purgedAfter: '2026-12-22', erasedAt: '2026-11-22', record: { ...facts, isCurrentAvatar: false, isSidecarDue: true }, file: { path: 'a', is: 'file', size: 7, sha256: 'ab', isWhole: false, reason: null }, sidecar: { path: 'b', is: 'whole', differences: ['alt', 'filename'] } } as const
+  const explanation: Explanation = {
+    isServed: false, verdict: '404.', asked: 'x', meaning: 'an id', audience: 'nobody', unknown: ['The ledger.'],
+    owner: { id: 'ada', uploads: 2, currentAvatar: null, deletedAvatar: null, erasedAt: '2026-11-22', hasTombstone: false },
+    oldPath: { hasTombstone: true, oldFile: '/old/a' },
+    blobs: [blob, { ...blob, record: null, file: { ...blob.file, is: 'nothing' } }, { ...blob, record: null, file: { ...blob.file, is: 'unreadable', reason: 'EIO' } }, { ...blob, record: null, file: { ...blob.file, is: 'folder' } }],
+  }
+  const text = explainText(explanation)
+  for (const line of [/^404\./, /record +deleted since .*; its sidecar is being written/, /for nobody yet by nobody known/, /"a\.pdf", private/, /old URL +\/uploads\/a\.pdf/, /imported from +system-m/, /damaged: 7 bytes, sha-256 ab/, /differs in alt, filename/, /trash +removed for good after/, /erased +its owner was/, /record +none/, /missing/, /cannot be read \(EIO\)/, /a folder instead/, /current avatar none, erased on/, /old path +removed for good once; in the older/, /not known +The ledger\.$/]) t.match(text, line)
+  t.match(explainText({ ...explanation, oldPath: { hasTombstone: false, oldFile: null } }), /old path +no tombstone\n/)
+  t.end()
+})

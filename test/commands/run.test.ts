@@ -1,0 +1,66 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'tap'
+import { CommanderError } from 'commander'
+import { failed, helpWith } from '../../src/commands/run.ts'
+import { ConfigError } from '../../src/config.ts'
+import { StorageFull, StorageUnavailable } from '../../src/errors.ts'
+import { Refusal } from '../../src/operations/refusal.ts'
+import { temporaryFolder } from '../helper.ts'
+import { commandLine } from './fixtures/command-line.ts'
+
+/** What is written on standard error meanwhile, and the exit code. */
+function failing (error: unknown) {
+  const { write } = process.stderr
+  let written = ''
+  process.stderr.write = (text) => { written += String(text); return true }
+  try {
+    return { code: failed(error), written }
+  } finally {
+    process.stderr.write = write
+  }
+}
+
+test('settings come from the environment, and from a file .env where there is one', async (t) => {
+  const cwd = await temporaryFolder(t)
+  await writeFile(join(cwd, '.env'), 'JWT_ISSUER=from-the-file\n')
+  const { status, stdout } = commandLine(cwd, ['token', '--subject', 'ada'], { cwd })
+  t.equal(status, 0)
+  t.match(JSON.parse(Buffer.from(stdout.split('.')[1] ?? '', 'base64url').toString()), { iss: 'from-the-file' })
+})
+
+test('a result is text for people, and one JSON document for machines', async (t) => {
+  const cwd = await temporaryFolder(t)
+  t.match(commandLine(cwd, ['token', '--subject', 'ada']).stdout, /^\S+\n$/)
+  t.match(JSON.parse(commandLine(cwd, ['token', '--subject', 'ada', '--json']).stdout), { subject: 'ada' })
+})
+
+test('what is refused is said in a sentence, and nothing else', (t) => {
+  for (const error of [new Refusal('Do this.'), new ConfigError('Do this.')]) t.strictSame(failing(error), { code: 1, written: 'Do this.\n' })
+  t.end()
+})
+
+test('an error that users know says what it comes from, for operators', (t) => {
+  t.strictSame(failing(new StorageFull()), { code: 1, written: `${new StorageFull().message}\n` })
+  t.strictSame(failing(new StorageUnavailable({ cause: new Error('EIO: fsync') })), { code: 1, written: `${new StorageUnavailable().message} (EIO: fsync)\n` })
+  t.end()
+})
+
+test('an error nobody thought of is shown whole', (t) => {
+  const { code, written } = failing(new TypeError('x is undefined'))
+  t.equal(code, 1)
+  t.match(written, /TypeError: x is undefined\n +at /)
+  t.match(failing('x'), { code: 1, written: "'x'\n" })
+  t.end()
+})
+
+test('what commander has said is not said again', (t) => {
+  t.strictSame(failing(new CommanderError(1, 'commander.unknownOption', 'unknown option')), { code: 2, written: '' })
+  t.strictSame(failing(new CommanderError(0, 'commander.helpDisplayed', 'help')), { code: 0, written: '' })
+  t.end()
+})
+
+test('help ends with the example and the exit codes', (t) => {
+  t.match(helpWith('one\ntwo'), /^\nExample:\n {2}one\n {2}two\n\nExit codes:\n {2}0 /)
+  t.end()
+})

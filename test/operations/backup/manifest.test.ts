@@ -1,0 +1,50 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { dropLines, manifestLine, readManifest, writeManifest } from '../../../src/operations/backup/manifest.ts'
+import { fileSystem as fs } from '../../../src/storage/fs.ts'
+import { decodeSidecar } from '../../../src/storage/sidecar.ts'
+import { sidecarFor } from '../../storage/fixtures/volume.ts'
+
+const sidecars = Array.from({ length: 1001 }, (_, index) => sidecarFor(`text ${index}`, { alt: 'two\nlines' }))
+
+async function written (folder: string): Promise<string> {
+  const path = join(folder, 'manifest')
+  await writeManifest(fs, path, async (put) => { for (const sidecar of sidecars) await put(manifestLine(sidecar)) })
+  return path
+}
+
+t.test('each line is a sidecar that proves itself', async (t) => {
+  const path = await written(t.testdir())
+  const lines = (await readFile(path, 'utf8')).trimEnd().split('\n')
+  t.same(lines.map(decodeSidecar), sidecars)
+  const groups = []
+  for await (const group of readManifest(fs, path)) groups.push(group)
+  t.same(groups.map((group) => group.length), [500, 500, 1])
+  t.same(groups.flat(), sidecars)
+})
+
+t.test('lines are dropped, and what they said is told', async (t) => {
+  const path = await written(t.testdir())
+  const [first, second, ...rest] = sidecars
+  t.same(await dropLines(fs, path, ({ id }) => id === first?.id || id === second?.id), [first, second])
+  const left = []
+  for await (const group of readManifest(fs, path)) left.push(...group)
+  t.same(left, rest)
+})
+
+t.test('an id or an extension that would lead elsewhere is none', async (t) => {
+  const folder = t.testdir()
+  const path = join(folder, 'manifest')
+  const forged = [sidecarFor('x', { extension: '../x' }), { ...sidecarFor('x'), id: '../../etc/passwd' as never }]
+  await writeManifest(fs, path, (put) => put(forged.map(manifestLine).join('')))
+  for await (const group of readManifest(fs, path)) t.same(group, [undefined, undefined])
+})
+
+t.test('whoever stops reading leaves nothing open', async (t) => {
+  const path = await written(t.testdir())
+  const groups = readManifest(fs, path)
+  t.equal((await groups.next()).value?.length, 500)
+  await groups.return(undefined)
+  t.equal((await groups.next()).done, true)
+})

@@ -1,0 +1,101 @@
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import BetterSqlite3 from 'better-sqlite3'
+import t, { type Test } from 'tap'
+import { backup } from '../../../src/operations/backup/backup.ts'
+import { manifestLine } from '../../../src/operations/backup/manifest.ts'
+import { proveSnapshot } from '../../../src/operations/backup/complete.ts'
+import { verifyBackup } from '../../../src/operations/backup/verify.ts'
+import { silent as progress } from '../../../src/operations/progress.ts'
+import { fileSystem } from '../../../src/storage/fs.ts'
+import { backedUp, furnished } from '../fixtures/furnished.ts'
+
+async function made (t: Test) {
+  const { config, dir, attach } = await furnished(t)
+  for (const text of ['one', 'two', 'three']) await attach('ada', text)
+  await backup(config, { to: { dir }, progress })
+  const snapshot = await backedUp(dir)
+  /** As if what is there now had been there when the snapshot was made. */
+  const prove = async () => { if (snapshot.record !== undefined) await proveSnapshot(fileSystem, snapshot.root, Object.keys(snapshot.record.files), snapshot.record) }
+  return { dir, prove, ...snapshot }
+}
+
+t.test('a whole backup is clean', async (t) => {
+  const { dir } = await made(t)
+  t.same(await verifyBackup(dir, { progress }), { records: 3, hashedFiles: 3, hashedBytes: 11, allBytes: 11, findings: [] })
+  await t.rejects(verifyBackup(dir, { snapshot: 'x', progress }), { name: 'Refusal', message: /There is no snapshot x/ })
+})
+
+t.test('a share of the files is hashed, the sizes of all are compared', async (t) => {
+  const { dir, paths } = await made(t)
+  const lots = [0.04, 0.05, 0.9].values()
+  t.match(await verifyBackup(dir, { sample: 5, random: () => lots.next().value ?? 1, progress }), { records: 3, hashedFiles: 1, findings: [] })
+  await writeFile(paths[0] ?? '', 'onx')
+  await writeFile(paths[1] ?? '', '')
+  t.match(await verifyBackup(dir, { sample: 0, progress }), { hashedBytes: 0, findings: [{ problem: 'blob-size', path: /^blobs\/attachments\// }] })
+})
+
+t.test('files of users that are not what they were', async (t) => {
+  const { dir, paths: [one = '', two = '', three = ''] } = await made(t)
+  await writeFile(one, 'onx')
+  await rm(two)
+  await rm(three)
+  await fileSystem.mkdir(three)
+  const { findings } = await verifyBackup(dir, { progress })
+  t.same(findings.map(({ problem }) => problem).sort(), ['blob-corrupt', 'blob-missing', 'blob-unreadable'])
+})
+
+t.test('snapshot files that are not what they were', async (t) => {
+  const { dir, root } = await made(t)
+  for (const name of ['manifest.ndjson', 'database.sqlite', 'erasures.ndjson']) {
+    const bytes = await readFile(join(root, name))
+    await writeFile(join(root, name), 'x')
+    t.match((await verifyBackup(dir, { progress })).findings, [{ problem: 'backup-damaged', path: new RegExp(name), detail: /not those that were written/ }])
+    await writeFile(join(root, name), bytes)
+  }
+  await rm(join(root, 'upload-gateway.json'))
+  t.match((await verifyBackup(dir, { progress })).findings, [{ problem: 'backup-damaged', detail: /cannot be read/ }])
+  const text = await readFile(join(root, 'snapshot.json'), 'utf8')
+  for (const other of ['', '{}', text.replace('"blobs": 3', '"blobs": 2')]) {
+    await writeFile(join(root, 'snapshot.json'), other)
+    t.match((await verifyBackup(dir, { progress })).findings, [{ problem: 'backup-damaged', detail: /does not prove itself/ }])
+  }
+})
+
+t.test('a database that SQLite finds damaged', async (t) => {
+  const { dir, root, prove } = await made(t)
+  const bytes = await readFile(join(root, 'database.sqlite'))
+  bytes.fill(0xff, 8192, 12_288)
+  await writeFile(join(root, 'database.sqlite'), bytes)
+  await prove().catch(() => {})
+  t.match((await verifyBackup(dir, { progress })).findings, [{ problem: 'backup-damaged', path: /database/ }])
+})
+
+t.test('a manifest and a database that differ', async (t) => {
+  const { dir, root, prove, sidecars: [one, two, three] } = await made(t)
+  if (one === undefined || two === undefined || three === undefined) throw new Error('three were made')
+  const path = join(root, 'manifest.ndjson')
+  await writeFile(path, [manifestLine({ ...one, revision: 9, ownerId: 'eve' }), manifestLine({ ...two, extension: '../x' }), '{}\n'].join(''))
+  await prove()
+  const { findings } = await verifyBackup(dir, { progress })
+  t.match(findings, [
+    { problem: 'row-inconsistent', id: one.id, detail: /differ in ownerId, revision/ },
+    { problem: 'backup-damaged', detail: /does not prove itself/ },
+    { problem: 'backup-damaged', detail: /does not prove itself/ },
+    { problem: 'backup-damaged', id: two.id, detail: /has no line for/ },
+    { problem: 'backup-damaged', id: three.id, detail: /has no line for/ },
+  ])
+  await writeFile(path, [one, two, three].map(manifestLine).join(''))
+  const connection = new BetterSqlite3(join(root, 'database.sqlite'))
+  connection.pragma('foreign_keys = ON')
+  connection.prepare('DELETE FROM Blob WHERE id = ?').run(two.id)
+  connection.close()
+  await prove()
+  t.match((await verifyBackup(dir, { progress })).findings, [{ problem: 'row-missing', id: two.id }])
+  await writeFile(path, [one, three].map(manifestLine).join(''))
+  await prove()
+  t.same((await verifyBackup(dir, { progress })).findings, [])
+  await writeFile(path, manifestLine(three))
+  await prove()
+  t.match((await verifyBackup(dir, { progress })).findings, [{ id: one.id, detail: /has no line for/ }])
+})

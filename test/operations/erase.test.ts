@@ -1,0 +1,93 @@
+import { copyFile, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { test, type Test } from 'tap'
+import { readConfig } from '../../src/config.ts'
+import { eraseOwner, receiptKey } from '../../src/operations/erase.ts'
+import { silent } from '../../src/operations/progress.ts'
+import { verifyReceipt } from '../../src/operations/receipt.ts'
+import { temporaryFolder } from '../helper.ts'
+import { keep } from '../records/fixtures/database.ts'
+import { publish } from '../storage/fixtures/volume.ts'
+import { withUploads } from '../users/fixtures.ts'
+
+async function setUp (t: Test) {
+  const home = await temporaryFolder(t)
+  const ledger = join(home, 'ledger.ndjson')
+  const gateway = await withUploads(t, { ERASURE_LEDGER: ledger })
+  const config = readConfig({ UPLOADS_DIR: gateway.folder, ERASURE_LEDGER: ledger, DISK_RESERVE: '0' })
+  for (const user of ['ada-of-the-test', 'bob']) {
+    await gateway.setAvatar(user, 1)
+    await gateway.attach(user, 'a.txt')
+  }
+  const receiptFile = join(home, 'receipt.jws')
+  const erase = () => eraseOwner(config, { owner: 'ada-of-the-test', receiptFile, progress: silent })
+  const verify = async () => verifyReceipt(config, { receiptFile, progress: silent })
+  return { ...gateway, home, ledger, config, receiptFile, erase, verify }
+}
+
+test('a command erases beside a running gateway, thoroughly, and its receipt is good', async (t) => {
+  const { erase, verify, receiptFile, filesWith, app, config } = await setUp(t)
+  const { erased, receipt } = await erase()
+  t.match(erased, { epoch: 1, counts: { avatars: 1, attachments: 1 } })
+  t.equal(await readFile(receiptFile, 'utf8'), `${receipt}\n`)
+  t.equal((await stat(receiptFile)).mode & 0o777, 0o600)
+  t.strictSame(await filesWith('ada-of-the-test'), [], 'right away, in the database too')
+  t.equal(await app.database.client.blob.count(), 2)
+  t.strictSame(await verify(), { erased, findings: [], places: [{ path: join(config.uploadsDir, 'erasures.ndjson'), hasEntry: true }, { path: config.erasureLedger, hasEntry: true }] })
+  t.match(await receiptKey(config), { crv: 'Ed25519', d: undefined })
+})
+
+test('what cannot be done is refused before anything is erased', async (t) => {
+  const { config, receiptFile, erase, app, home } = await setUp(t)
+  for (const owner of ['', 'me', 'a b', '../x']) await t.rejects(eraseOwner(config, { owner, progress: silent }), { name: 'Refusal', message: /can be no user/ })
+  await writeFile(receiptFile, 'of another')
+  await t.rejects(erase(), { name: 'Refusal', message: /There is a file already/ })
+  t.equal(await readFile(receiptFile, 'utf8'), 'of another')
+  await t.rejects(eraseOwner(config, { owner: 'bob', receiptFile: join(home, 'nowhere', 'x'), progress: silent }), { name: 'Refusal', message: /cannot be written: ENOENT/ })
+  await t.rejects(eraseOwner({ ...config, erasureLedger: join(home, 'nowhere', 'ledger') }, { owner: 'bob', progress: silent }), { name: 'ConfigError', message: /ledger of erasures/ })
+  t.equal(await app.database.client.blob.count(), 4)
+  t.equal(await app.database.client.erasure.count(), 0)
+})
+
+test('whatever of it is there again is found: rows, files, sidecars, a ledger without it', async (t) => {
+  const { folder, home, ledger, files, erase, verify, app } = await setUp(t)
+  const { store } = app.storage
+  const before = await files()
+  for (const path of before) {
+    await mkdir(dirname(join(home, 'copy', path)), { recursive: true })
+    await copyFile(join(folder, path), join(home, 'copy', path))
+  }
+  await erase()
+  const gone = before.filter((path) => /^(avatars|attachments)/.test(path)).slice()
+  const after = new Set(await files())
+  for (const path of gone.filter((one) => !after.has(one))) await copyFile(join(home, 'copy', path), join(folder, path))
+  const problems = async () => (await verify()).findings.map(({ detail }) => detail).sort()
+  t.strictSame(await problems(), ['This file was erased, and is there.', 'This file was erased, and is there.', 'This sidecar names the erased user, from before the erasure.', 'This sidecar names the erased user, from before the erasure.'])
+  for (const path of gone.filter((one) => one.endsWith('.sidecar.json'))) if (!after.has(path)) await rm(join(folder, path))
+  t.strictSame(await problems(), ['This file was erased, and is there.', 'This file was erased, and is there.'])
+  for (const path of gone) if (!after.has(path)) await rm(join(folder, path), { force: true })
+  t.strictSame(await problems(), [])
+
+  const brought = await publish(store, 'x', { ownerId: 'ada-of-the-test', extension: 'txt' })
+  await keep(app.database.client, brought)
+  t.strictSame(await problems(), ['The database has a row of the erased user from before the erasure.', 'This sidecar names the erased user, from before the erasure.'])
+  const anew = await publish(store, 'x', { ownerId: 'ada-of-the-test', extension: 'txt', epoch: 1 })
+  await keep(app.database.client, anew)
+  t.equal((await problems()).length, 2, 'what she uploaded since is no finding')
+  const [id] = (await verify()).erased.blobs
+  await app.database.client.blob.update({ where: { id: brought.id }, data: { id: id?.id ?? '', ownerId: 'bob' } })
+  t.ok((await problems()).includes('The database has a row of a blob that was erased.'))
+  await writeFile(ledger, '')
+  t.match((await verify()).places, [{ hasEntry: true }, { hasEntry: false }])
+  t.ok((await problems()).includes('The ledger of erasures has no entry for this receipt.'))
+  t.ok((await readdir(home)).includes('ledger.ndjson'))
+})
+
+test('a receipt that is none is refused', async (t) => {
+  const { config, receiptFile, verify } = await setUp(t)
+  await t.rejects(verify(), { name: 'Refusal', message: /cannot be read: ENOENT/ })
+  await writeFile(receiptFile, 'nonsense')
+  await t.rejects(verify(), { name: 'Refusal', message: /The signature is not.*--public-key/ })
+  await writeFile(join(dirname(config.databaseFile), 'erasure-signing.jwk'), '')
+  await t.rejects(verify(), { name: 'ConfigError' })
+})

@@ -1,0 +1,190 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import BetterSqlite3 from 'better-sqlite3'
+import t, { type Test } from 'tap'
+import { explain, type ExplainConfig } from '../../../src/operations/explain/explain.ts'
+import { encodeSidecar } from '../../../src/storage/sidecar.ts'
+import { blobPath, sidecarPath } from '../../../src/storage/volume/layout.ts'
+import { createFaults } from '../../fixtures/faults.ts'
+import { build, multipart, picture } from '../../helper.ts'
+import { sidecarFor } from '../../storage/fixtures/volume.ts'
+
+const day = 86_400_000
+
+async function setUp (t: Test) {
+  const gateway = await build(t)
+  const { app, as, folder } = gateway
+  const config: ExplainConfig = { uploadsDir: folder, databaseFile: join(folder, 'database', 'gateway.sqlite'), erasureLedger: undefined, trashRetentionMs: 30 * day, readThroughDirs: [] }
+  const put = async (user: string, seed = 0) => (await app.inject({ method: 'PUT', url: '/api/avatars/me', headers: { ...await as(user), 'content-type': 'image/jpeg' }, payload: await picture('jpeg', { seed }) })).json()
+  const attach = async (visibility = 'private') => {
+    const form = await multipart([['visibility', visibility], ['file', { bytes: 'hello', filename: 'a.txt' }]])
+    return (await app.inject({ method: 'POST', url: '/api/attachments', ...form, headers: { ...form.headers, ...await as('ada') } })).json().attachments[0]
+  }
+  const upload = async (user: string) => {
+    const form = await multipart([['file', { bytes: await picture('png'), filename: 'me.png' }]])
+    return (await app.inject({ method: 'POST', url: '/api/upload/avatar', ...form, headers: { ...form.headers, ...await as(user) } })).json().data.path
+  }
+  return {
+    ...gateway, config, put, attach, upload,
+    remove: async (url: string, user: string) => app.inject({ method: 'DELETE', url, headers: await as(user) }),
+    ask: (asked: string, others: Partial<ExplainConfig> = {}) => explain({ ...config, ...others }, asked),
+    blob: (path: string) => join(folder, path),
+    execute: (sql: string) => {
+      const connection = new BetterSqlite3(config.databaseFile)
+      connection.exec(sql)
+      connection.close()
+    },
+  }
+}
+
+t.test('what is served is said to be, by every name it has; and nothing is written', async (t) => {
+  const { ask, put, attach, upload, folder } = await setUp(t)
+  const { version, sha256, versionedUrl } = await put('ada')
+  const [open, closed] = [await attach('public'), await attach()]
+  const path = await upload('kim')
+  const before = readdirSync(folder, { recursive: true }).filter((name) => !/-(wal|shm)$/.test(String(name))).sort()
+  for (const asked of [version, sha256, versionedUrl, '/api/avatars/ada', 'https://x/api/auth/avatar/ada', 'ada']) {
+    t.match(await ask(asked), { isServed: true, audience: 'anyone', verdict: /^It is served: image\/jpeg, \d+ bytes, to anyone; the file is whole\.$/, blobs: [{ id: version, record: { ownerId: 'ada', isCurrentAvatar: true }, file: { isWhole: true, sha256 }, sidecar: { is: 'whole', differences: [] }, purgedAfter: null }], owner: { id: 'ada', currentAvatar: version, uploads: 3 }, unknown: [] }, asked)
+  }
+  t.match(await ask(open.id), { isServed: true, audience: 'anyone', meaning: `an id: the attachment ${open.id}` })
+  t.match(await ask(closed.url), { isServed: true, audience: 'its owner and services', verdict: /to its owner and services/ })
+  t.match(await ask(path), { isServed: true, audience: 'anyone', blobs: [{ record: { aliases: [path], ownerId: 'kim' } }], oldPath: { hasTombstone: false, oldFile: null } })
+  t.strictSame(readdirSync(folder, { recursive: true }).filter((name) => !/-(wal|shm)$/.test(String(name))).sort(), before)
+})
+
+t.test('what was deleted says since when, and how and until when it can be restored', async (t) => {
+  const { ask, put, attach, remove } = await setUp(t)
+  const { version, versionedUrl } = await put('ada')
+  await put('ada', 1)
+  t.match(await ask(versionedUrl), { isServed: true, blobs: [{ record: { state: 'superseded' }, purgedAfter: String }] }, 'a replaced one is served still')
+  await remove('/api/avatars/me', 'ada')
+  const current = await ask('/api/avatars/ada')
+  t.match(current, { isServed: false, audience: 'nobody', verdict: /^404 because it was deleted on \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC; it can be restored until .* with "upload-gateway trash restore [0-9a-f-]{36}"\.$/ })
+  const [blob] = current.blobs
+  t.equal(new Date(blob?.purgedAfter ?? '').getTime() - new Date(blob?.record?.stateAt ?? '').getTime(), 30 * day)
+  t.match(await ask(version), { isServed: false, verdict: /owner removed their picture after it had been replaced/ })
+  const { id } = await attach()
+  await remove(`/api/attachments/${id}`, 'ada')
+  t.match(await ask(id), { isServed: false, verdict: new RegExp(`deleted on .*trash restore ${id}"`) })
+})
+
+t.test('a file that is missing, damaged, unreadable or no file at all is found by reading it', async (t) => {
+  const { ask, put, blob } = await setUp(t)
+  const { version } = await put('ada')
+  const path = blob((await ask(version)).blobs[0]?.file.path ?? '')
+  const bytes = readFileSync(path)
+  const flipped = Buffer.from(bytes)
+  flipped[100] = (flipped[100] ?? 0) ^ 1
+  writeFileSync(path, flipped)
+  t.match(await ask('ada'), { isServed: false, verdict: /served damaged.*other bytes than were uploaded.*audit --repair --from BACKUP/ })
+  writeFileSync(path, bytes.subarray(1))
+  t.match(await ask('ada'), { isServed: false, verdict: /bytes instead of/ })
+  rmSync(path)
+  t.match(await ask('ada'), { isServed: false, verdict: /^503: .*is missing.*--from BACKUP/ })
+  mkdirSync(path)
+  t.match(await ask('ada'), { isServed: false, verdict: /not a file but a folder/ })
+})
+
+t.test('a sidecar that differs or is damaged is told, though the file is served', async (t) => {
+  const { ask, put, folder, execute } = await setUp(t)
+  const { version } = await put('ada')
+  const [blob] = (await ask(version)).blobs
+  const path = sidecarPath(folder, { kind: 'avatar', id: version })
+  const whole = readFileSync(path, 'utf8')
+  const { checksum, ...said } = JSON.parse(whole)
+  t.match(checksum, /^sha256:/)
+  writeFileSync(path, encodeSidecar({ ...said, creatorId: 'eve' }))
+  t.match(await ask(version), { isServed: true, verdict: /sidecar differs in creatorId/ })
+  writeFileSync(path, 'damaged')
+  t.match(await ask(version), { isServed: true, verdict: /sidecar is damaged: "upload-gateway audit --repair"/ })
+  rmSync(path)
+  t.match(await ask(version), { isServed: true, verdict: /sidecar is missing/ })
+  writeFileSync(path, whole)
+  execute(`UPDATE Blob SET revision = 2, sidecarDueAt = '${new Date().toISOString()}' WHERE id = '${blob?.id}'`)
+  t.match(await ask(version), { isServed: true, verdict: /the file is whole\.$/, blobs: [{ record: { isSidecarDue: true }, sidecar: { differences: ['revision'] } }] })
+})
+
+t.test('files without a record are found on the volume', async (t) => {
+  const { ask, put, execute, folder } = await setUp(t)
+  const { version } = await put('ada')
+  execute('DELETE FROM Avatar; DELETE FROM Blob')
+  t.match(await ask(version), { isServed: false, verdict: /no record of it.*audit --repair/, blobs: [{ record: null, file: { isWhole: true }, sidecar: { is: 'whole' } }] })
+  rmSync(sidecarPath(folder, { kind: 'avatar', id: version }))
+  t.match(await ask(version), { isServed: false, verdict: /its sidecar is missing/ })
+  const alone = sidecarFor('x')
+  mkdirSync(join(sidecarPath(folder, alone), '..'), { recursive: true })
+  writeFileSync(sidecarPath(folder, alone), encodeSidecar(alone))
+  t.match(await ask(alone.id), { isServed: false, verdict: /only the sidecar/ })
+  writeFileSync(blobPath(folder, alone), 'y')
+  t.match(await ask(alone.id), { isServed: false, verdict: /its sidecar is not of these bytes/ })
+  t.match(await ask('019aa1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b'), { isServed: false, verdict: /no record of it, and no file/, blobs: [] })
+  t.match(await ask('a'.repeat(64)), { isServed: false, verdict: /No file with this content/ })
+})
+
+t.test('states on the way out, and rows that contradict themselves, are told', async (t) => {
+  const { ask, put, execute } = await setUp(t)
+  const { version, versionedUrl } = await put('ada')
+  t.match(await ask(versionedUrl.replace('/ada/', '/bob/')), { isServed: false, verdict: /not one of bob, but of ada/ })
+  for (const [state, verdict] of [['purging', /on its way out for good/], ['swept', /never acknowledged/]] as const) {
+    execute(`UPDATE Blob SET state = '${state}'`)
+    t.match(await ask(version), { isServed: false, verdict })
+  }
+  execute("UPDATE Blob SET state = 'pending'")
+  t.match(await ask(version), { isServed: false, verdict: /its record contradicts itself.*verify/ })
+  execute("UPDATE Blob SET state = 'pending', ownerId = NULL")
+  t.match(await ask(`/api/avatars/ada/${version}`), { isServed: false, verdict: /but nobody's yet/ })
+  t.match(await ask(version), { isServed: false, meaning: 'an id', verdict: /does not fit this address/ })
+  execute(`INSERT INTO Alias VALUES ('/i/p/1.jpg', '${version}')`)
+  t.match(await ask(version), { isServed: true, meaning: /older client knows as \/i\/p\/1\.jpg/ }, 'a pending one is served under its old URL')
+})
+
+t.test('who is a user, and has no avatar', async (t) => {
+  const { ask, attach, execute } = await setUp(t)
+  t.match(await ask('nobody'), { isServed: false, verdict: /nothing of a user nobody/, owner: { uploads: 0 } })
+  await attach()
+  t.match(await ask('ada'), { isServed: false, verdict: /ada has no avatar now/ })
+  const id = '9b2f7c3d-7c3d-4e4f-8a5b-6c7d8e9f0a1b'
+  execute(`UPDATE Blob SET ownerId = '${id}'`)
+  t.match(await ask(id), { meaning: `an id: the user ${id}, and their current avatar`, verdict: /has no avatar now/ })
+})
+
+t.test('erasures and tombstones are told', async (t) => {
+  const { ask, app, as, put, upload, execute, folder } = await setUp(t)
+  const path = await upload('ada')
+  t.equal((await app.inject({ method: 'DELETE', url: '/api/users/ada/uploads', headers: await as('root', 'uploads:admin') })).statusCode, 200)
+  t.match(await ask('ada'), { isServed: false, verdict: /uploads of ada were erased on/, owner: { erasedAt: String } })
+  t.match(await ask(path), { isServed: false, verdict: /was here and has been removed for good/, oldPath: { hasTombstone: true } })
+  await put('ada')
+  t.match(await ask('ada'), { isServed: true }, 'what came after the erasure is not erased')
+  execute('UPDATE Blob SET epoch = 0')
+  t.match(await ask('ada'), { isServed: false, verdict: /should not be: its owner was erased on/ })
+  rmSync(join(folder, 'erasures.ndjson'))
+  execute('DELETE FROM Avatar; DELETE FROM Blob')
+  t.match(await ask('ada'), { isServed: false, verdict: /had one here, which was removed for good/ })
+})
+
+t.test('an old path that is not imported yet is found in the older system\'s folder', async (t) => {
+  const { ask } = await setUp(t)
+  const old = t.testdir({ i: { p: { 'a.png': 'bytes' } } })
+  t.match(await ask('/i/p/a.png', { readThroughDirs: [join(old, 'none'), old] }), { isServed: true, verdict: /older system's folder, as .*\/i\/p\/a\.png/ })
+  t.match(await ask('/i/p/b.png', { readThroughDirs: [old] }), { isServed: false, verdict: /no file was ever known here/ })
+  t.match(await ask('/docs'), { isServed: false, verdict: /no address of a file/ })
+})
+
+t.test('what cannot be read does not hide the rest', async (t) => {
+  const { ask, put, folder, config, app } = await setUp(t)
+  const { version } = await put('ada')
+  const faults = createFaults()
+  faults.inject({ on: 'readFile', path: /erasures/, errno: 'EIO' })
+  t.match(await explain(config, version, { fs: faults.fs }), { isServed: true, unknown: [/ledger cannot be read.*EIO/] })
+  await app.close()
+  writeFileSync(join(folder, 'upload-gateway.json'), '{')
+  t.match(await ask(version), { isServed: true, unknown: [/identity of the volume .* cannot be read/] })
+  rmSync(join(folder, 'upload-gateway.json'))
+  t.match(await ask(version), { isServed: true, unknown: [/no identity file/] })
+  writeFileSync(config.databaseFile, 'no database '.repeat(1000))
+  t.match(await ask(version), { isServed: false, verdict: /database cannot be read, so the gateway does not answer at all \(.*not a database.*rebuild/, blobs: [{ file: { isWhole: true } }] })
+  rmSync(config.databaseFile)
+  t.match(await ask('ada'), { isServed: false, verdict: /database cannot be read/ })
+  t.notOk(readdirSync(join(folder, 'database')).includes('gateway.sqlite'), 'none is made')
+})

@@ -1,0 +1,152 @@
+import { test } from 'tap'
+import { StorageFull } from '../../../src/errors.ts'
+import { Unimportable } from '../../../src/operations/import/candidate.ts'
+import { OldFileRefused } from '../../../src/storage/old-folder.ts'
+import { picture } from '../../helper.ts'
+import { attachment, avatar, home } from './fixtures/import.ts'
+
+const outcomes = (report: { outcomes: Record<string, { files: number }> }) => Object.fromEntries(Object.entries(report.outcomes).filter(([, { files }]) => files > 0).map(([name, { files }]) => [name, files]))
+
+test('what is imported answers at its old address and its new one, with the same bytes', async (t) => {
+  const { app, importing, entries, tools } = await home(t)
+  const [bytes, text] = [await picture('png'), Buffer.from('a,b\n1,2\n')]
+  const report = await importing([avatar('ada', bytes), attachment('/uploads/2024/list.csv', text, { declaredType: 'text/csv', contextType: 'ticket', contextId: '7' })])
+  t.match(report, { isDryRun: false, found: { files: 2, bytes: bytes.length + text.length }, outcomes: { imported: { files: 2 } } })
+  for (const url of ['/i/ada.png', '/api/avatars/ada', '/api/auth/avatar/ada']) t.ok((await app.inject({ url })).rawPayload.equals(bytes), url)
+  const old = await app.inject({ url: '/uploads/2024/list.csv' })
+  t.match(old, { statusCode: 200, headers: { 'content-type': 'text/csv', 'content-disposition': /attachment; filename="?list.csv/, 'last-modified': 'Fri, 01 Mar 2024 00:00:00 GMT' } })
+  t.ok(old.rawPayload.equals(text))
+  t.match(await app.inject({ url: '/uploads/2024/list.csv', headers: { range: 'bytes=2-3' } }), { statusCode: 206, payload: 'b\n' })
+  t.match(await app.inject({ method: 'HEAD', url: '/uploads/2024/list.csv' }), { statusCode: 200, headers: { 'content-length': '8' } })
+
+  const [entry] = entries.filter(({ kind }) => kind === 'attachment')
+  const sidecar = await tools.store.readSidecar({ kind: 'attachment', id: entry?.id as never, extension: 'csv' })
+  t.match(sidecar, { state: 'live', creatorId: null, ownerId: 'archive', source: 'test:/uploads/2024/list.csv', sourceSha256: entry?.sha256, createdAt: '2024-03-01T00:00:00.000Z', filename: 'list.csv', visibility: 'public', contextType: 'ticket', contextId: '7', aliases: ['/uploads/2024/list.csv'] })
+  t.match(await app.database.client.blob.findFirst({ where: { kind: 'avatar' } }), { source: 'test:users/ada', creatorId: null, ownerId: 'ada', sidecarDueAt: null, stateAt: new Date('2024-03-01') })
+})
+
+test('a second run imports nothing; a deleted file stays deleted', async (t) => {
+  const { app, as, importing, files } = await home(t)
+  const found = [avatar('ada', await picture('png')), attachment('/uploads/a.txt', Buffer.from('text'))]
+  await importing(found)
+  const before = await files()
+  t.strictSame(outcomes(await importing(found)), { there: 2 })
+  t.strictSame(await files(), before)
+  await app.inject({ method: 'DELETE', url: '/api/avatars/me', headers: await as('ada') })
+  const report = await importing(found)
+  t.strictSame(outcomes(report), { there: 2 })
+  t.match(report.reasons.map(({ code }) => code), ['there', 'there-deleted'])
+  t.equal((await app.inject({ url: '/i/ada.png' })).statusCode, 404)
+})
+
+test('a dry run says the same as the run, and writes nothing', async (t) => {
+  const { importing, files, app } = await home(t)
+  const [one, two] = [await picture('png', { seed: 1 }), await picture('png', { seed: 2 })]
+  const found = [
+    avatar('ada', one, { paths: ['/i/x.png'] }), avatar('bob', one, { paths: ['/i/x.png'] }), avatar('eve', two, { paths: ['/i/x.png'] }), avatar('joe', two, { paths: ['/i/x.png'], canLosePaths: true }),
+    avatar('tim', Buffer.from('text')), attachment('/uploads/a', Buffer.alloc(0)), { source: 'test:b', code: 'symlink' as const, reason: 'it is a symbolic link' },
+  ]
+  const before = await files()
+  const planned = await importing(found, { isDryRun: true })
+  t.strictSame(await files(), before)
+  t.equal(await app.database.client.blob.count(), 0)
+  const done = await importing(found)
+  t.strictSame({ ...planned, isDryRun: false, reasons: [], listed: [] }, { ...done, reasons: [], listed: [] })
+  t.strictSame(outcomes(done), { imported: 4, refused: 3 })
+  t.strictSame(done.reasons.map(({ code }) => code).sort(), ['path-taken', 'symlink', 'wrong-type'])
+  t.equal(done.withNotes, 2, 'bob and joe have a picture, but not under the old path')
+  t.ok((await app.inject({ url: '/i/x.png' })).rawPayload.equals(one))
+})
+
+test('a source changed since is imported again, under its old address and its record', async (t) => {
+  const { app, as, importing, entries } = await home(t)
+  const [one, two] = [await picture('png', { seed: 1 }), await picture('png', { seed: 2 })]
+  await importing([avatar('ada', one), attachment('/uploads/a.txt', Buffer.from('one'))])
+  const record = await app.database.client.attachment.findFirstOrThrow({})
+  await app.inject({ method: 'PATCH', url: `/api/attachments/${record.id}`, headers: await as('archive'), payload: { visibility: 'private', filename: 'mine.txt' } })
+
+  t.strictSame(outcomes(await importing([avatar('ada', two, { createdAt: new Date('2024-04-01') }), attachment('/uploads/a.txt', Buffer.from('two'))])), { changed: 2 })
+  for (const url of ['/i/ada.png', '/api/avatars/ada']) t.ok((await app.inject({ url })).rawPayload.equals(two), url)
+  t.equal((await app.inject({ url: '/uploads/a.txt' })).statusCode, 404, 'it was made private here, and stays so')
+  const own = await app.inject({ url: `/api/attachments/${record.id}`, headers: await as('archive') })
+  t.match(own.json(), { id: record.id, filename: 'mine.txt', visibility: 'private', size: 3 })
+  t.equal((await app.inject({ url: '/uploads/a.txt', headers: await as('archive') })).payload, 'two')
+  t.strictSame((await app.database.client.blob.groupBy({ by: ['kind', 'state'], _count: true, orderBy: [{ kind: 'asc' }, { state: 'asc' }] })).map(({ kind, state, _count }) => [kind, state, _count]),
+    [['attachment', 'deleted', 1], ['attachment', 'live', 1], ['avatar', 'live', 1], ['avatar', 'superseded', 1]])
+  t.equal(await app.database.client.blob.count({ where: { sidecarDueAt: { not: null } } }), 0)
+  for (const { id, kind, sha256 } of entries) {
+    t.match(await app.storage.store.readSidecar({ kind: kind as 'avatar', id: id as never, extension: 'x' }), { state: 'live', sha256, aliases: [kind === 'avatar' ? '/i/ada.png' : '/uploads/a.txt'] })
+  }
+  t.match((await app.inject({ url: '/api/avatars/me/versions', headers: await as('ada') })).json().versions, [{ isCurrent: true }, { isCurrent: false }])
+  t.strictSame(outcomes(await importing([avatar('ada', two), attachment('/uploads/a.txt', Buffer.from('two'))])), { there: 2 })
+})
+
+test('what the user set, removed or had erased here stays as it is', async (t) => {
+  const { app, as, importing } = await home(t)
+  const [old, own] = [await picture('png', { seed: 1 }), await picture('png', { seed: 2 })]
+  const put = async (user: string) => app.inject({ method: 'PUT', url: '/api/avatars/me', headers: { ...await as(user), 'content-type': 'image/png' }, payload: own })
+  await put('ada')
+  await put('bob')
+  await app.inject({ method: 'DELETE', url: '/api/avatars/me', headers: await as('bob') })
+  await importing([avatar('eve', old), avatar('joe', old, { createdAt: new Date('2020-01-01') })])
+  await importing([avatar('joe', own, { source: 'test:other', paths: ['/i/other.png'] })])
+  await app.inject({ method: 'DELETE', url: '/api/avatars/me', headers: await as('eve') })
+  const first = await app.database.client.blob.findFirstOrThrow({ where: { ownerId: 'joe', source: 'test:users/joe' } })
+  await app.inject({ method: 'POST', url: `/api/avatars/me/versions/${first.id}/restore`, headers: await as('joe') })
+  const report = await importing(['ada', 'bob', 'eve', 'joe'].map((user) => avatar(user, old, { source: `test:again/${user}`, paths: [`/i/again/${user}`], createdAt: new Date() })))
+  t.strictSame(outcomes(report), { kept: 4 })
+  t.strictSame(report.listed.map(({ ownerId, code }) => `${ownerId} ${code}`).sort(), ['ada own-picture', 'bob own-picture', 'eve deleted', 'joe own-picture'])
+  t.ok((await app.inject({ url: '/api/avatars/ada' })).rawPayload.equals(own))
+
+  const { hash } = app.storage
+  await app.database.client.tombstone.createMany({ data: [hash('avatar', 'gone'), hash('path', '/uploads/gone'), hash('source', 'test:/uploads/source')].map((key) => ({ key, createdAt: new Date() })) })
+  await app.database.client.owner.create({ data: { key: hash('owner', 'erased'), epoch: 1 } })
+  const again = await importing([avatar('gone', old), avatar('erased', old), attachment('/uploads/gone', old), attachment('/uploads/source', old), attachment('/uploads/fine', old, { ownerId: 'gone' })])
+  t.strictSame(again.listed.map(({ code }) => code).sort(), ['deleted-for-good', 'deleted-for-good', 'erased', 'own-picture'])
+})
+
+test('of two imports for one user the newer picture becomes the current one, the other an earlier version', async (t) => {
+  const { app, importing, entries } = await home(t)
+  const [older, newer] = [await picture('png', { seed: 1 }), await picture('png', { seed: 2 })]
+  const one = avatar('ada', newer, { source: 'r', paths: ['/uploads/avatars/a.png'], createdAt: new Date('2024-02-01') })
+  const two = avatar('ada', older, { source: 'm', createdAt: new Date('2023-02-01') })
+  t.strictSame(outcomes(await importing([one, two])), { imported: 2 })
+  t.match(entries.find(({ source }) => source === 'm')?.notes, [/newer picture, imported from r/])
+  t.ok((await app.inject({ url: '/api/avatars/ada' })).rawPayload.equals(newer))
+  t.ok((await app.inject({ url: '/i/ada.png' })).rawPayload.equals(older), 'its old address answers as well')
+  const earlier = await app.database.client.blob.findFirstOrThrow({ where: { source: 'm' } })
+  t.ok(Date.now() - earlier.stateAt.getTime() < 60_000, 'its time in the trash begins now')
+  // The earlier one changes at its source, and is still the older of the two.
+  t.strictSame(outcomes(await importing([{ ...two, read: async function * () { yield await picture('png', { seed: 3 }) } }])), { changed: 1 })
+  t.ok((await app.inject({ url: '/api/avatars/ada' })).rawPayload.equals(newer))
+  t.ok((await app.inject({ url: '/i/ada.png' })).rawPayload.equals(await picture('png', { seed: 3 })))
+  t.equal(await app.database.client.blob.count({ where: { sidecarDueAt: { not: null } } }), 0)
+})
+
+test('the same file as an attachment under a path that is imported already is there already', async (t) => {
+  const { importing } = await home(t)
+  const bytes = await picture('png')
+  await importing([avatar('ada', bytes)])
+  t.strictSame(outcomes(await importing([attachment('/i/ada.png', bytes)])), { there: 1 })
+  t.strictSame(outcomes(await importing([attachment('/i/ada.png', Buffer.from('x'))])), { refused: 1 })
+})
+
+test('what cannot be read is refused with the reason, and the rest goes on', async (t) => {
+  const { importing } = await home(t)
+  const report = await importing([
+    attachment('/uploads/a', Buffer.from(''), { read: async function * () { throw new OldFileRefused('unreadable') } }),
+    attachment('/uploads/b', Buffer.from(''), { read: async function * () { throw new Unimportable('broken-base64', 'it is not base64') } }),
+    attachment('/uploads/c', Buffer.from('c')),
+  ])
+  t.strictSame(outcomes(report), { imported: 1, refused: 2 })
+  t.strictSame(report.listed.map(({ code, reason }) => [code, reason]), [['unreadable', 'it cannot be read'], ['broken-base64', 'it is not base64']])
+})
+
+test('a full disk stops the import with what to do, and any other failure as it is', async (t) => {
+  const { importing, tools } = await home(t)
+  const found = Array.from({ length: 240 }, (_, n) => attachment(`/uploads/${n}`, Buffer.from(`${n}`)))
+  const failingAt = (count: number, error: Error) => ({ ...tools.store, stage: async () => { if ((count -= 1) < 0) throw error; return tools.store.stage() } })
+  await t.rejects(importing(found, { tools: { store: failingAt(5, new StorageFull()) } }), { name: 'Refusal', message: /^The storage is full: the import stopped after 5 files, which are kept\. Free some space/ })
+  t.strictSame(outcomes(await importing(found)), { imported: 235, there: 5 })
+  await t.rejects(importing([attachment('/uploads/x', Buffer.from('x'))], { tools: { store: failingAt(0, new Error('a bug')) } }), { message: 'a bug' })
+})

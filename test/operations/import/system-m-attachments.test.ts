@@ -1,0 +1,34 @@
+import { mkdir, realpath, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'tap'
+import { collect } from '../../fixtures/collect.ts'
+import type { UserId } from '../../../src/callers/caller.ts'
+import { systemMAttachments } from '../../../src/operations/import/system-m-attachments.ts'
+import { temporaryFolder } from '../../helper.ts'
+
+test('a file is what the index says of it, or what it looks like', async (t) => {
+  const root = await realpath(await temporaryFolder(t))
+  await mkdir(join(root, 'x'))
+  for (const path of ['x/known', 'x/u\u0308', 'x/unknown.csv', 'x/whose']) await writeFile(join(root, path), path)
+  await symlink('known', join(root, 'x', 'link'))
+  const index = join(await temporaryFolder(t), 'index')
+  await writeFile(index, [
+    { path: 'x/known', userId: 'ada', filename: 'Name.txt', contentType: 'text/markdown', createdAt: 1_600_000_000, contextType: 'message', contextId: 'm1' },
+    { path: 'x/ü', ownerId: 'bob' }, { path: 'x/whose', ownerId: 'no one' }, { path: 'x/gone', ownerId: 'bob' }, { path: 'x/gone too' }, { path: 'x/link', ownerId: 'bob' },
+  ].map((line) => JSON.stringify(line)).join('\n'))
+  const options = { root, visibility: 'private', now: () => new Date('2026-01-01') } as const
+  const found = await collect(systemMAttachments({ ...options, index, ownerId: 'archive' as UserId }).found())
+  t.match(found, [
+    { source: 'system-m:/uploads/x/known', kind: 'attachment', ownerId: 'ada', visibility: 'private', filename: 'Name.txt', declaredType: 'text/markdown', createdAt: new Date(1_600_000_000_000), contextType: 'message', contextId: 'm1', paths: ['/uploads/x/known'] },
+    { source: 'system-m:/uploads/x/link', code: 'symlink', ownerId: 'bob' },
+    { source: 'system-m:/uploads/x/unknown.csv', ownerId: 'archive', filename: 'unknown.csv', declaredType: 'text/csv', contextType: null, paths: ['/uploads/x/unknown.csv'] },
+    { source: 'system-m:/uploads/x/u\u0308', ownerId: 'bob', paths: ['/uploads/x/u\u0308', '/uploads/x/ü'] },
+    { source: 'system-m:/uploads/x/whose', code: 'bad-owner' },
+    { source: 'system-m:/uploads/x/gone', code: 'missing', ownerId: 'bob' },
+    { source: 'system-m:/uploads/x/gone too', code: 'missing' },
+  ])
+  t.equal(found.length, 7)
+  const reader = systemMAttachments(options)
+  t.equal(await reader.count(), 5)
+  t.match((await collect(reader.found())).filter((one) => 'code' in one).map(({ code }) => code), ['ownerless', 'symlink', 'ownerless', 'ownerless', 'ownerless'])
+})

@@ -1,0 +1,33 @@
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { backup } from '../../../src/operations/backup/backup.ts'
+import { silent as progress } from '../../../src/operations/progress.ts'
+import { drill } from '../../../src/operations/restore/drill.ts'
+import { temporaryFolder } from '../../helper.ts'
+import { filesBelow, furnished } from '../fixtures/furnished.ts'
+
+t.test('a drill beside a running gateway restores, proves and throws away', async (t) => {
+  const { config, dir, folder, attach, url, textOf } = await furnished(t).then(async (place) => ({ ...place, ...await place.attach('ada', 'a text') }))
+  t.ok(attach)
+  await backup(config, { to: { dir }, progress })
+  const before = await filesBelow(folder)
+  t.match(await drill(config, dir, { progress }), { files: 1, verification: { findings: [] }, isLedgerCurrent: true })
+  t.same((await readdir(tmpdir())).filter((name) => name.startsWith('upload-gateway-drill-')), [])
+  t.same((await filesBelow(folder)).filter((path) => !/-(wal|shm)$/.test(path)), before.filter((path) => !/-(wal|shm)$/.test(path)), 'the volume is as it was')
+  t.equal(await textOf(url, 'ada'), 'a text')
+})
+
+t.test('a named place must be empty, and is so again', async (t) => {
+  const { config, dir, attach } = await furnished(t)
+  await attach('ada', 'a text')
+  await backup(config, { to: { dir }, progress })
+  const into = join(await temporaryFolder(t), 'practice')
+  t.match(await drill(config, dir, { into, progress }), { files: 1, root: into })
+  t.same(await readdir(into), [])
+  await mkdir(join(into, 'x'))
+  await writeFile(join(into, 'x/y'), '')
+  await t.rejects(drill(config, dir, { into, progress }), { name: 'Refusal', message: /is not empty: it has x/ })
+  t.same(await readdir(into), ['x'])
+})

@@ -1,0 +1,126 @@
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { backup } from '../../../src/operations/backup/backup.ts'
+import { silent as progress } from '../../../src/operations/progress.ts'
+import { restore } from '../../../src/operations/restore/restore.ts'
+import { fileSystem, type FileSystem } from '../../../src/storage/fs.ts'
+import { build, temporaryFolder } from '../../helper.ts'
+import { createFaults } from '../../fixtures/faults.ts'
+import { backedUp, filesBelow, furnished, lost, rowsOf } from '../fixtures/furnished.ts'
+
+t.test('all is back, proved, and served under its old URL', async (t) => {
+  const { config, dir, url, folder } = await lost(t)
+  const said: string[] = []
+  const report = await restore(config, dir, { progress: { ...progress, say: (message) => said.push(message) } })
+  t.match(report, { files: 3, verification: { records: 3, hashedFiles: 3, findings: [] }, damaged: [], keys: ['erasure-signing.jwk', 'jwt.secret'], isLedgerCurrent: false, root: folder })
+  t.ok(report.secondsPerGigabyte)
+  t.match(said, [/Only the backup's own ledger/])
+  t.notOk((await filesBelow(folder)).includes('restore-unfinished.json'))
+  t.equal(await readFile(join(folder, 'database/jwt.secret'), 'utf8'), 'a secret\n')
+  const { app, as } = await build(t, { UPLOADS_DIR: folder })
+  t.equal((await app.inject({ url, headers: await as('ada') })).body, 'a text')
+  t.equal((await app.inject('/api/avatars/ada')).statusCode, 200)
+})
+
+t.test('who was erased after the backup is erased again', async (t) => {
+  const second = join(await temporaryFolder(t), 'second')
+  const { config, dir, folder, database } = await lost(t, ({ erase }) => erase('ada'), { ERASURE_LEDGER: second })
+  await t.rejects(restore({ ...config, erasureLedger: `${second}.not` }, dir, { progress }), { name: 'Refusal', message: /ERASURE_LEDGER/ })
+  const report = await restore(config, dir, { progress })
+  t.match(report, { erasures: 1, erasedFiles: 2, isLedgerCurrent: true, verification: { records: 1, findings: [] } })
+  t.same(rowsOf(database).map(({ ownerId }) => ownerId), ['eve'])
+  for (const path of await filesBelow(folder)) t.notOk((await readFile(join(folder, path))).includes('"ada"'), path)
+})
+
+t.test('a named ledger, and one that lies on the empty volume, count as well', async (t) => {
+  const ledger = join(await temporaryFolder(t), 'ledger')
+  const { config, dir, folder } = await lost(t, async ({ erase, folder }) => {
+    await erase('ada')
+    await copyFile(join(folder, 'erasures.ndjson'), ledger)
+  })
+  t.match(await restore(config, dir, { ledgers: [ledger], progress }), { erasedFiles: 2, isLedgerCurrent: true })
+  await rm(folder, { recursive: true })
+  await mkdir(folder)
+  await copyFile(ledger, join(folder, 'erasures.ndjson'))
+  t.match(await restore(config, dir, { progress }), { erasedFiles: 2, isLedgerCurrent: true })
+})
+
+t.test('without any ledger it is refused, unless told', async (t) => {
+  const place = await furnished(t)
+  await place.attach('ada', 'a text')
+  await rm(join(place.folder, 'erasures.ndjson'))
+  await backup(place.config, { to: { dir: place.dir }, progress })
+  await place.lose()
+  await t.rejects(restore(place.config, place.dir, { progress }), { name: 'Refusal', message: /--without-ledger/ })
+  t.match(await restore({ ...place.config, erasureLedger: '/nowhere/ledger' }, place.dir, { withoutLedger: true, progress }), { files: 1, erasures: 0 })
+})
+
+t.test('nothing is ever overwritten', async (t) => {
+  const { config, dir, folder } = await lost(t)
+  await mkdir(folder)
+  for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) await writeFile(join(folder, name), '')
+  await t.rejects(restore(config, dir, { progress }), { name: 'Refusal', message: /is not empty: it has a, b, c, d, e and more/ })
+  await rm(folder, { recursive: true })
+  const databaseFile = join(await temporaryFolder(t), 'x.sqlite')
+  await writeFile(`${databaseFile}-wal`, '')
+  await t.rejects(restore({ ...config, databaseFile }, dir, { progress }), { name: 'Refusal', message: /There is a database already: \S+-wal/ })
+  t.match(await restore(config, dir, { into: join(folder, '..', 'elsewhere'), progress }), { files: 3 })
+  await rm(`${databaseFile}-wal`)
+  t.match(await restore({ ...config, databaseFile }, dir, { progress }), { files: 3 })
+  t.same(rowsOf(databaseFile).length, 3)
+  await t.rejects(restore(config, dir, { progress }), { name: 'Refusal', message: /is not empty/ })
+})
+
+t.test('a snapshot that is damaged is not restored, and another one is named', async (t) => {
+  const place = await furnished(t)
+  await place.attach('ada', 'a text')
+  const { snapshot: first } = await backup(place.config, { to: { dir: place.dir }, progress })
+  const { snapshot: second } = await backup(place.config, { to: { dir: place.dir }, progress })
+  await place.lose()
+  const { config, dir } = place
+  await writeFile(join(dir, 'snapshots', second, 'manifest.ndjson'), 'x')
+  await t.rejects(restore(config, dir, { progress }), { name: 'Refusal', message: new RegExp(`${second} is damaged: .*manifest.*Nothing was restored.*: ${first}\\.`) })
+  await t.rejects(restore(config, dir, { snapshot: 'x', progress }), { name: 'Refusal', message: /There is no snapshot x/ })
+  t.match(await restore(config, dir, { snapshot: first, progress }), { snapshot: first, files: 1 })
+  await rm(join(dir, 'snapshots', first), { recursive: true })
+  await t.rejects(restore(config, dir, { progress }), { name: 'Refusal', message: /Use another copy of this backup\.$/ })
+  await t.rejects(restore(config, await temporaryFolder(t), { progress }), { name: 'Refusal', message: /There is no backup in/ })
+})
+
+t.test('files that are missing or damaged in the backup', async (t) => {
+  const { config, dir, folder } = await lost(t)
+  const { paths: [first = ''] } = await backedUp(dir)
+  const text = await readFile(first)
+  await writeFile(first, Buffer.alloc(text.length))
+  await t.rejects(restore(config, dir, { progress }), { name: 'Refusal', message: /1 files of the backup .*\n.*sha-256.*\nThe restore is not done/ })
+  await t.rejects(build(t, { UPLOADS_DIR: folder }), { name: 'ConfigError', message: /not restored to the end/ })
+  await rm(first)
+  await t.rejects(restore(config, dir, { progress }), { name: 'Refusal', message: /is not there\.\nNothing was restored/ })
+  const report = await restore(config, dir, { isPartial: true, progress })
+  t.match(report, { damaged: [{ problem: 'blob-missing' }], verification: { findings: [{ problem: 'blob-missing' }] }, isLedgerCurrent: false })
+  await rm(folder, { recursive: true })
+  await writeFile(first, 'short')
+  t.match(await restore(config, dir, { isPartial: true, progress }), { damaged: [{ problem: 'blob-size' }] })
+})
+
+t.test('a volume that is too small is left as it was', async (t) => {
+  const { config, dir, folder } = await lost(t)
+  const fs: FileSystem = { ...fileSystem, statfs: (async () => ({ bavail: 1, bsize: 10 })) as unknown as FileSystem['statfs'] }
+  await t.rejects(restore(config, dir, { progress, fs }), { name: 'Refusal', message: /is too small: the backup has \d+ bytes, and 10 are free/ })
+  t.same(await filesBelow(folder), [])
+})
+
+t.test('a backup of nothing is restored too', async (t) => {
+  const place = await furnished(t)
+  await backup(place.config, { to: { dir: place.dir }, progress })
+  await place.lose()
+  t.match(await restore(place.config, place.dir, { progress }), { files: 0, bytes: 0, secondsPerGigabyte: null })
+})
+
+t.test('a backup that cannot be written is read all the same', async (t) => {
+  const { config, dir } = await lost(t)
+  const { fs, inject } = createFaults()
+  inject({ on: 'mkdir', path: new RegExp(`^${dir}/staging`), errno: 'EROFS', forever: true })
+  t.match(await restore(config, dir, { progress, fs }), { files: 3 })
+})

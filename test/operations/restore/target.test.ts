@@ -1,0 +1,51 @@
+import { cp, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { silent as progress } from '../../../src/operations/progress.ts'
+import { restore } from '../../../src/operations/restore/restore.ts'
+import { fileSystem } from '../../../src/storage/fs.ts'
+import { createDurable } from '../../../src/storage/volume/durable.ts'
+import { openStaging } from '../../../src/storage/volume/staging.ts'
+import { createFaults } from '../../fixtures/faults.ts'
+import { build, secret } from '../../helper.ts'
+import { filesBelow, lost } from '../fixtures/furnished.ts'
+
+t.test('an interrupted restore goes on, and only that one', async (t) => {
+  const { config, dir, folder, url } = await lost(t)
+  for (const fault of [
+    { on: 'rename', path: /→ .*attachments/ }, { on: 'rename', path: /→ .*sidecar/ }, { on: 'writev', path: /restored-/ }, { on: 'rename', path: /→ .*gateway\.sqlite/ },
+    { on: 'rename', path: /→ .*upload-gateway\.json/ }, { on: 'unlink', path: /restore-unfinished/ },
+  ] as const) {
+    const { fs, inject } = createFaults()
+    inject({ ...fault, errno: 'ENOSPC' })
+    await t.rejects(restore(config, dir, { progress, fs }), { message: fault.on === 'unlink' ? /ENOSPC/ : /is full\. Free some space/ }, `${fault.on} ${String(fault.path)}`)
+    await t.rejects(build(t, { UPLOADS_DIR: folder, JWT_SECRET: secret }), { message: /not restored to the end/ })
+  }
+  await cp(folder, `${folder}-2`, { recursive: true })
+  await t.rejects(restore({ ...config, databaseFile: '/elsewhere' }, dir, { progress }), { name: 'Refusal', message: /was interrupted/ })
+  t.match(await restore(config, dir, { progress }), { files: 3, isLedgerCurrent: false, verification: { findings: [] } })
+  const { app, as } = await build(t, { UPLOADS_DIR: folder })
+  t.equal((await app.inject({ url, headers: await as('ada') })).body, 'a text')
+  for (const text of ['{}', 'x']) {
+    await writeFile(join(`${folder}-2`, 'restore-unfinished.json'), text)
+    await t.rejects(restore({ ...config, uploadsDir: `${folder}-2` }, dir, { progress }), { name: 'Refusal', message: /restore-unfinished\.json is damaged/ })
+  }
+})
+
+t.test('nothing else may live on the volume meanwhile', async (t) => {
+  const { config, dir, folder } = await lost(t)
+  await fileSystem.mkdir(folder)
+  const durable = createDurable({ fs: fileSystem, onSyncFailure: () => {} })
+  const other = await openStaging({ fs: fileSystem, durable, root: folder, monotonicMs: () => 0 })
+  await t.rejects(restore(config, dir, { progress }), { name: 'ConfigError', message: /is in use: gateway runs on it/ })
+  await other.close()
+  t.same(await filesBelow(folder), [], 'and nothing was left there')
+  t.match(await restore(config, dir, { progress }), { files: 3 })
+})
+
+t.test('a database that cannot be looked for is not taken for none', async (t) => {
+  const { config, dir } = await lost(t)
+  const { fs, inject } = createFaults()
+  inject({ on: 'stat', path: /gateway\.sqlite$/, errno: 'EIO' })
+  await t.rejects(restore(config, dir, { progress, fs }), { code: 'EIO' })
+})

@@ -1,0 +1,130 @@
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test, type Test } from 'tap'
+import { createScheduledAudit } from '../../src/operations/scheduled-audit.ts'
+import { createAuditRecord } from '../../src/records/audit-state.ts'
+import { placeFor } from './fixtures/place.ts'
+
+const hour = 3_600_000
+const minute = 60_000
+
+async function setUp (t: Test, { maxBytesPerDay = 1000 } = {}) {
+  const place = await placeFor(t)
+  place.clock.date = new Date(Date.now() + hour)
+  const record = createAuditRecord(place.client)
+  const read: number[] = []
+  const meanwhile = { happens: async () => {} }
+  /** As a gateway on this volume has it. */
+  const gateway = () => createScheduledAudit({ surroundings: place, record, everyMs: hour, maxBytesPerDay, onRead: (bytes) => { if (bytes > 0) read.push(bytes) }, pause: () => meanwhile.happens() })
+  const one = gateway()
+  const run = (signal = new AbortController().signal) => one.runIfDue(signal)
+  const pass = (ms: number) => { place.clock.date = new Date(place.clock.date.getTime() + ms) }
+  return { ...place, record, read, meanwhile, one, other: gateway(), run, pass }
+}
+
+test('one is done at once, and the next when it is due; what it found stays known', async (t) => {
+  const { attachment, blobPath, sidecarPath, root, one, other, run, pass, clock, read } = await setUp(t)
+  t.equal(await one.latest(), undefined)
+  const [lost, damaged] = [await attachment('hello'), await attachment('hallo')]
+  await attachment('hullo')
+  await rm(blobPath(lost))
+  await writeFile(blobPath(damaged), 'xxxxx')
+  await rm(sidecarPath(damaged))
+  await writeFile(join(root, 'notes'), '')
+  t.match(await run(), { records: 3, findings: { length: 4 } })
+  const counts = { missing: 2, corrupt: 1, foreign: 1, finishedAt: clock.date.getTime() }
+  t.same(await one.latest(), counts)
+  t.same(await other.latest(), counts)
+  t.same(read, [15])
+  pass(hour - 1)
+  t.equal(await run(), undefined)
+  pass(1)
+  t.match(await run(), { records: 3 })
+})
+
+test('of several gateways one does it', async (t) => {
+  const { attachment, sidecarPath, run, other, pass, meanwhile } = await setUp(t)
+  await rm(sidecarPath(await attachment('hello')))
+  let others: unknown = 'not asked'
+  meanwhile.happens = async () => { others = await other.runIfDue(new AbortController().signal) }
+  t.match(await run(), { records: 1 })
+  t.equal(others, undefined)
+  pass(hour)
+  const both = await Promise.all([run(), other.runIfDue(new AbortController().signal)])
+  t.equal(both.filter((one) => one !== undefined).length, 1)
+})
+
+test('one that died is followed by another, which goes on where it was; and it gives way when it was not dead', async (t) => {
+  const { attachment, sidecarPath, run, other, pass, meanwhile, record } = await setUp(t)
+  await rm(sidecarPath(await attachment('hello')))
+  meanwhile.happens = async () => {
+    meanwhile.happens = async () => {}
+    pass(10 * minute)
+    t.match(await other.runIfDue(new AbortController().signal), { records: 1 })
+  }
+  await t.rejects(run(), { message: /Another gateway/ })
+  t.match((await record.read()).state, { heldUntil: 0, missing: 1 })
+})
+
+test('within the budget of a day bytes are read, one run after the other, and then anew', async (t) => {
+  const { attachment, run, pass, record } = await setUp(t, { maxBytesPerDay: 9 })
+  const ids: string[] = []
+  for (const bytes of ['aaaaa', 'bbbbb', 'ccccc', 'ddddd']) ids.push((await attachment(bytes)).id)
+  t.match(await run(), { hashedFiles: 2 })
+  t.match((await record.read()).state, { cursor: ids[1], dayBytes: 10 })
+  pass(hour)
+  t.match(await run(), { hashedFiles: 0, records: 4 })
+  t.match((await record.read()).state, { cursor: ids[1] })
+  pass(23 * hour)
+  t.match(await run(), { hashedFiles: 2 })
+  t.match((await record.read()).state, { cursor: '', dayBytes: 10 })
+})
+
+test('bytes that were wrong are read each time, until they are right', async (t) => {
+  const { attachment, blobPath, run, pass, one, record } = await setUp(t, { maxBytesPerDay: 1 })
+  const damaged = await attachment('hello')
+  await attachment('other')
+  await writeFile(blobPath(damaged), 'hallo')
+  await run()
+  t.match(await one.latest(), { corrupt: 1 })
+  pass(hour)
+  t.match(await run(), { hashedFiles: 1 })
+  t.match(await one.latest(), { corrupt: 1 })
+  await writeFile(blobPath(damaged), 'hello')
+  pass(hour)
+  await run()
+  t.match(await one.latest(), { corrupt: 0 })
+  t.same((await record.read()).state.suspects, [])
+})
+
+test('one that is told to end stops, and the next goes on from there', async (t) => {
+  const { attachment, run, record, faults, clock } = await setUp(t)
+  const ids: string[] = []
+  for (let n = 0; n < 201; n += 1) ids.push((await attachment(`${n}`)).id)
+  const controller = new AbortController()
+  faults.inject({ on: 'open', path: new RegExp(`${ids[200]}.bin`), before: () => controller.abort() })
+  t.equal(await run(controller.signal), undefined)
+  t.match((await record.read()).state, { heldUntil: 0, finishedAt: 0, cursor: ids[199] })
+  t.match(await run(), { records: 201, hashedFiles: 1 })
+  t.match((await record.read()).state, { finishedAt: clock.date.getTime() })
+})
+
+test('how far it is is written down on the way', async (t) => {
+  const { attachment, run, record, faults, pass } = await setUp(t)
+  const ids: string[] = []
+  for (let n = 0; n < 201; n += 1) ids.push((await attachment(`${n}`)).id)
+  let state: unknown
+  faults.inject({ on: 'open', path: new RegExp(`${ids[100]}.bin`), before: () => pass(minute) })
+  faults.inject({ on: 'open', path: new RegExp(`${ids[200]}.bin`), before: async () => { state = (await record.read()).state } })
+  await run()
+  t.match(state, { cursor: ids[199] })
+})
+
+test('one that fails is tried again after a while', async (t) => {
+  const { run, pass, faults } = await setUp(t)
+  faults.inject({ on: 'readdir', errno: 'EIO' })
+  await t.rejects(run(), { code: 'EIO' })
+  t.equal(await run(), undefined)
+  pass(15 * minute)
+  t.match(await run(), { findings: [] })
+})

@@ -1,0 +1,172 @@
+// Users erased under load, by HTTP and from the command line, with the gateway killed in the middle: they are gone, everybody else is there.
+import { spawn } from 'node:child_process'
+import { randomBytes, randomInt } from 'node:crypto'
+import { once } from 'node:events'
+import { rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { execPath } from 'node:process'
+import { PassThrough } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import BetterSqlite3 from 'better-sqlite3'
+import t, { type Test } from 'tap'
+import { picture, secret, temporaryFolder } from '../helper.ts'
+import { filesWith } from '../users/fixtures.ts'
+import { audit, staging } from './audit.ts'
+import { attachmentIn, call, json, postAttachment, putAvatar, sha256 } from './client.ts'
+import { bearer, start, type Gateway, type Settings } from './gateway.ts'
+import { pause, until } from './machine.ts'
+import { createUploaders, lost } from './uploaders.ts'
+
+const cycles = 6
+const parallel = 4
+const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+
+function launch (folder: string, settings: Settings, ...args: string[]) {
+  const child = spawn(execPath, [cli, ...args], { cwd: tmpdir(), env: { PATH: process.env['PATH'], JWT_SECRET: secret, DISK_RESERVE: '0', ...settings, UPLOADS_DIR: folder }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const ended = Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]).then(([stdout, stderr, [code]]) => ({ code: code as number | null, stdout, stderr }))
+  return { kill: () => child.kill('SIGKILL'), ended }
+}
+
+const command = (folder: string, settings: Settings, ...args: string[]) => launch(folder, settings, ...args).ended
+
+/** How many erasures the database knows, begun or done. */
+function begun (folder: string): number {
+  const connection = new BetterSqlite3(join(folder, 'database', 'gateway.sqlite'), { readonly: true })
+  try {
+    return connection.prepare<[], number>('SELECT count(*) FROM Erasure').pluck().get() ?? 0
+  } finally {
+    connection.close()
+  }
+}
+
+async function fill (gateway: Gateway, user: string): Promise<void> {
+  for (let index = 0; index < 8; index += 1) attachmentIn(await postAttachment(gateway, user, randomBytes(randomInt(1, 200_000))))
+  for (let index = 0; index < 3; index += 1) await putAvatar(gateway, user, await picture('jpeg', { seed: index }))
+}
+
+/** Uploads of which the half is there. What comes of them is the caller's to await. */
+async function halfway (gateway: Gateway, user: string, count: number) {
+  const headers = { ...await bearer(user), 'content-type': 'application/octet-stream' }
+  return Array.from({ length: count }, () => {
+    const body = new PassThrough()
+    const answer = call(gateway, '/api/attachments', { method: 'POST', headers, body })
+    answer.catch(() => {})
+    body.write(randomBytes(2 * 1024 ** 2))
+    return { body, answer }
+  })
+}
+
+const erase = async (gateway: Gateway, user: string) => call(gateway, `/api/users/${user}/uploads`, { method: 'DELETE', headers: await bearer('root', 'uploads:admin') })
+
+async function ledgerFor (t: Test): Promise<Settings> {
+  return { ERASURE_LEDGER: join(await temporaryFolder(t), 'erasures.ndjson'), SWEEP_INTERVAL_SECONDS: '3600' }
+}
+
+t.test(`after ${cycles} erasures under load, each with a kill at some moment of it, nothing of the erased is left`, { timeout: 300_000 }, async (t) => {
+  const folder = await temporaryFolder(t)
+  const settings = await ledgerFor(t)
+  const uploaders = createUploaders(await picture(), { maxSize: 300_000 })
+  let gateway = await start(t, folder, settings)
+  const erased: string[] = []
+
+  for (let cycle = 0; cycle < cycles; cycle += 1) {
+    const user = `erased-user-number-${cycle}`
+    await fill(gateway, user)
+    const uploading = uploaders.upload(gateway, parallel)
+    const inFlight = await halfway(gateway, user, 3)
+    await pause(300)
+    const before = begun(folder)
+    const isByHttp = cycle % 2 === 0
+    const process = isByHttp ? undefined : launch(folder, settings, 'erase', '--owner', user, '--yes')
+    const asked = process === undefined ? erase(gateway, user).then(({ status }) => status === 200, () => false) : process.ended.then(({ code }) => code === 0)
+    // A command first has to start.
+    await (isByHttp ? pause(randomInt(20, 100)) : Promise.race([until('it is begun', () => begun(folder) > before), asked]))
+    await pause(randomInt(20))
+    process?.kill()
+    for (const { body } of inFlight) body.end(randomBytes(1024))
+    await gateway.kill()
+    await uploading
+    const wasAnswered = await asked
+    const wasBegun = begun(folder) > before
+    gateway = await start(t, folder, settings)
+    if (!wasBegun) t.equal((await erase(gateway, user)).status, 200)
+    t.comment(`${user}: ${wasAnswered ? 'answered' : wasBegun ? 'begun' : 'not begun'} before the kill`)
+    erased.push(user)
+  }
+
+  const uploading = uploaders.upload(gateway, parallel)
+  const startedAt = Date.now()
+  for (const user of erased) await until(`nothing of ${user} is anywhere on the volume`, async () => (await filesWith(folder, user)).length === 0, 60_000 - (Date.now() - startedAt))
+  t.comment(`gone within ${Math.round((Date.now() - startedAt) / 1000)} s of the last start`)
+  await gateway.stop()
+  await uploading
+  gateway = await start(t, folder, settings)
+  t.same(await lost(gateway, uploaders.acknowledged), [], `all of the others' ${uploaders.acknowledged.length} uploads are there`)
+  t.same(audit(folder, { isHashed: false }).broken, [])
+  t.match(staging(folder), [{ pid: gateway.pid, files: [] }])
+})
+
+t.test('an upload in flight ends by itself when its user is erased by another process, and nothing of it stays', { timeout: 60_000 }, async (t) => {
+  const folder = await temporaryFolder(t)
+  const settings = await ledgerFor(t)
+  const gateway = await start(t, folder, settings)
+  const mine = await halfway(gateway, 'erased-user', 2)
+  const theirs = await halfway(gateway, 'another-user', 1)
+  await until('they are in staging', () => staging(folder).some(({ files }) => files.length === 3))
+  const receipt = join(await temporaryFolder(t), 'receipt.jws')
+  t.match(await command(folder, settings, 'erase', '--owner', 'erased-user', '--yes', '--receipt', receipt), { code: 0, stdout: /^Erased at .*0 avatars, 0 attachments/ })
+  for (const { answer } of mine) t.match(await answer, { status: 410, body: /OWNER_ERASED/ })
+  t.same(staging(folder).map(({ files }) => files.length), [1], 'the other one goes on')
+  const last = randomBytes(1000)
+  for (const { body, answer } of theirs) {
+    body.end(last)
+    attachmentIn(await answer)
+  }
+  t.match(await command(folder, settings, 'erase', '--verify', receipt), { code: 0, stdout: /The receipt is genuine/ })
+})
+
+t.test('the proof holds, and says so when the ledger has lost it', { timeout: 60_000 }, async (t) => {
+  const folder = await temporaryFolder(t)
+  const settings = await ledgerFor(t)
+  const gateway = await start(t, folder, settings)
+  await fill(gateway, 'erased-user')
+  const kept = attachmentIn(await postAttachment(gateway, 'another-user', randomBytes(1000)))
+  const answer = await erase(gateway, 'erased-user')
+  t.equal(json(answer).erased.blobs.length, 11)
+  const receipt = join(await temporaryFolder(t), 'receipt.json')
+  await writeFile(receipt, answer.body)
+  t.match(await command(folder, settings, 'erase', '--verify', receipt, '--json'), { code: 0, stdout: /"findings": \[\]/ })
+  await writeFile(settings['ERASURE_LEDGER'] ?? '', '')
+  t.match(await command(folder, settings, 'erase', '--verify', receipt), { code: 3, stdout: /does not have the erasure/ })
+  t.match(await command(folder, settings, 'erase', '--public-key'), { code: 0, stdout: /"crv":"Ed25519"/ })
+  t.equal(sha256((await call(gateway, kept.url, { headers: await bearer('another-user') })).body), kept.sha256)
+})
+
+t.test('whoever was erased since a backup is not brought back by it, nowhere on the volume, and the receipt still proves it', { timeout: 120_000 }, async (t) => {
+  const folder = join(await temporaryFolder(t), 'uploads')
+  const backups = join(await temporaryFolder(t), 'backups')
+  const settings = await ledgerFor(t)
+  const uploaders = createUploaders(await picture(), { maxSize: 100_000 })
+  let gateway = await start(t, folder, settings)
+  await fill(gateway, 'erased-user')
+  const uploading = uploaders.upload(gateway, parallel)
+  await until('others have uploaded too', () => uploaders.acknowledged.length > 20)
+  t.match(await command(folder, settings, 'backup', backups, '--with-keys'), { code: 0 })
+  const backedUp = (await filesWith(backups, 'erased-user')).length
+  t.ok(backedUp > 0, `${backedUp} files of the backup name the user`)
+  const receipt = join(await temporaryFolder(t), 'receipt.json')
+  await writeFile(receipt, (await erase(gateway, 'erased-user')).body)
+  await gateway.stop()
+  await uploading
+  await rm(folder, { recursive: true })
+
+  t.match(await command(folder, settings, 'restore', backups), { code: 0 })
+  t.same(await filesWith(folder, 'erased-user'), [])
+  t.match(await command(folder, settings, 'erase', '--verify', receipt), { code: 0 })
+  gateway = await start(t, folder, settings)
+  t.same(await filesWith(folder, 'erased-user'), [])
+  t.same(audit(folder, { isHashed: true }).broken, [])
+  t.equal((await call(gateway, '/api/avatars/erased-user')).status, 404)
+})

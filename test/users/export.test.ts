@@ -1,0 +1,152 @@
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { truncate, unlink, writeFile } from 'node:fs/promises'
+import { createConnection, type AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
+import { extract } from 'tar-stream'
+import { test } from 'tap'
+import type { UserId } from '../../src/callers/caller.ts'
+import { createExports } from '../../src/users/export.ts'
+import { createExportRecords } from '../../src/users/records.ts'
+import { openBelow } from '../storage/fixtures/volume.ts'
+import { withUploads } from './fixtures.ts'
+
+type Entry = { header: { name: string }, bytes: Buffer }
+
+async function untar (tar: Readable): Promise<Entry[]> {
+  const entries: Entry[] = []
+  const reading = extract()
+  reading.on('entry', (header, stream, next) => {
+    buffer(stream).then((bytes) => { entries.push({ header, bytes }); next() }, next)
+  })
+  await pipeline(tar, reading)
+  return entries
+}
+
+const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
+
+async function filled (...args: Parameters<typeof withUploads>) {
+  const gateway = await withUploads(...args)
+  const { attach, setAvatar, app, as } = gateway
+  for (const seed of [1, 2]) await setAvatar('ada', seed)
+  for (const filename of ['Grüße an alle 👋.txt', '../../etc/passwd', 'same.txt', 'same.txt', `${'long'.repeat(60)}.txt`]) await attach('ada', filename, { bytes: `bytes of ${filename}` })
+  const deleted = (await attach('ada', 'deleted.txt')).json().attachments[0].id
+  await app.inject({ method: 'DELETE', url: `/api/attachments/${deleted}`, headers: await as('ada') })
+  await attach('bob', 'of-bob.txt')
+  const exportOf = async (user: string, who = user, ...scopes: Array<'uploads:service' | 'uploads:admin'>) => app.inject({ url: `/api/users/${user}/export`, headers: await as(who, ...scopes) })
+  return { ...gateway, exportOf, blobs: () => app.database.client.blob.findMany({ where: { ownerId: 'ada' }, orderBy: { id: 'asc' } }) }
+}
+
+const pathOf = ({ id, extension }: { id: string, extension: string }) => (files: string[]) => files.find((path) => path.endsWith(`${id}.${extension}`)) ?? ''
+
+test('an export is a tar of every file of the user, byte by byte, with a manifest that says what each is', async (t) => {
+  const { exportOf, blobs } = await filled(t)
+  const answer = await exportOf('me', 'ada')
+  t.match(answer, { statusCode: 200, headers: { 'content-type': 'application/x-tar', 'cache-control': 'no-store', 'content-disposition': 'attachment; filename="ada.tar"', 'x-content-type-options': 'nosniff' } })
+  const entries = await untar(Readable.from([answer.rawPayload]))
+  const manifest = JSON.parse(entries.at(-1)?.bytes.toString() ?? '')
+  t.equal(entries.at(-1)?.header.name, 'manifest.json')
+  t.match(manifest, { userId: 'ada', part: 1, isLast: true })
+  const files = entries.slice(0, -1)
+  t.equal(new Set(files.map(({ header }) => header.name.toLowerCase())).size, 8, 'no name is there twice')
+  t.strictSame(manifest.files.map(({ path }: { path: string }) => path), files.map(({ header }) => header.name))
+  t.strictSame(files.map(({ bytes }) => sha256(bytes)), manifest.files.map((file: { sha256: string }) => file.sha256))
+  t.strictSame(files.map(({ bytes }) => sha256(bytes)), (await blobs()).map((row) => row.sha256))
+  t.ok(files.every(({ header }) => !header.name.startsWith('/') && !header.name.split('/').includes('..')))
+  t.match(manifest.files.map(({ path, filename, state }: Record<string, string>) => `${path} ${filename} ${state}`), [
+    /^trash\/avatars\/[-\w]+\.png null superseded$/, /^avatars\/[-\w]+\.png null live$/,
+    /^attachments\/[-\w]+\/Grüße an alle 👋\.txt Grüße an alle 👋\.txt live$/, /^attachments\/[-\w]+\/passwd passwd live$/,
+    /same\.txt/, /same\.txt/, /(long)+\.txt/, /^trash\/attachments\/[-\w]+\/deleted\.txt deleted\.txt deleted$/,
+  ])
+  t.notMatch(answer.rawPayload.toString('latin1'), /of-bob/)
+})
+
+test('the user and an admin get it, a service and another user do not', async (t) => {
+  const { exportOf } = await filled(t)
+  t.match(await exportOf('ada'), { statusCode: 200 })
+  t.match(await exportOf('ada', 'root', 'uploads:admin'), { statusCode: 200 })
+  for (const refused of [await exportOf('ada', 'bob'), await exportOf('ada', 'billing', 'uploads:service')]) {
+    t.match(refused, { statusCode: 403 })
+    t.match(refused.json(), { code: 'SCOPE_MISSING' })
+  }
+  const nobody = await exportOf('a@b:c', 'root', 'uploads:admin')
+  t.match(nobody, { statusCode: 200, headers: { 'content-disposition': 'attachment; filename="a_b_c.tar"' } })
+  t.match((await untar(Readable.from([nobody.rawPayload]))).map(({ header }) => header.name), ['manifest.json'])
+})
+
+test('a file that is not the one that was kept never comes whole: the connection is cut', async (t) => {
+  const { app, as, files, folder, blobs } = await filled(t)
+  const path = join(folder, pathOf((await blobs())[1] ?? { id: '', extension: '' })(await files()))
+  const { default: { readFile } } = await import('node:fs/promises')
+  const before = await readFile(path)
+  await app.listen({ port: 0 })
+  const { port } = app.server.address() as AddressInfo
+  const fetched = async () => {
+    const answer = await fetch(`http://127.0.0.1:${port}/api/users/me/export`, { headers: await as('ada') })
+    return { status: answer.status, bytes: await answer.arrayBuffer().catch(() => undefined) }
+  }
+  t.ok((await fetched()).bytes)
+  await writeFile(path, Buffer.from(before).fill(1, 10, 11))
+  t.match(await fetched(), { status: 200, bytes: undefined }, 'a flipped byte')
+  await truncate(path, before.length - 1)
+  t.match(await fetched(), { bytes: undefined }, 'a byte less')
+  await writeFile(path, Buffer.concat([before, Buffer.from('x')]))
+  t.match(await fetched(), { bytes: undefined }, 'a byte more')
+  await unlink(path)
+  t.match(await fetched(), { bytes: undefined }, 'no file')
+  t.strictSame(openBelow(join(folder, 'avatars')), [])
+})
+
+test('what was purged since it was listed is left out', async (t) => {
+  const { app, blobs } = await filled(t)
+  const { client } = app.database
+  const exports = createExports({
+    records: createExportRecords(client),
+    now: () => new Date(),
+    store: {
+      async read (address) {
+        const [, , gone] = await blobs()
+        if (gone !== undefined && gone.id === address.id) {
+          await client.blob.update({ where: { id: gone.id }, data: { state: 'purging' } })
+          throw new Error('it is not there')
+        }
+        return app.storage.store.read(address)
+      },
+    },
+  })
+  t.equal((await untar(await exports.tarOf('ada' as UserId))).length, 8)
+})
+
+test('the manifest of very many files comes in parts', async (t) => {
+  const { app } = await filled(t)
+  const exports = createExports({ store: app.storage.store, records: createExportRecords(app.database.client), now: () => new Date(), manifestFiles: 4 })
+  const manifests = (await untar(await exports.tarOf('ada' as UserId))).filter(({ header }) => header.name.startsWith('manifest'))
+  t.strictSame(manifests.map(({ header }) => header.name), ['manifest.json', 'manifest-2.json', 'manifest-3.json'])
+  t.match(manifests.map(({ bytes }) => JSON.parse(bytes.toString())), [{ part: 1, isLast: false, files: { length: 4 } }, { part: 2, isLast: false, files: { length: 4 } }, { part: 3, isLast: true, files: { length: 0 } }])
+})
+
+test('a client that leaves, or takes nothing, leaves no file open; what it does not take is not read', async (t) => {
+  const { app, as, attach, folder } = await filled(t)
+  for (let index = 0; index < 5; index += 1) await attach('ada', 'big.bin', { bytes: 'x'.repeat(8 * 1024 ** 2) })
+  await app.listen({ port: 0 })
+  const { port } = app.server.address() as AddressInfo
+  const { authorization } = await as('ada')
+  const socket = createConnection(port, '127.0.0.1')
+  socket.write(`GET /api/users/me/export HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\n\r\n`)
+  await once(socket, 'readable')
+  while (openBelow(join(folder, 'attachments')).length === 0) await new Promise((resolve) => { setTimeout(resolve, 10) })
+  await new Promise((resolve) => { setTimeout(resolve, 200) })
+  t.equal(openBelow(join(folder, 'attachments')).length, 1, 'one file at a time, and it waits')
+  socket.destroy()
+  for (let tries = 0; tries < 200 && openBelow(join(folder, 'attachments')).length > 0; tries += 1) await new Promise((resolve) => { setTimeout(resolve, 10) })
+  t.strictSame(openBelow(join(folder, 'attachments')), [])
+})
+
+test('a database that fails has a status', async (t) => {
+  const { app, exportOf } = await filled(t)
+  await app.database.client.$executeRaw`ALTER TABLE "Blob" RENAME TO "Elsewhere"`
+  t.match(await exportOf('ada'), { statusCode: 503 })
+})
