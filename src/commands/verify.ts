@@ -26,7 +26,7 @@ export function verifyCommand (program: Command): void {
       const part = sample ?? 1
       const verification = dir === undefined
         ? await atWork(config, { work: 'verify' }, (workplace) => verifyVolume(workplace, { sample: part, progress }))
-        : await verifyBackup(backupFolder(dir), { sample: part * 100, progress, ...(snapshot !== undefined && { snapshot }) })
+        : await verifyBackup(backupFolder(dir), { sample: part, progress, ...(snapshot !== undefined && { snapshot }) })
       return { report: verification, text: verificationText(verification), hasFindings: verification.findings.length > 0 }
     }))
 }

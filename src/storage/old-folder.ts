@@ -1,8 +1,8 @@
 // Files of an older system, opened so that nothing outside of its folder is ever read, and nothing in it is changed.
-import { constants } from 'node:fs'
 import { open, realpath, type FileHandle } from 'node:fs/promises'
 import { isAbsolute, join, relative } from 'node:path'
 import { errnoOf } from './failures.ts'
+import { readOrdinary } from './fs.ts'
 
 /** Why a file is not handed out. */
 export type OldFileFault = 'missing' | 'symlink' | 'special' | 'unreadable' | 'bad-path' | 'changing'
@@ -35,9 +35,6 @@ export type OldFile = {
   readonly fingerprint: string
 }
 
-/** Not waiting for the other end of a FIFO. */
-const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
-
 /** Names alone, each of them real: no step up, none in place, no empty one. */
 export const isPlainPath = (path: string): boolean => !path.includes('\0') && path.split('/').every((name) => name !== '' && name !== '.' && name !== '..')
 
@@ -48,7 +45,7 @@ export const isPlainPath = (path: string): boolean => !path.includes('\0') && pa
 export async function openOldFile (root: string, path: string): Promise<OldFile> {
   if (!isPlainPath(path)) throw new OldFileRefused('bad-path')
   const full = join(root, path)
-  const handle = await open(full, flags).catch(refuse)
+  const handle = await open(full, readOrdinary).catch(refuse)
   try {
     const { isFile, ...facts } = await factsOf(handle)
     if (!isFile) throw new OldFileRefused('special')

@@ -2,10 +2,9 @@
 import { randomUUID } from 'node:crypto'
 import { dirname, join } from 'node:path'
 import type { FileSystem } from '../../storage/fs.ts'
-import { writeAll } from '../../storage/volume/durable.ts'
 import type { BackupFolder } from './folder.ts'
 import { replacedSuffix, snapshotRoot, snapshotsFolder } from './layout.ts'
-import { hashing, withRegular } from './regular-file.ts'
+import { pour, withRegular } from './regular-file.ts'
 
 /** `files` of the folder `work` become the snapshot `name`, in place of one that is there. Durable when it returns. */
 export async function placeSnapshot (fs: FileSystem, { dir, folder, durable }: BackupFolder, name: string, work: string, files: readonly string[]): Promise<void> {
@@ -25,11 +24,7 @@ async function copyDurably (fs: FileSystem, durable: BackupFolder['durable'], so
   await withRegular(fs, source, async (handle, size) => {
     const out = await fs.open(target, 'wx', (await handle.stat()).mode & 0o640)
     try {
-      let at = 0
-      await hashing(handle, size, async (chunk) => {
-        await writeAll(out, [chunk], at)
-        at += chunk.length
-      })
+      await pour(handle, size, out)
       await durable.sync(out)
     } finally {
       await out.close()

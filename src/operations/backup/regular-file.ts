@@ -1,18 +1,15 @@
 // Reading files that may be anything: only ordinary ones are opened, and hashed on the way.
 import { createHash } from 'node:crypto'
-import { constants } from 'node:fs'
-import type { FileHandle, FileSystem } from '../../storage/fs.ts'
+import { readOrdinary, type FileHandle, type FileSystem } from '../../storage/fs.ts'
+import { writeAll } from '../../storage/volume/durable.ts'
 
 const chunkBytes = 1024 ** 2
 
 export type Hashed = { readonly size: number, readonly sha256: string }
 
-/** A link would lead elsewhere, and opening a pipe would wait for ever. Absent on Windows, where there are none. */
-const flags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)
-
 /** Does `use` with the open file. @throws NotRegular when it is a link, a pipe or a folder; what open(2) says otherwise */
 export async function withRegular<T> (fs: FileSystem, path: string, use: (handle: FileHandle, size: number) => Promise<T>): Promise<T> {
-  const handle = await fs.open(path, flags).catch((error: NodeJS.ErrnoException) => {
+  const handle = await fs.open(path, readOrdinary).catch((error: NodeJS.ErrnoException) => {
     throw error.code === 'ELOOP' || error.code === 'ENXIO' ? new NotRegular(path) : error
   })
   try {
@@ -44,6 +41,15 @@ export async function hashing (handle: FileHandle, expectedSize: number, onChunk
     await onChunk(chunk)
     size += bytesRead
   }
+}
+
+/** Copies all of it, hashed on the way; `through` may say what a failed write means. */
+export function pour (source: FileHandle, expectedSize: number, target: FileHandle, through: (write: () => Promise<void>) => Promise<void> = (write) => write()): Promise<Hashed> {
+  let at = 0
+  return hashing(source, expectedSize, async (chunk) => {
+    await through(() => writeAll(target, [chunk], at))
+    at += chunk.length
+  })
 }
 
 export const hashFile = (fs: FileSystem, path: string, onChunk?: (chunk: Buffer) => void): Promise<Hashed> =>

@@ -19,7 +19,7 @@ const atOnce = 8
 type Options = {
   /** The newest when absent. */
   readonly snapshot?: string
-  /** Hash this share of the files, in percent; the others are compared by size. All when absent. */
+  /** Hash this share of the files, from 0 to 1; the others are compared by size. All when absent. */
   readonly sample?: number
   readonly progress: Progress
   readonly fs?: FileSystem
@@ -28,7 +28,7 @@ type Options = {
 }
 
 /** @throws Refusal when there is no such snapshot */
-export async function verifyBackup (dir: string, { snapshot: name, sample = 100, progress, fs = fileSystem, random = Math.random }: Options): Promise<Verification> {
+export async function verifyBackup (dir: string, { snapshot: name, sample = 1, progress, fs = fileSystem, random = Math.random }: Options): Promise<Verification> {
   const snapshot = await chooseSnapshot(fs, dir, name)
   const faults = await verifySnapshotFiles(fs, dir, snapshot, progress)
   const findings = [...faults]
@@ -45,7 +45,7 @@ export async function verifyBackup (dir: string, { snapshot: name, sample = 100,
   return { ...counts, findings }
 
   async function check (sidecar: Sidecar): Promise<void> {
-    const isHashed = random() * 100 < sample
+    const isHashed = random() < sample
     const fault = await inspectBlob(fs, dir, sidecar, { isHashed, onBytes: (bytes) => { counts.hashedBytes += bytes } })
     counts.records += 1
     counts.allBytes += sidecar.size

@@ -2,8 +2,11 @@
 import { errnoOf, isFull } from '../../storage/failures.ts'
 import { Refusal } from '../refusal.ts'
 
+/** A name for it, and what running the command again does. */
+export type WrittenPlace = { readonly name: string, readonly afterwards: string }
+
 /** Awaits `work` on the place; what it throws becomes a Refusal that says which place and what to do. */
-export async function writing<T> (place: { readonly name: string, readonly afterwards: string }, work: () => T | Promise<T>): Promise<T> {
+export async function writing<T> (place: WrittenPlace, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {

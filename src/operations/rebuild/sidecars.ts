@@ -1,10 +1,9 @@
 // Every blob of the volume with what its sidecar says, or with why nothing can be made of it. Decides nothing else.
-import { constants } from 'node:fs'
 import { relative } from 'node:path'
 import pLimit from 'p-limit'
 import { unfitness } from '../../records/adopt.ts'
 import { errnoOf } from '../../storage/failures.ts'
-import type { FileSystem } from '../../storage/fs.ts'
+import { readOrdinary, type FileSystem } from '../../storage/fs.ts'
 import { decodeSidecar, type Sidecar } from '../../storage/sidecar.ts'
 import { blobPath, sidecarPath } from '../../storage/volume/layout.ts'
 import { scanVolume, type FoundBlob } from '../../storage/volume/scan.ts'
@@ -20,9 +19,6 @@ const usualSidecarBytes = 4096
 
 /** What is larger is something else. */
 const maxSidecarBytes = 1024 ** 2
-
-/** The scan saw a file: whoever puts a link or a pipe there since gets neither followed nor waited for. */
-const carefully = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 export type Batch = {
   /** Blobs that are there with a sidecar that can be believed. */
@@ -87,7 +83,7 @@ const mendSidecar = 'Put it back from a backup, then run "upload-gateway audit -
 
 /** In as few calls as can be: there are as many of these as uploads. */
 async function textOf (fs: FileSystem, path: string): Promise<string> {
-  const handle = await fs.open(path, carefully)
+  const handle = await fs.open(path, readOrdinary)
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(usualSidecarBytes), 0, usualSidecarBytes, 0)
     if (bytesRead < usualSidecarBytes) return buffer.toString('utf8', 0, bytesRead)

@@ -1,19 +1,17 @@
 // Brings the blobs of a snapshot to the volume, each proved on the way, and writes the sidecar of each beside it.
 import { randomUUID } from 'node:crypto'
 import { dirname, join } from 'node:path'
-import type { FileHandle, FileSystem } from '../../storage/fs.ts'
+import type { FileSystem } from '../../storage/fs.ts'
 import { encodeSidecar, type Sidecar } from '../../storage/sidecar.ts'
-import { writeAll } from '../../storage/volume/durable.ts'
 import { blobPath, sidecarPath } from '../../storage/volume/layout.ts'
 import { atOnce } from '../backup/at-once.ts'
-import { hashFault, inBackup, inspectBlob, readFault, sizeFault, type BlobFault } from '../backup/inspect-blob.ts'
+import { copyBlob } from '../backup/copy-blob.ts'
+import { inBackup, inspectBlob } from '../backup/inspect-blob.ts'
 import { blobsRoot, manifestFile } from '../backup/layout.ts'
 import { readManifest } from '../backup/manifest.ts'
-import { hashing, withRegular } from '../backup/regular-file.ts'
 import type { FoundSnapshot } from '../backup/snapshots.ts'
 import { writing } from '../backup/writing.ts'
 import type { Progress } from '../progress.ts'
-import { Refusal } from '../refusal.ts'
 import { createFindings, type Findings } from '../verify/observed.ts'
 import type { Target } from './target.ts'
 
@@ -42,11 +40,9 @@ export async function bringBlobs ({ fs, dir, snapshot, progress }: Source, targe
 
   async function bring (sidecar: Sidecar): Promise<void> {
     const path = blobPath(root, sidecar)
+    touched.add(dirname(path))
     if (target.isContinued && await sizeAt(fs, path) === sidecar.size && await sizeAt(fs, sidecarPath(root, sidecar)) !== undefined) return
-    const fault = await withRegular(fs, blobPath(blobsRoot(dir), sidecar), (handle, size) => size === sidecar.size ? copy(sidecar, handle, size) : Promise.resolve(sizeFault(size, sidecar))).catch((error: unknown) => {
-      if (error instanceof Refusal) throw error
-      return readFault(error)
-    })
+    const fault = await copyBlob({ fs, durable, source: blobPath(blobsRoot(dir), sidecar), blobs: root, root, staging, place }, sidecar)
     if (fault !== undefined) findings.add(inBackup(fault, sidecar))
     else await writing(place, () => describe(sidecar))
   }
@@ -55,30 +51,6 @@ export async function bringBlobs ({ fs, dir, snapshot, progress }: Source, targe
     const fresh = join(staging, randomUUID())
     await durable.writeNew(fresh, encodeSidecar(sidecar))
     await fs.rename(fresh, sidecarPath(root, sidecar))
-  }
-
-  async function copy (sidecar: Sidecar, handle: FileHandle, size: number): Promise<BlobFault | undefined> {
-    const path = blobPath(root, sidecar)
-    const partial = join(staging, randomUUID())
-    const out = await writing(place, () => durable.create(partial))
-    try {
-      let at = 0
-      const fault = hashFault(await hashing(handle, size, async (chunk) => {
-        await writing(place, () => writeAll(out, [chunk], at))
-        at += chunk.length
-      }), sidecar)
-      if (fault !== undefined) return fault
-      await writing(place, async () => {
-        await durable.sync(out)
-        await durable.folder(dirname(path), root)
-        await fs.rename(partial, path)
-      })
-      touched.add(dirname(path))
-      return undefined
-    } finally {
-      await out.close()
-      await fs.unlink(partial).catch(() => {})
-    }
   }
 
   progress.step('Restoring files of users', snapshot.record?.bytes, 'bytes')

@@ -4,9 +4,8 @@ import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { companions } from '../../records/snapshot.ts'
 import type { FileSystem } from '../../storage/fs.ts'
-import { writeAll } from '../../storage/volume/durable.ts'
 import { databaseCopy } from '../backup/layout.ts'
-import { hashing, withRegular } from '../backup/regular-file.ts'
+import { pour, withRegular } from '../backup/regular-file.ts'
 import type { Target } from './target.ts'
 
 export async function bringDatabase (fs: FileSystem, snapshotRoot: string, { databaseFile, durable, claimDatabase }: Target): Promise<void> {
@@ -16,11 +15,7 @@ export async function bringDatabase (fs: FileSystem, snapshotRoot: string, { dat
   await withRegular(fs, join(snapshotRoot, databaseCopy), async (handle, size) => {
     const out = await durable.create(fresh)
     try {
-      let at = 0
-      await hashing(handle, size, async (chunk) => {
-        await writeAll(out, [chunk], at)
-        at += chunk.length
-      })
+      await pour(handle, size, out)
       await durable.sync(out)
     } finally {
       await out.close()

@@ -3,12 +3,9 @@ import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { join, relative, sep } from 'node:path'
 import { errnoOf } from '../failures.ts'
-import type { FileHandle, FileSystem } from '../fs.ts'
+import { readOrdinary, type FileHandle, type FileSystem } from '../fs.ts'
 
 const chunkBytes = 1024 ** 2
-
-/** A pipe that nobody writes to would otherwise keep the open, and a thread with it, for ever. */
-const carefully = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 export type Look =
   | { readonly is: 'file', readonly size: number, readonly changedAtMs: number, readonly sha256?: string, readonly bytes?: Buffer }
@@ -28,7 +25,7 @@ type Wanted = {
 export async function inspect (fs: FileSystem, path: string, wanted: Wanted = {}): Promise<Look> {
   let handle: FileHandle | undefined
   try {
-    handle = await fs.open(path, carefully)
+    handle = await fs.open(path, readOrdinary)
     return await lookAt(handle, wanted)
   } catch (error) {
     wanted.signal?.throwIfAborted()
@@ -76,7 +73,7 @@ export async function detour (fs: FileSystem, root: string, folder: string): Pro
   for (const name of relative(root, folder).split(sep)) {
     path = join(path, name)
     try {
-      const handle = await fs.open(path, carefully | constants.O_DIRECTORY)
+      const handle = await fs.open(path, readOrdinary | constants.O_DIRECTORY)
       await handle.close()
     } catch (error) {
       const code = errnoOf(error)

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { StorageUnavailable } from '../../errors.ts'
 import { errnoOf, storing } from '../failures.ts'
-import type { FileSystem } from '../fs.ts'
+import { readOrdinary, type FileSystem } from '../fs.ts'
 import { decodeSidecar, encodeSidecar, type Sidecar } from '../sidecar.ts'
 import type { Space } from '../space.ts'
 import type { BlobAddress, ByteRange, StagedFile, Store } from '../store.ts'
@@ -90,7 +90,7 @@ export function createVolume ({ fs, durable, space, root, staging }: Options): S
     }),
 
     readSidecar: (address) => storing(async () => {
-      const text = await fs.readFile(sidecarPath(root, address), 'utf8').catch((error: unknown) => {
+      const text = await fs.readFile(sidecarPath(root, address), { encoding: 'utf8', flag: readOrdinary }).catch((error: unknown) => {
         if (errnoOf(error) === 'ENOENT') return ''
         throw error
       })
@@ -112,7 +112,7 @@ export function createVolume ({ fs, durable, space, root, staging }: Options): S
 
 async function open (fs: FileSystem, path: string, range: ByteRange | undefined): Promise<Readable> {
   try {
-    const handle = await fs.open(path, 'r')
+    const handle = await fs.open(path, readOrdinary)
     return handle.createReadStream({ ...range, highWaterMark: readBytes })
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error
