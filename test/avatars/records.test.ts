@@ -85,3 +85,11 @@ test('a picture that is kept as an earlier one must still be in the trash as it 
   t.match(await client.blob.findUnique({ where: { id: first.id } }), { state: 'superseded', revision: 3, sidecarDueAt: Date })
   t.equal(await avatars.current(ada), null)
 })
+
+test('of two who adopt one picture at once, one has it and the other comes too late', async (t) => {
+  const { records: avatars } = await records(t)
+  const pending = { ...sidecar(), state: 'pending' as const, ownerId: null }
+  await avatars.keepPending(pending)
+  const adopted = await Promise.all([ada, 'bob' as UserId].map((user) => avatars.adopt(user, pending.id, 'pending', 0)))
+  t.equal(adopted.filter((one) => one !== undefined).length, 1)
+})

@@ -2,7 +2,8 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test, type Test } from 'tap'
 import { ConfigError } from '../../src/config.ts'
-import { identify, type KnownVolume } from '../../src/storage/identity.ts'
+import { fileSystem } from '../../src/storage/fs.ts'
+import { identify, identityAt, type KnownVolume } from '../../src/storage/identity.ts'
 import { createDurable } from '../../src/storage/volume/durable.ts'
 import { createFaults } from '../fixtures/faults.ts'
 import { folderFor, openBelow } from './fixtures/volume.ts'
@@ -83,6 +84,13 @@ test('a damaged or unreadable identity is refused, and left as it is', async (t)
   const { faults, refused } = await setUp(t)
   faults.inject({ on: 'readFile', errno: 'EIO' })
   await refused(nothing, /cannot be read/)
+})
+
+test('who only looks for an identity makes none, and is told of one that cannot be read', async (t) => {
+  const { root, path } = await setUp(t)
+  t.equal(await identityAt(fileSystem, root), undefined)
+  await mkdir(path)
+  await t.rejects(identityAt(fileSystem, root), { code: 'EISDIR' })
 })
 
 test('an identity that stays empty is of a first start that died, and is made anew', async (t) => {

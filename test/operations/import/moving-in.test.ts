@@ -46,7 +46,7 @@ test('System R needs its database; the public folder is looked at first', async 
   await t.rejects(importSystemR(config, { ...from, publicDir: join(old, 'none') }), { name: 'Refusal', message: /no folder that can be read/ })
   let isClosed = false
   const table = { count: async () => 1, rows: async function * () { yield { id: '7', dataBytes: 9, type: null, url: null, date: null } }, data: async () => picture('png'), close: async () => { isClosed = true } }
-  t.match(await importSystemR(config, { ...from, openTable: async () => table }), { outcomes: { refused: { files: 0 }, imported: { files: 1 } } })
+  t.match(await importSystemR(config, { ...from, publicDir: old, openTable: async () => table }), { outcomes: { refused: { files: 0 }, imported: { files: 1 } } })
   t.ok(isClosed)
   await t.rejects(importSystemR(config, from), { name: 'Refusal', message: /ECONNREFUSED/ })
 })
