@@ -29,9 +29,6 @@ const program = new Command('upload-gateway')
   .configureHelp({ showGlobalOptions: true })
   .addHelpText('after', exitCodes)
 
-// Whoever reads the output may have seen enough, as `head` has.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => { process.exit(error.code === 'EPIPE' ? 0 : 1) })
-
 const called = commands[process.argv[2] ?? '']
 for (const load of called === undefined ? Object.values(commands) : [called]) (await load())(program)
 

@@ -38,6 +38,7 @@ export function restoreText (report: RestoreReport, isDrill: boolean): string {
     `${isDrill ? 'Restored for practice, and thrown away' : `Restored to ${report.root}`}: the snapshot of ${report.createdAt}, ${report.files.toLocaleString('en')} files, ${size(report.bytes)}, in ${report.seconds.toFixed(1)} s${secondsPerGigabyte === null ? '' : ` (${secondsPerGigabyte.toFixed(1)} s per GB)`}.`,
     `${erasures} erasures in ${ledgers.join(', ') || 'no ledger'}; ${erasedFiles} files of erased users are gone again.`,
     ...keys.length > 0 ? [`Restored the keys ${keys.join(', ')}.`] : [],
+    ...report.isLedgerCurrent ? [] : ['Who was erased after this backup was made is back: its own ledger does not know of it. Name a newer one with --ledger, or erase them again.'],
     ...isDrill ? [] : ['The gateway can be started.'],
   ].join('\n')
 }

@@ -44,12 +44,18 @@ export function reporting<Options extends { json?: boolean }, Arguments extends 
       const result = await work(progress, options, ...args)
       progress.stop()
       if (result === undefined) return
-      process.stdout.write(`${options.json === true ? JSON.stringify(result.report, null, 1) : result.text}\n`)
+      print(options.json === true ? JSON.stringify(result.report, null, 1) : result.text)
       if (result.hasFindings === true) process.exitCode = 3
     } finally {
       progress.stop()
     }
   }
+}
+
+/** Whoever reads it may have seen enough, as `head` has. Not for what is output itself, such as a tar: half of that is a failure. */
+function print (text: string): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => { if (error.code !== 'EPIPE') throw error })
+  process.stdout.write(`${text}\n`)
 }
 
 /** As the service itself takes it. */
@@ -72,5 +78,7 @@ function sentenceOf (error: unknown): string {
   if (error instanceof ConfigError || error instanceof Refusal) return error.message
   // Errors of the table are sentences too; what they come from is for operators to know.
   if (error instanceof Error && 'statusCode' in error) return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message
+  // What the operating system says names the file, and no line of ours would tell more.
+  if (error instanceof Error && 'syscall' in error) return `A file, a folder or a connection cannot be used: ${error.message}.`
   return inspect(error)
 }

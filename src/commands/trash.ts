@@ -13,6 +13,7 @@ import { seconds } from './token.ts'
 
 export function trashCommand (program: Command): void {
   const trash = program.command('trash').description('Deleted and replaced files: list them, bring them back, or remove them for good before their time.')
+    .addHelpText('after', helpWith('upload-gateway trash list --owner ada\nupload-gateway trash restore 019aa1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b'))
   listCommand(trash)
   restoreCommand(trash)
   purgeCommand(trash)

@@ -1,12 +1,12 @@
 // upload-gateway verify: whether every record has its file and every file its record, of the volume or of a backup.
-import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { verifyBackup } from '../operations/backup/verify.ts'
-import { backupFile } from '../operations/backup/layout.ts'
+import { requireBackup } from '../operations/backup/folder.ts'
 import { Refusal } from '../operations/refusal.ts'
 import { verifyVolume } from '../operations/verify.ts'
 import { atWork } from '../operations/workplace.ts'
+import { fileSystem } from '../storage/fs.ts'
 import { verificationText } from './findings.ts'
 import { helpWith, running } from './run.ts'
 
@@ -26,13 +26,13 @@ export function verifyCommand (program: Command): void {
       const part = sample ?? 1
       const verification = dir === undefined
         ? await atWork(config, { work: 'verify' }, (workplace) => verifyVolume(workplace, { sample: part, progress }))
-        : await verifyBackup(backupFolder(dir), { sample: part, progress, ...(snapshot !== undefined && { snapshot }) })
+        : await verifyBackup(await backupFolder(dir), { sample: part, progress, ...(snapshot !== undefined && { snapshot }) })
       return { report: verification, text: verificationText(verification), hasFindings: verification.findings.length > 0 }
     }))
 }
 
-function backupFolder (dir: string): string {
-  if (!existsSync(join(dir, backupFile))) throw new Refusal(`${resolve(dir)} is no backup: it has no ${backupFile}. Name a folder that "upload-gateway backup" has filled, or leave it out to check the uploads volume.`)
+async function backupFolder (dir: string): Promise<string> {
+  await requireBackup(fileSystem, resolve(dir))
   return dir
 }
 

@@ -1,5 +1,4 @@
 // What a command works with, beside a running gateway or alone: the volume and its database, opened as the gateway does.
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../config.ts'
 import { createLedger } from '../records/ledger.ts'
@@ -7,6 +6,7 @@ import { openDatabase, type Database, type PrismaClient } from '../records/datab
 import { createSettling, type Settling } from '../records/sidecars.ts'
 import { createTombstoneRecords, type TombstoneRecords } from '../records/tombstones.ts'
 import { createVolumeRecord } from '../records/volume.ts'
+import { errnoOf } from '../storage/failures.ts'
 import { fileSystem, type FileSystem } from '../storage/fs.ts'
 import type { Ledger } from '../storage/ledger.ts'
 import { openStorage, type Storage } from '../storage/open.ts'
@@ -47,7 +47,7 @@ type Options = {
 export async function atWork<T> (config: WorkplaceConfig, options: Options, use: (workplace: Workplace) => Promise<T>): Promise<T> {
   const { work, isExclusive = false, progress = silent, fs = fileSystem, now = () => new Date() } = options
   const root = config.uploadsDir
-  refuseAbsent(config)
+  await refuseAbsent(fs, config)
   await refuseForeignRoot(fs, root)
   // Whether the database may lie where it does was settled when the gateway made it.
   const database = await openDatabase({ file: config.databaseFile, requireMount: false })
@@ -67,7 +67,19 @@ export async function atWork<T> (config: WorkplaceConfig, options: Options, use:
 }
 
 /** A command never makes a volume or a database: it would hide that the right one is missing. */
-function refuseAbsent ({ uploadsDir, databaseFile }: WorkplaceConfig): void {
-  if (!existsSync(join(uploadsDir, identityFile))) throw new Refusal(`There is no uploads volume at UPLOADS_DIR ${uploadsDir}: it has no ${identityFile}. Set UPLOADS_DIR to the volume; the gateway makes one at its first start, and "restore" brings one back.`)
-  if (!existsSync(databaseFile)) throw new Refusal(`There is no database at ${databaseFile}. Set DATABASE_URL to where it is, or make it anew from the volume with "upload-gateway rebuild".`)
+async function refuseAbsent (fs: FileSystem, { uploadsDir, databaseFile }: WorkplaceConfig): Promise<void> {
+  if (!await isThere(fs, join(uploadsDir, identityFile))) throw new Refusal(`There is no uploads volume at UPLOADS_DIR ${uploadsDir}: it has no ${identityFile}. Set UPLOADS_DIR to the volume; the gateway makes one at its first start, and "restore" brings one back.`)
+  if (!await isThere(fs, databaseFile)) throw new Refusal(`There is no database at ${databaseFile}. Set DATABASE_URL to where it is, or make it anew from the volume with "upload-gateway rebuild".`)
+}
+
+/** @throws Refusal when this user may not know */
+export async function isThere (fs: Pick<FileSystem, 'stat'>, path: string): Promise<boolean> {
+  try {
+    await fs.stat(path)
+    return true
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === 'ENOENT' || code === 'ENOTDIR') return false
+    throw new Refusal(`${path} cannot be looked at (${code ?? 'unknown'}). Run this as the user that runs the gateway, and see that the disk is in order.`, { cause: error })
+  }
 }

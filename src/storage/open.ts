@@ -38,7 +38,7 @@ export async function prepareVolume ({ fs, root, requireMount, role = gatewayRol
 }
 
 /** Not `recursive`, which tries for ever where a folder says ENOENT of what is made in it, as /proc does. */
-async function makeFolder (fs: FileSystem, path: string): Promise<void> {
+export async function makeFolder (fs: FileSystem, path: string): Promise<void> {
   const make = () => fs.mkdir(path, { mode: 0o750 }).catch((error: unknown) => {
     if (errnoOf(error) !== 'EEXIST') throw error
   })

@@ -3,10 +3,12 @@ import { realpath } from 'node:fs/promises'
 import { join, relative, resolve, sep } from 'node:path'
 import { Type, type Static } from 'typebox'
 import { Check } from 'typebox/value'
+import { errnoOf } from '../../storage/failures.ts'
 import type { FileSystem } from '../../storage/fs.ts'
 import { stagingFolder } from '../../storage/volume/layout.ts'
 import type { Progress } from '../progress.ts'
 import { Refusal } from '../refusal.ts'
+import { isThere } from '../workplace.ts'
 import { holdBackup, type Hold } from './hold.ts'
 import { backupFile, blobsFolder, format, isSnapshotName, replacedSuffix, snapshotFile, snapshotsFolder } from './layout.ts'
 import { namesIn, readText } from './snapshots.ts'
@@ -32,7 +34,7 @@ export const placeOf = (dir: string) => ({ name: `The backup folder ${dir}`, aft
 /** @throws Refusal when the folder is something else, belongs to another volume, or is in use */
 export async function openBackupFolder ({ fs, dir, work, volume, now, progress }: Options): Promise<BackupFolder> {
   const place = placeOf(dir)
-  await writing(place, () => fs.mkdir(dir, { recursive: true, mode: 0o750 }))
+  await makeFolder(fs, dir)
   const isKnown = await refuseOthers(fs, dir, volume)
   const hold = await writing(place, () => holdBackup({ fs, dir, role: { work, isExclusive: true }, progress }))
   try {
@@ -46,6 +48,22 @@ export async function openBackupFolder ({ fs, dir, work, volume, now, progress }
     await hold.release()
     throw error
   }
+}
+
+/** Only the last one of its path: what is above may be a disk that is not mounted. */
+async function makeFolder (fs: FileSystem, dir: string): Promise<void> {
+  await fs.mkdir(dir, { mode: 0o750 }).catch((error: unknown) => {
+    if (errnoOf(error) === 'EEXIST') return
+    throw new Refusal(`The folder ${dir} cannot be made: ${error instanceof Error ? error.message : String(error)}. Mount the disk that it is to be on, or make the folder above it, for the user that runs the gateway.`, { cause: error })
+  })
+}
+
+/** @throws Refusal when the folder holds no backup, with what it may be instead */
+export async function requireBackup (fs: FileSystem, dir: string): Promise<void> {
+  if (await isThere(fs, join(dir, backupFile))) return
+  const isFile = await fs.stat(dir).then((stat) => stat.isFile(), () => false)
+  if (isFile) throw new Refusal(`${dir} is a file. If it is a tar of "backup -", unpack it into an empty folder, as the user that runs the gateway, and name that: tar -xf ${dir} -C FOLDER`)
+  throw new Refusal(`${dir} is no backup: it has no ${backupFile}. Name a folder that "upload-gateway backup" has filled.`)
 }
 
 /** Of the volume; undefined when the folder says none. @throws Refusal when it cannot be believed */

@@ -1,16 +1,16 @@
 // Brings the database of a snapshot to its place, which is empty or holds what an interrupted restore put there.
 import { randomUUID } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { companions } from '../../records/snapshot.ts'
 import type { FileSystem } from '../../storage/fs.ts'
+import { makeFolder } from '../../storage/open.ts'
 import { databaseCopy } from '../backup/layout.ts'
 import { pour, withRegular } from '../backup/regular-file.ts'
 import type { Target } from './target.ts'
 
 export async function bringDatabase (fs: FileSystem, snapshotRoot: string, { databaseFile, durable, claimDatabase }: Target): Promise<void> {
   const folder = dirname(databaseFile)
-  await mkdir(folder, { recursive: true, mode: 0o750 })
+  await makeFolder(fs, folder)
   const fresh = join(folder, `.restored-${randomUUID()}`)
   await withRegular(fs, join(snapshotRoot, databaseCopy), async (handle, size) => {
     const out = await durable.create(fresh)

@@ -3,6 +3,7 @@ import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileSystem } from '../../storage/fs.ts'
+import { makeFolder } from '../../storage/open.ts'
 import { namesIn } from '../backup/snapshots.ts'
 import { Refusal } from '../refusal.ts'
 import { restore, type RestoreConfig, type RestoreOptions, type RestoreReport } from './restore.ts'
@@ -11,7 +12,7 @@ import { restore, type RestoreConfig, type RestoreOptions, type RestoreReport } 
 export async function drill (config: RestoreConfig, dir: string, options: RestoreOptions): Promise<RestoreReport> {
   const { into, fs = fileSystem } = options
   if (into !== undefined) {
-    await fs.mkdir(into, { recursive: true })
+    await makeFolder(fs, into)
     const [stranger] = await namesIn(fs, into)
     if (stranger !== undefined) throw new Refusal(`${resolve(into)} is not empty: it has ${stranger}. A drill throws everything away afterwards, so name an empty folder.`)
   }

@@ -6,6 +6,7 @@ import { restoreRole } from '../../storage/restoring.ts'
 import { createDurable } from '../../storage/volume/durable.ts'
 import { databaseFolder, erasuresFile, identityFile, restoreFile, tombstonesFile } from '../../storage/volume/layout.ts'
 import { erasureAt, requireLedger } from '../../users/service.ts'
+import { requireBackup } from '../backup/folder.ts'
 import { holdForReading } from '../backup/hold.ts'
 import { restoreKeys } from '../backup/keys.ts'
 import { uniteLines } from '../backup/lines.ts'
@@ -71,6 +72,7 @@ export async function restore (config: RestoreConfig, dir: string, options: Rest
     ? { ...config, root }
     // The second place of the ledger is that of the volume in use: read, but not written.
     : { ...config, root, uploadsDir: into, databaseFile: join(into, databaseFolder, 'gateway.sqlite'), requireMount: false, erasureLedger: undefined }
+  await requireBackup(fs, dir)
   const hold = await holdForReading({ fs, dir, role: { work: 'restore', isExclusive: false }, progress })
   try {
     const mark = await readMark(fs, root)
