@@ -51,6 +51,7 @@ import { createTombstoneRecords } from './records/tombstones.ts'
 import { fileSystem, type FileSystem } from './storage/fs.ts'
 import { createSightings } from './storage/orphans.ts'
 import { createSweep } from './storage/sweep.ts'
+import { findOwnFiles } from './storage/volume/own-files.ts'
 import { bodyDeadline } from './transfer/body-deadline.ts'
 import { drainUnread } from './transfer/drain.ts'
 import { createExports } from './users/export.ts'
@@ -147,7 +148,7 @@ async function compose (app: FastifyInstance, config: Config, { fs = fileSystem,
     metrics,
     everyMs: config.auditIntervalMs,
     audit: createScheduledAudit({
-      surroundings: { fs, root: config.uploadsDir, client, now, storage: app.storage },
+      surroundings: { fs, root: config.uploadsDir, client, now, storage: app.storage, isOwn: await findOwnFiles(fs, { ...config, root: config.uploadsDir }) },
       record: createAuditRecord(client),
       everyMs: config.auditIntervalMs,
       maxBytesPerDay: config.auditMaxBytesPerDay,

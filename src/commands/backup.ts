@@ -58,12 +58,14 @@ const hasFindings = ({ findings, removedFiles }: BackupReport): boolean => findi
 const files = (count: number): string => count === 1 ? '1 file' : `${count.toLocaleString('en')} files`
 
 export function backupText (report: BackupReport): string {
-  const { snapshot, goneFiles, erasedFiles, removedSnapshots, removedFiles, findings, moreFindings, seconds } = report
+  const { snapshot, goneFiles, erasedFiles, erasedFilesLeft, rereadFiles, mendedFiles, removedSnapshots, removedFiles, findings, moreFindings, seconds } = report
   return [
     ...findings.map((finding) => `${findingText(finding, finding.mend)}\n`),
     ...moreFindings > 0 ? [`and ${moreFindings} more.\n`] : [],
     `Snapshot ${snapshot}: ${files(report.files)}, ${size(report.bytes)}; copied ${files(report.copiedFiles)}, ${size(report.copiedBytes)}, in ${seconds.toFixed(1)} s.`,
     ...goneFiles + erasedFiles > 0 ? [`Not in it, because removed for good meanwhile: ${files(goneFiles)}; because erased: ${files(erasedFiles)}.`] : [],
+    ...erasedFilesLeft > 0 ? [`Of those that were erased, ${files(erasedFilesLeft)} had been copied before. No snapshot names ${erasedFilesLeft === 1 ? 'it' : 'them'}, but the bytes are in this backup: "upload-gateway backup prune --erased FOLDER" removes them; unpack a tar into a folder first.`] : [],
+    ...rereadFiles > 0 ? [`Of the files that were there, ${files(rereadFiles)} read again: ${mendedFiles === 0 ? 'all whole' : `${mendedFiles} damaged, and copied anew`}.`] : [],
     ...removedSnapshots.length > 0 ? [`Removed the older snapshots ${removedSnapshots.join(', ')}.`] : [],
     ...removedFiles !== null && removedFiles > 0 ? [`Removed ${files(removedFiles)} that no snapshot names.`] : [],
     ...findings.length > 0 ? ['What is listed above is not in this backup; everything else is.'] : [],

@@ -4,6 +4,7 @@ import { ConfigError, readConfig, type Config } from '../config.ts'
 import type { Level } from '../operations/doctor/check.ts'
 import { diagnose, type Diagnosis } from '../operations/doctor/doctor.ts'
 import { environment, helpWith, reporting } from './run.ts'
+import { plain } from './terminal.ts'
 
 type Options = { url?: string, json?: boolean }
 
@@ -34,7 +35,7 @@ function settingsOf (env: Record<string, string | undefined>, url: string | unde
 const marks: Readonly<Record<Level, string>> = { ok: 'ok', warning: 'WARNING', problem: 'PROBLEM', unknown: '?' }
 
 export function doctorText ({ checks, counts }: Diagnosis): string {
-  const lines = checks.flatMap(({ area, name, level, detail, change }) => [`${marks[level].padEnd(8)} ${area}, ${name}: ${detail}`, ...(change === null ? [] : [`         ${change}`])])
+  const lines = checks.flatMap(({ area, name, level, detail, change }) => [`${marks[level].padEnd(8)} ${area}, ${name}: ${detail}`, ...(change === null ? [] : [`         ${change}`])].map(plain))
   return [...lines, '', `${counted(counts.problem, 'problem')}, ${counted(counts.warning, 'warning')}, ${counts.ok} in order, ${counts.unknown} not to be seen from here.`].join('\n')
 }
 

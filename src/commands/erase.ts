@@ -33,7 +33,7 @@ export function eraseCommand (program: Command): void {
       if (owner === undefined) throw new Refusal('Name the user: --owner ID. Or check a receipt: --verify FILE.')
       if (!yes) await confirm(owner, createAsk({ input: process.stdin, output: process.stderr }))
       const report = await eraseOwner(config, { owner, receiptFile: receipt, progress })
-      return { report, text: erasedText(report, receipt), hasFindings: isNobody(report) }
+      return { report, text: erasedText(report, receipt), hasFindings: isNobody(report) || report.findings.length > 0 }
     }))
 }
 
@@ -47,11 +47,11 @@ export async function confirm (owner: string, ask: ReturnType<typeof createAsk>)
 const isNobody = ({ erased: { blobs, counts } }: EraseReport): boolean => blobs.length === 0 && counts.accounts === 0
 
 export function erasedText (report: EraseReport, receiptFile: string | undefined): string {
-  const { erased: { counts, at }, receipt } = report
+  const { erased: { counts, at }, receipt, findings } = report
   const { avatars, attachments, bytes, accounts } = counts
   const what = [`${avatars} avatar${avatars === 1 ? '' : 's'}`, `${attachments} attachment${attachments === 1 ? '' : 's'}`, ...(accounts > 0 ? ['the account'] : [])]
   const nobody = isNobody(report) ? 'Nobody with this id had anything here: is it spelt right? Who is erased stays erased, also if backups have something of theirs.\n' : ''
-  return `${nobody}Erased at ${at}: ${what.join(', ')}; ${size(bytes)}.\n${receiptFile === undefined ? `Receipt:\n${receipt}` : `The receipt is in ${receiptFile}.`}`
+  return `${findings.map((finding) => `${findingText(finding, finding.mend)}\n\n`).join('')}${nobody}Erased at ${at}: ${what.join(', ')}; ${size(bytes)}.\n${receiptFile === undefined ? `Receipt:\n${receipt}` : `The receipt is in ${receiptFile}.`}`
 }
 
 export function verifiedText ({ erased: { at, blobs }, places, findings }: ReceiptReport): string {

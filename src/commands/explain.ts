@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { explain, type Explanation } from '../operations/explain/explain.ts'
 import type { Examined } from '../operations/explain/examine.ts'
 import { helpWith, running } from './run.ts'
-import { size } from './terminal.ts'
+import { plain, size } from './terminal.ts'
 
 export function explainCommand (program: Command): void {
   program.command('explain')
@@ -26,7 +26,7 @@ export function explainText ({ verdict, meaning, blobs, owner, oldPath, unknown 
     ...(owner === null ? [] : ['', `owner           ${owner.id}: ${owner.uploads} uploads, current avatar ${owner.currentAvatar ?? 'none'}${owner.erasedAt === null ? '' : `, erased on ${owner.erasedAt}`}`]),
     ...(oldPath === null ? [] : [`old path        ${oldPath.hasTombstone ? 'removed for good once' : 'no tombstone'}${oldPath.oldFile === null ? '' : `; in the older system's folder as ${oldPath.oldFile}`}`]),
     ...unknown.map((sentence) => `not known       ${sentence}`),
-  ].join('\n')
+  ].map(plain).join('\n')
 }
 
 function blobLines ({ id, kind, record, file, sidecar, purgedAfter, erasedAt }: Examined): string[] {

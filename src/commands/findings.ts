@@ -1,9 +1,9 @@
 // How findings of a check are shown to people.
 import type { Finding, Verification } from '../operations/finding.ts'
-import { size } from './terminal.ts'
+import { plain, size } from './terminal.ts'
 
 /** One finding: which file, what is wrong, and what mends it. */
-export const findingText = ({ problem, path, detail }: Finding, last: string): string => `${problem}  ${path}\n  ${detail}\n  ${last}`
+export const findingText = ({ problem, path, detail }: Finding, last: string): string => `${problem}  ${plain(path)}\n  ${plain(detail)}\n  ${plain(last)}`
 
 export function verificationText ({ records, hashedFiles, hashedBytes, allBytes, findings, moreFindings = 0 }: Verification): string {
   const count = findings.length + moreFindings

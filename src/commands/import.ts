@@ -3,7 +3,7 @@ import { Option, type Command } from 'commander'
 import { importSystemMAttachments, importSystemMAvatars, importSystemR } from '../operations/import/moving-in.ts'
 import type { Entry, ImportReport, Outcome } from '../operations/import/tally.ts'
 import { helpWith, running, type Result } from './run.ts'
-import { size, table } from './terminal.ts'
+import { plain, size, table } from './terminal.ts'
 
 type Common = { run?: boolean, report?: string, json?: boolean }
 type SystemROptions = Common & { databaseUrl: string, publicDir?: string, table: string, idColumn: string, dataColumn: string, typeColumn: string, urlColumn: string, dateColumn?: string }
@@ -22,6 +22,11 @@ const common = (command: Command): Command => command
   .option('--run', 'import; without it this is a dry run, which writes nothing and says what would happen')
   .option('--report <file>', 'write a line of JSON for every file that was found, with what became of it and why')
   .option('--json', 'print the result as JSON')
+  .addHelpText('after', whatIsFound)
+
+const whatIsFound = `
+Found are files, and entries of users or of an index: a file that is the avatar of two users counts for each of them, and an entry whose
+file is not there counts as refused, and as missing. The bytes of a refused file count where its size is known.`
 
 const visibility = (description: string) => new Option('--visibility <visibility>', description).choices(['public', 'private'])
 
@@ -83,9 +88,10 @@ const namesOf: Record<Outcome, readonly [done: string, planned: string]> = {
 
 function textOf (report: ImportReport, file: string | undefined): string {
   const { isDryRun, found, outcomes, reasons, withNotes } = report
-  const rows = Object.entries(outcomes).map(([outcome, { files, bytes }]) => [namesOf[outcome as Outcome][isDryRun ? 1 : 0], files, size(bytes)])
+  const missing = reasons.filter(({ code }) => code === 'missing').reduce((sum, { files }) => sum + files, 0)
+  const rows: Array<Array<string | number>> = Object.entries(outcomes).map(([outcome, { files, bytes }]) => [namesOf[outcome as Outcome][isDryRun ? 1 : 0], files, size(bytes)])
   return [
-    table(['', 'files', 'bytes'], [['found', found.files, size(found.bytes)], ...rows]),
+    table(['', 'files', 'bytes'], [['found', found.files, size(found.bytes)], ...rows, ...(missing === 0 ? [] : [['  of these missing', missing, '']])]),
     ...reasons.filter(({ outcome }) => outcome !== 'there').map(({ outcome, code, files, example }) => `${outcome} (${code}): ${files}, such as ${said(example)}`),
     ...(withNotes === 0 ? [] : [`With a remark, such as a type that was not true: ${withNotes}.`]),
     ...(file === undefined ? ['For every file with its reason, add --report report.ndjson.'] : [`Every file with its reason: ${file}`]),
@@ -93,5 +99,5 @@ function textOf (report: ImportReport, file: string | undefined): string {
   ].join('\n')
 }
 
-/** Names of an older system may hold anything; JSON keeps it from the terminal. */
-const said = ({ source, reason = '' }: Entry): string => `${JSON.stringify(source)}: ${reason}`
+/** Names of an older system may hold anything; in quotes it is seen where they end. */
+const said = ({ source, reason = '' }: Entry): string => plain(`${JSON.stringify(source)}: ${reason}`)

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { rebuild, type Rebuilt } from '../operations/rebuild/rebuild.ts'
 import { findingText } from './findings.ts'
 import { helpWith, running } from './run.ts'
-import { table } from './terminal.ts'
+import { plain, table } from './terminal.ts'
 
 /** In the text for people; --json has all. */
 const mostFindings = 100
@@ -24,7 +24,7 @@ export function rebuildText (report: Rebuilt): string {
   const listed = findings.slice(0, mostFindings).map((finding) => findingText(finding, finding.mend))
   return [
     table(['uploads', 'state', 'count'], totals.blobs.map(({ kind, state, count }) => [kind, state, count])),
-    ...factsOf(report).map((fact) => `${fact}.`),
+    ...factsOf(report).map((fact) => `${plain(fact)}.`),
     ...(findings.length === 0 ? [] : ['', `${findings.length.toLocaleString('en')} could not be brought back, or not as they were:`, ...listed]),
     ...(findings.length > mostFindings ? [`… and ${(findings.length - mostFindings).toLocaleString('en')} more: --json lists all.`] : []),
   ].join('\n')

@@ -29,16 +29,19 @@ export function restoreCommand (program: Command): void {
     }))
 }
 
+/** Of less, a time for a gigabyte says nothing. */
+const meaningfulBytes = 10_000_000
+
 export function restoreText (report: RestoreReport, isDrill: boolean): string {
   const { damaged, moreDamaged, verification, erasures, erasedFiles, ledgers, keys, secondsPerGigabyte } = report
   return [
     ...damaged.map((finding) => `${findingText(finding, finding.mend)}\n`),
     ...moreDamaged > 0 ? [`and ${moreDamaged} more.\n`] : [],
     verificationText(verification),
-    `${isDrill ? 'Restored for practice, and thrown away' : `Restored to ${report.root}`}: the snapshot of ${report.createdAt}, ${report.files.toLocaleString('en')} files, ${size(report.bytes)}, in ${report.seconds.toFixed(1)} s${secondsPerGigabyte === null ? '' : ` (${secondsPerGigabyte.toFixed(1)} s per GB)`}.`,
+    `${isDrill ? 'Restored for practice, and thrown away' : `Restored to ${report.root}`}: the snapshot of ${report.createdAt}, ${report.files.toLocaleString('en')} files, ${size(report.bytes)}, in ${report.seconds.toFixed(1)} s${secondsPerGigabyte === null || report.bytes < meaningfulBytes ? '' : ` (${secondsPerGigabyte.toFixed(1)} s per GB)`}.`,
     `${erasures} erasures in ${ledgers.join(', ') || 'no ledger'}; ${erasedFiles} files of erased users are gone again.`,
     ...keys.length > 0 ? [`Restored the keys ${keys.join(', ')}.`] : [],
-    ...report.isLedgerCurrent ? [] : ['Who was erased after this backup was made is back: its own ledger does not know of it. Name a newer one with --ledger, or erase them again.'],
+    ...report.isLedgerCurrent ? [] : ['Whoever was erased after this backup was made is back: its own ledger does not know of it. Name a newer one with --ledger, or erase them again.'],
     ...isDrill ? [] : ['The gateway can be started.'],
   ].join('\n')
 }

@@ -6,7 +6,7 @@ import { CommanderError, type Command } from 'commander'
 import { ConfigError, readConfig, type Config } from '../config.ts'
 import type { Progress } from '../operations/progress.ts'
 import { Refusal } from '../operations/refusal.ts'
-import { showProgress } from './terminal.ts'
+import { plain, showProgress } from './terminal.ts'
 
 const envFile = '.env'
 
@@ -70,7 +70,8 @@ export const helpWith = (example: string): string => `\nExample:\n  ${example.re
 /** Says what went wrong, unless commander has, and returns the exit code. */
 export function failed (error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-  process.stderr.write(`${sentenceOf(error)}\n`)
+  // Some are of several lines.
+  process.stderr.write(`${sentenceOf(error).split('\n').map(plain).join('\n')}\n`)
   return 1
 }
 

@@ -5,7 +5,7 @@ import { sweep, type SweepReport } from '../operations/sweep.ts'
 import { atWork } from '../operations/workplace.ts'
 import { createAsk } from './ask.ts'
 import { helpWith, running } from './run.ts'
-import { size, table } from './terminal.ts'
+import { plain, size, table } from './terminal.ts'
 
 type Options = { dryRun?: boolean, force?: boolean, json?: boolean }
 
@@ -32,12 +32,12 @@ export function sweepText ({ isDryRun, due, deadStaging, wouldStop, removed, fai
   const left = due.reduce((sum, { leftToGateway }) => sum + leftToGateway, 0)
   const parts = [
     table(['Files', 'due', 'bytes', ...(removed === null ? [] : ['removed'])], due.map(({ step, count, bytes }) => [names[step], count, size(bytes), ...(removed === null ? [] : [removed[step]])])),
-    ...(isDryRun ? due.flatMap(({ blobs }) => blobs).slice(0, shownBlobs).map(({ path, bytes, reason }) => `${path}  ${size(bytes)}\n  ${reason}`) : []),
+    ...(isDryRun ? due.flatMap(({ blobs }) => blobs).slice(0, shownBlobs).map(({ path, bytes, reason }) => `${plain(path)}  ${size(bytes)}\n  ${plain(reason)}`) : []),
     ...(due.some(({ count, blobs }) => count > blobs.length) ? ['One run takes at most 10,000 files of each kind, and the bytes are of those; run it again for the rest.'] : []),
     ...(left > 0 ? [`${left} more without a record ${left === 1 ? 'is' : 'are'} left to the gateway or command that is at work on the volume, which can tell them from uploads about to be recorded.`] : []),
     ...(isDryRun && wouldStop !== null ? [`It would stop and ask. ${wouldStop}`] : []),
     ...(deadStaging.length > 0 ? [`${deadStaging.length} folder${deadStaging.length === 1 ? '' : 's'} in staging of processes that have ended${removed === null ? '' : `, ${removed.staging} removed`}.`] : []),
-    ...failures.map((failure) => `Failed: ${failure}`),
+    ...failures.map((failure) => `Failed: ${plain(failure)}`),
     isDryRun ? 'Nothing was removed: this was a dry run.' : 'Done.',
   ]
   return parts.join('\n')

@@ -6,6 +6,9 @@ import type { Progress, Unit } from '../operations/progress.ts'
 
 export const size = (bytes: number): string => prettyBytes(bytes, { binary: true })
 
+/** What others chose, such as the name of a file, on one line and without power over the terminal. */
+export const plain = (text: string): string => text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
+
 const count = (value: number): string => value.toLocaleString('en')
 
 const shown: Record<Unit, (value: number) => string> = { bytes: size, files: count }
@@ -13,7 +16,7 @@ const shown: Record<Unit, (value: number) => string> = { bytes: size, files: cou
 /** A table without frame, for people. */
 export function table (head: readonly string[], rows: ReadonlyArray<ReadonlyArray<string | number>>): string {
   const out = new Table({ head: [...head], style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 }, chars: noFrame, colAligns: head.map((_, index) => index === 0 ? 'left' : 'right') })
-  out.push(...rows.map((row) => row.map((cell) => typeof cell === 'number' ? count(cell) : cell)))
+  out.push(...rows.map((row) => row.map((cell) => typeof cell === 'number' ? count(cell) : plain(cell))))
   return out.toString()
 }
 

@@ -8,7 +8,7 @@ import { atWork } from '../operations/workplace.ts'
 import type { Kind } from '../storage/store.ts'
 import { createAsk } from './ask.ts'
 import { helpWith, running } from './run.ts'
-import { size, table } from './terminal.ts'
+import { plain, size, table } from './terminal.ts'
 import { seconds } from './token.ts'
 
 export function trashCommand (program: Command): void {
@@ -99,10 +99,10 @@ export function listText ({ count, bytes, items }: TrashList): string {
   return `${table(['id', 'kind', 'owner', 'state', 'since (UTC)', 'kept until', 'size', 'name'], rows)}\n${total}`
 }
 
-const leftText = (left: readonly LeftAlone[]) => left.map(({ id, reason }) => `${id}  left alone: ${reason}\n`).join('')
+const leftText = (left: readonly LeftAlone[]) => left.map(({ id, reason }) => `${plain(id)}  left alone: ${plain(reason)}\n`).join('')
 
 export function restoreText ({ restored, left }: RestoreReport): string {
-  const back = restored.map(({ id, as, ownerId, url }) => `${id}  is back as ${as === 'attachment' ? 'an attachment' : `${as === 'current picture' ? 'the current' : 'an earlier'} picture`} of ${ownerId ?? 'nobody'}: ${url}\n`).join('')
+  const back = restored.map(({ id, as, ownerId, url }) => `${id}  is back as ${as === 'attachment' ? 'an attachment' : `${as === 'current picture' ? 'the current' : 'an earlier'} picture`} of ${plain(ownerId ?? 'nobody')}: ${plain(url)}\n`).join('')
   return `${back}${leftText(left)}${restored.length} restored, ${left.length} left alone.`
 }
 

@@ -10,6 +10,7 @@ import { createMoving } from './audit/moving.ts'
 import { mendInconsistency, mendRow } from './audit/rows.ts'
 import { mendSidecar } from './audit/sidecars.ts'
 import { createSources } from './audit/sources.ts'
+import { mendTombstones } from './audit/tombstones.ts'
 import { backupFile } from './backup/layout.ts'
 import type { Finding, Problem, Verification } from './finding.ts'
 import type { Progress } from './progress.ts'
@@ -72,15 +73,15 @@ async function toolsFor (workplace: Workplace, observed: readonly Observed[], fr
   const { fs, root, client } = workplace
   const inventory = createInventory(client)
   const strays = observed.filter(({ problem, actual }) => problem === 'foreign' || actual !== undefined).map(({ path }) => path)
-  const isLedgerRead = !observed.some(({ problem }) => problem === 'ledger-damaged')
   return {
     ...workplace, inventory,
     sources: createSources({ fs, root, inventory, strays, from }),
     moving: createMoving(workplace),
-    // Nothing is made a record of while it is not known who was erased.
-    isErased: isLedgerRead ? await readErased(workplace) : () => true,
+    isErased: isLedgerWhole(observed) ? await readErased(workplace) : () => true,
   }
 }
+
+const isLedgerWhole = (observed: readonly Observed[]): boolean => !observed.some(({ problem }) => problem === 'ledger-damaged')
 
 /** First what others build upon; what may hold the last copy of something goes last. */
 const order: readonly Problem[] = [
@@ -95,12 +96,14 @@ function mendersFor (tools: Tools, observed: readonly Observed[], { removesForei
   const elsewhere = new Map(observed.filter(({ problem }) => problem === 'foreign').map(({ path }) => [basename(path), path]))
   const blob: Mender = ({ id = '' }) => mendBlob(tools, id)
   const sidecar: Mender = ({ id = '', path }) => mendSidecar(tools, id, elsewhere.get(basename(path)))
-  const row: Mender = async ({ id = '', kind }) => kind === undefined ? left('') : mendRow(tools, kind, id)
+  // Nothing is made a record of while it is not known who was erased.
+  const row: Mender = async ({ id = '', kind }) => kind === undefined || !isLedgerWhole(observed) ? left('Mend the ledger first: as long as it is damaged, it is not known who was erased.') : mendRow(tools, kind, id)
   return {
     'row-inconsistent': ({ id = '' }) => mendInconsistency(tools, id),
     'blob-swapped': blob, 'blob-missing': blob, 'blob-size': blob, 'blob-corrupt': blob,
     'sidecar-missing': sidecar, 'sidecar-damaged': sidecar, 'sidecar-differs': sidecar,
     'row-missing': row, 'sidecar-alone': row,
+    'ledger-damaged': (finding) => mendTombstones(tools, finding),
     foreign: async ({ path }, audited) => mendForeign(tools, path, { isAllowed: removesForeign, wantedSizes: await lostSizes(tools, audited) }),
   }
 }
@@ -123,7 +126,7 @@ async function carriedOut (finding: Finding, isRepair: boolean, menders: Partial
     action = mending.action
     if (!isRepair) return said('mendable', action)
     await mending.mend()
-    return said('mended', action)
+    return said('mended', mending.done)
   } catch (error) {
     return said('failed', `${action} That failed: ${reasonOf(error)}`)
   }

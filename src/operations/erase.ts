@@ -2,14 +2,22 @@
 import { writeFile } from 'node:fs/promises'
 import type { JWK } from 'jose'
 import { asUserId } from '../callers/caller.ts'
+import { copiesBeside, removeUnfinished } from '../records/leftovers.ts'
+import type { FileSystem } from '../storage/fs.ts'
 import { openReceipts, signingKeyFile } from '../users/receipt.ts'
 import type { Erased } from '../users/schema.ts'
 import { erasureAt, requireLedger } from '../users/service.ts'
+import type { Finding } from './finding.ts'
 import type { Progress } from './progress.ts'
 import { Refusal } from './refusal.ts'
 import { atWork, type WorkplaceConfig } from './workplace.ts'
 
-export type EraseReport = { readonly erased: Erased, readonly receipt: string }
+export type EraseReport = {
+  readonly erased: Erased
+  readonly receipt: string
+  /** Where something of the user may be left. */
+  readonly findings: readonly Finding[]
+}
 
 /**
  * Erases everything of `owner`, also beside a running gateway; `receiptFile`, which must not be there yet, gets the receipt.
@@ -25,10 +33,18 @@ export async function eraseOwner (config: WorkplaceConfig, { owner, receiptFile,
     if (receiptFile !== undefined) await takeFile(receiptFile)
     progress.step('Erasing')
     const erased = await erasureAt(workplace).erase(owner, { isThorough: true })
+    // What stays is a finding.
+    await removeUnfinished(fs, config.databaseFile).catch(() => {})
     const receipt = await receipts.sign(erased)
     if (receiptFile !== undefined) await writeFile(receiptFile, `${receipt}\n`, { flush: true })
-    return { erased, receipt }
+    return { erased, receipt, findings: await copiesOf(fs, config.databaseFile) }
   })
+}
+
+/** Other copies of the database, which nothing is erased in. */
+export async function copiesOf (fs: FileSystem, databaseFile: string): Promise<Finding[]> {
+  const paths = await copiesBeside(fs, databaseFile)
+  return paths.map((path) => ({ problem: 'erased-present', path, detail: 'This copy of the database lies beside it, as a rebuild or a restore left it: it may still name the erased user.', mend: 'Delete this file.' }))
 }
 
 async function takeFile (path: string): Promise<void> {

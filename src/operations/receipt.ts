@@ -1,6 +1,6 @@
 // Whether a receipt of an erasure still holds: it is signed, the ledger knows of it, and nothing of what it names is there.
 import { readFile } from 'node:fs/promises'
-import { relative } from 'node:path'
+import { basename, relative } from 'node:path'
 import { createErasures, ledgerPlaces } from '../storage/erasures.ts'
 import type { BlobId } from '../storage/ids.ts'
 import { createDurable } from '../storage/volume/durable.ts'
@@ -9,6 +9,7 @@ import { scanVolume } from '../storage/volume/scan.ts'
 import { openReceipts, ReceiptError, signingKeyFile } from '../users/receipt.ts'
 import { createErasureRecords } from '../users/records.ts'
 import type { Erased } from '../users/schema.ts'
+import { copiesOf } from './erase.ts'
 import type { Finding } from './finding.ts'
 import type { Progress } from './progress.ts'
 import { Refusal } from './refusal.ts'
@@ -42,6 +43,7 @@ export async function verifyReceipt (config: WorkplaceConfig, { receiptFile, pro
         ...places.filter(({ hasEntry }) => !hasEntry).map(({ path }): Finding => ({ problem: 'ledger-damaged', path, detail: 'The ledger of erasures has no entry for this receipt.', mend: 'Start the gateway: it gives each place of the ledger what another has. If none has it, erase the user again.' })),
         ...await remainingRows(workplace, erased),
         ...await remainingFiles(workplace, erased, progress),
+        ...await copiesOf(workplace.fs, config.databaseFile),
       ],
     }
   })
@@ -77,6 +79,11 @@ async function remainingFiles ({ fs, root, storage: { store, hash } }: Workplace
   const findings: Finding[] = []
   progress.step('Reading what the sidecars say')
   for await (const folder of scanVolume(fs, root)) {
+    // What was kept of it under another name, as an audit does.
+    for (const { path } of folder.foreign) {
+      const id = basename(path).slice(0, 36)
+      if (erasedIds.has(id)) findings.push({ problem: 'erased-present', path, id, detail: 'This file is named after one that was erased, and may be a part of it.', mend: 'Delete this file.' })
+    }
     for (const one of folder.blobs) {
       progress.advance()
       const found = (path: string, detail: string) => findings.push({ problem: 'erased-present', path: relative(root, path), kind: one.kind, id: one.id, detail, mend })

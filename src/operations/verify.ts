@@ -1,5 +1,6 @@
 // Checks a live volume against its rows, and names what is wrong, file by file. Changes nothing, and runs beside gateways at work.
 import { createInventory } from '../records/inventory.ts'
+import { createJournaled } from '../records/journaled.ts'
 import type { Sidecar } from '../storage/sidecar.ts'
 import { erasuresFile } from '../storage/volume/layout.ts'
 import type { Verification } from './finding.ts'
@@ -56,8 +57,8 @@ export async function verifyVolume (surroundings: Surroundings, options: VerifyO
   return { ...counts, cursor: reading.cursor(), findings: relate(findings.list).map(({ expected, actual, ...finding }) => finding), ...(more > 0 && { moreFindings: more }) }
 }
 
-function contextFor ({ fs, root, client, now, storage }: Surroundings, { progress, concurrency = 8, pageSize = 500, signal, pause, findings = createFindings() }: VerifyOptions): Context {
-  return { fs, root, now, storage, inventory: createInventory(client), progress, findings, concurrency, pageSize, signal, pause: pause ?? pausing(signal) }
+function contextFor ({ fs, root, client, now, storage, isOwn }: Surroundings, { progress, concurrency = 8, pageSize = 500, signal, pause, findings = createFindings() }: VerifyOptions): Context {
+  return { fs, root, now, storage, isOwn, inventory: createInventory(client), journaled: createJournaled(client), progress, findings, concurrency, pageSize, signal, pause: pause ?? pausing(signal) }
 }
 
 type Reading = {

@@ -11,6 +11,7 @@ import { fileSystem, type FileSystem } from '../storage/fs.ts'
 import type { Ledger } from '../storage/ledger.ts'
 import { openStorage, type Storage } from '../storage/open.ts'
 import { identityFile } from '../storage/volume/layout.ts'
+import { findOwnFiles, type IsOwn } from '../storage/volume/own-files.ts'
 import { silent, type Progress } from './progress.ts'
 import { Refusal } from './refusal.ts'
 import { refuseForeignRoot } from './volume-user.ts'
@@ -25,6 +26,8 @@ export type Workplace = {
   readonly settling: Settling
   readonly tombstones: TombstoneRecords
   readonly ledger: Ledger
+  /** Wherever the settings put it. */
+  readonly isOwn: IsOwn
 }
 
 export type WorkplaceConfig = Pick<Config, 'uploadsDir' | 'databaseFile' | 'diskReserveBytes' | 'erasureLedger'>
@@ -57,7 +60,7 @@ export async function atWork<T> (config: WorkplaceConfig, options: Options, use:
     try {
       const tombstones = createTombstoneRecords({ client, tombstones: storage.tombstones, hash: storage.hash, now })
       const ledger = createLedger({ client, entomb: tombstones.entomb, now })
-      return await use({ fs, root, now, database, client, storage, tombstones, ledger, settling: createSettling({ client, store: storage.store, now }) })
+      return await use({ fs, root, now, database, client, storage, tombstones, ledger, settling: createSettling({ client, store: storage.store, now }), isOwn: await findOwnFiles(fs, { ...config, root }) })
     } finally {
       await storage.staging.close()
     }

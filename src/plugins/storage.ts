@@ -3,6 +3,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import type { Config } from '../config.ts'
 import { openDatabase, type Database } from '../records/database.ts'
+import { removeUnfinished } from '../records/leftovers.ts'
 import { createVolumeRecord } from '../records/volume.ts'
 import type { FileSystem } from '../storage/fs.ts'
 import { openStorage, prepareVolume, type Storage } from '../storage/open.ts'
@@ -27,6 +28,8 @@ export const storage = fastifyPlugin(async (app, { config, fs, monotonicMs }: Op
   const opened = await openStorage({ fs, root, reserveBytes: config.diskReserveBytes, known: await volume.known(), secondLedger: config.erasureLedger, monotonicMs })
   app.addHook('onClose', () => opened.staging.close())
   await volume.remember(opened.volumeId)
+  // Whoever made them must be alone on the volume, so they are dead; what they left may name users who are erased.
+  await removeUnfinished(fs, config.databaseFile).catch((error: unknown) => app.log.warn({ err: error }, 'What a rebuild or a restore left beside the database cannot be removed.'))
 
   app.decorate('database', database)
   app.decorate('storage', opened)

@@ -30,8 +30,8 @@ export type Present = {
   readonly isEntombed: boolean
   /** The owner was erased here once. */
   readonly isErased: boolean
-  /** The owner's own picture was here and is gone for good. */
-  readonly hadOwnAvatar: boolean
+  /** The owner removed their picture here, and it is gone for good. */
+  readonly removedAvatar: boolean
   /** All of the owner's pictures, in any state; none when it is no avatar. */
   readonly avatars: readonly Known[]
   /** Commits of the owner there have been. */
@@ -167,7 +167,7 @@ export function createImportRecords ({ client, owners, hash, now }: { client: Pr
           takers: new Map(one.paths.flatMap((path) => takers.has(path) ? [[path, takers.get(path) as Known]] : [])),
           isEntombed: things.some((key) => gone.has(key)),
           isErased: (owner?.epoch ?? 0) > 0,
-          hadOwnAvatar: one.kind === 'avatar' && gone.has(hash('avatar', one.ownerId)),
+          removedAvatar: one.kind === 'avatar' && gone.has(hash('avatar', one.ownerId)),
           avatars: one.kind === 'avatar' ? avatars.get(one.ownerId) ?? [] : [],
           ownerCommits: owner?.commits,
         }

@@ -10,16 +10,46 @@ export type Owners = ReturnType<typeof createOwners>
 /** An erasure as requests see it: who was erased, and that it ends what began in a lower epoch. */
 export type ErasedOwner = { readonly ownerKey: string, readonly epoch: number }
 
+/** An epoch that the rows of erasures do not know of. */
+const floorKey = 'epochFloor'
+
+/** The epoch is never lower than what this finds, though the rows of the erasures that it counts may be gone. */
+async function epochFloor (client: PrismaClient): Promise<number> {
+  const setting = await client.setting.findUnique({ where: { key: floorKey } })
+  return Number(setting?.value ?? 0)
+}
+
+/** The highest epoch that anything has. It reads all blobs: for what is rare. */
+export const highestEpoch = (client: PrismaClient): Promise<number> => querying(async () => {
+  const [erasures, owners, blobs, floor] = await Promise.all([
+    client.erasure.aggregate({ _max: { epoch: true } }),
+    client.owner.aggregate({ _max: { epoch: true } }),
+    client.blob.aggregate({ _max: { epoch: true } }),
+    epochFloor(client),
+  ])
+  return Math.max(floor, ...[erasures, owners, blobs].map(({ _max }) => _max.epoch ?? 0))
+})
+
+/** In a new database that was filled with nobody else at it: uploads after this have no lower epoch than those that are there. */
+export const keepEpoch = async (client: PrismaClient): Promise<void> => {
+  const epoch = await highestEpoch(client)
+  if (epoch > 0) await querying(() => client.setting.create({ data: { key: floorKey, value: String(epoch) } }))
+}
+
 export function createOwners ({ client, hash }: { client: PrismaClient, hash: KeyedHash }) {
   const keyOf = (ownerId: string): string => hash('owner', ownerId)
+
+  // Changed only by those who are alone on the volume.
+  let floor: number | undefined
 
   return {
     keyOf,
 
     /** How many erasures there have been: what a request that begins now belongs to. */
     async epoch (): Promise<number> {
+      floor ??= await querying(() => epochFloor(client))
       const last = await querying(() => client.erasure.findFirst({ orderBy: { epoch: 'desc' }, select: { epoch: true } }))
-      return last?.epoch ?? 0
+      return Math.max(floor, last?.epoch ?? 0)
     },
 
     /**

@@ -7,6 +7,7 @@ import { amended, isLater, isRemoved, toRows, type Candidate } from './adopt.ts'
 import type { Bulk } from './bulk.ts'
 import type { PrismaClient } from './database.ts'
 import { querying } from './failures.ts'
+import { keepEpoch } from './owners.ts'
 
 const avatarsPerPage = 500
 const erasuresPerQuery = 500
@@ -127,7 +128,7 @@ export function createRebuilding ({ client, bulk, now }: { client: PrismaClient,
 
     /**
      * The ledger's erasures, oldest first, and with them the epoch that requests begin in. All are open: the gateway carries them out
-     * once more, upon what has no record either.
+     * once more, upon what has no record either. To be called when all blobs are in: what they began in counts too, as the ledger may be lost.
      */
     insertErasures: (erasures: readonly Erasure[]): Promise<void> => querying(async () => {
       // Of two that ledgers counted alike that did not know of each other, one has a row; both bind their owners.
@@ -139,6 +140,7 @@ export function createRebuilding ({ client, bulk, now }: { client: PrismaClient,
       for (let from = 0; from < owners.length; from += erasuresPerQuery) {
         await client.owner.createMany({ data: owners.slice(from, from + erasuresPerQuery).map(([key, epoch]) => ({ key, epoch })) })
       }
+      await keepEpoch(client)
     }),
 
     /** Of all that is there now. */

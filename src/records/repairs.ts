@@ -3,7 +3,8 @@ import { isLater } from './adopt.ts'
 import type { PrismaClient } from './database.ts'
 import { querying } from './failures.ts'
 
-export type Repair = { readonly action: string, readonly run: () => Promise<unknown> }
+/** `done`: the same, once it is. */
+export type Repair = { readonly action: string, readonly done: string, readonly run: () => Promise<unknown> }
 
 export function createRepairs ({ client, now }: { client: PrismaClient, now: () => Date }) {
   const find = (id: string) => querying(() => client.blob.findUnique({ where: { id }, include: { attachment: true, avatar: true } }))
@@ -20,6 +21,7 @@ export function createRepairs ({ client, now }: { client: PrismaClient, now: () 
     const deletedAt = row.state === 'deleted' ? row.stateAt : null
     return {
       action: row.state === 'deleted' ? 'Call its record deleted too.' : 'Call its record not deleted.',
+      done: `Its record is ${row.state === 'deleted' ? 'deleted too' : 'not deleted any more'}.`,
       run: () => querying(() => client.$transaction([changing(row, {}), client.attachment.update({ where: { id }, data: { deletedAt } })])),
     }
   }
@@ -27,19 +29,19 @@ export function createRepairs ({ client, now }: { client: PrismaClient, now: () 
   /** Live, but not pointed at. */
   async function ofUnshown (row: Row, userId: string): Promise<Repair> {
     const current = await querying(() => client.avatar.findUnique({ where: { userId }, include: { blob: true } }))
-    if (current === null) return { action: 'Make it its owner\'s current picture.', run: () => querying(() => client.$transaction([changing(row, {}), client.avatar.create({ data: { userId, blobId: row.id } })])) }
+    if (current === null) return { action: 'Make it its owner\'s current picture.', done: 'It is its owner\'s current picture now.', run: () => querying(() => client.$transaction([changing(row, {}), client.avatar.create({ data: { userId, blobId: row.id } })])) }
     // Not before it was made: of two the later counts.
     const stateAt = isLater(current.blob, row) ? current.blob.stateAt : now()
-    return { action: 'Call it replaced: its owner has another current picture.', run: () => querying(() => client.$transaction([changing(row, { state: 'superseded', stateAt })])) }
+    return { action: 'Call it replaced: its owner has another current picture.', done: 'It is called replaced now: its owner has another current picture.', run: () => querying(() => client.$transaction([changing(row, { state: 'superseded', stateAt })])) }
   }
 
   /** Pointed at, but not live. */
   function ofShown (row: Row, userId: string): Repair | undefined {
     if (userId !== row.ownerId) return undefined
     // What users see does not change, but for what they deleted.
-    if (row.state === 'superseded') return { action: 'Call it current: it is what its owner is shown with.', run: () => querying(() => client.$transaction([changing(row, { state: 'live', stateAt: now() })])) }
+    if (row.state === 'superseded') return { action: 'Call it current: it is what its owner is shown with.', done: 'It is called current now: it is what its owner is shown with.', run: () => querying(() => client.$transaction([changing(row, { state: 'live', stateAt: now() })])) }
     if (row.state !== 'deleted') return undefined
-    return { action: 'Show its owner without it: it is deleted.', run: () => querying(() => client.$transaction([changing(row, {}), client.avatar.delete({ where: { userId, blobId: row.id } })])) }
+    return { action: 'Show its owner without it: it is deleted.', done: 'Its owner is shown without it now: it is deleted.', run: () => querying(() => client.$transaction([changing(row, {}), client.avatar.delete({ where: { userId, blobId: row.id } })])) }
   }
 
   return {

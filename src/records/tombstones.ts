@@ -40,20 +40,44 @@ export function createTombstoneRecords ({ client, tombstones, hash, now }: { cli
     return doomed.map((one) => alive.has(one.source) ? { ...one, source: null } : one)
   }
 
+  /** Owners of pictures who have none now: they removed it, and an import is not to bring another. */
+  async function removers (doomed: readonly Doomed[]): Promise<string[]> {
+    const owners = doomed.filter(({ kind }) => kind === 'avatar').map(({ ownerId }) => ownerId).filter((id) => id !== null)
+    if (owners.length === 0) return []
+    const rows = await querying(() => client.avatar.findMany({ where: { userId: { in: owners } }, select: { userId: true } }))
+    const having = new Set(rows.map(({ userId }) => userId))
+    return owners.filter((id) => !having.has(id))
+  }
+
+  /** Durable on the volume first. */
+  async function remember (all: readonly string[]): Promise<void> {
+    const keys = await missing(all)
+    await tombstones.add(keys, now())
+    await insert(keys)
+  }
+
   return {
     /** Durable on the volume when it returns. */
     async entomb (doomed: readonly Doomed[]): Promise<void> {
       for (let at = 0; at < doomed.length; at += keysPerQuery) {
-        const group = await withoutNewer(doomed.slice(at, at + keysPerQuery))
-        const keys = await missing(group.flatMap((one) => tombstonesFor(hash, one)))
-        await tombstones.add(keys, now())
-        await insert(keys)
+        const group = doomed.slice(at, at + keysPerQuery)
+        const removed = (await removers(group)).map((id) => hash('avatar', id))
+        await remember([...removed, ...(await withoutNewer(group)).flatMap((one) => tombstonesFor(hash, one))])
+      }
+    },
+
+    /** Old paths that no file is to come from any more. Where a file is behind one here, that file decides. Durable on the volume when it returns. */
+    async bury (paths: readonly string[]): Promise<void> {
+      for (let at = 0; at < paths.length; at += keysPerQuery) {
+        const group = paths.slice(at, at + keysPerQuery)
+        const taken = new Set((await querying(() => client.alias.findMany({ where: { path: { in: group } }, select: { path: true } }))).map(({ path }) => path))
+        await remember(group.filter((path) => !taken.has(path)).map((path) => hash('path', path)))
       }
     },
 
     hasPath: async (path: string): Promise<boolean> => (await missing([hash('path', path)])).length === 0,
     hasSource: async (source: string): Promise<boolean> => (await missing([hash('source', source)])).length === 0,
-    /** The user had an avatar of their own here once, which is gone. */
+    /** The user removed their avatar once, and it is gone. */
     hasAvatar: async (ownerId: string): Promise<boolean> => (await missing([hash('avatar', ownerId)])).length === 0,
 
     /** Makes the rows say what the volume says. Returns how many were added. */

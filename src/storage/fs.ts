@@ -2,7 +2,7 @@
 import { constants } from 'node:fs'
 import fs from 'node:fs/promises'
 
-export type FileSystem = Pick<typeof fs, 'open' | 'rename' | 'unlink' | 'mkdir' | 'readdir' | 'readFile' | 'rm' | 'rmdir' | 'stat' | 'statfs'>
+export type FileSystem = Pick<typeof fs, 'open' | 'rename' | 'unlink' | 'mkdir' | 'readdir' | 'readFile' | 'rm' | 'rmdir' | 'stat' | 'statfs' | 'realpath'>
 
 export type { FileHandle } from 'node:fs/promises'
 

@@ -35,11 +35,9 @@ export function createTombstones ({ fs, durable, root }: { fs: FileSystem, durab
 }
 
 /** What is remembered of a blob that goes for good. */
-export function tombstonesFor (hash: KeyedHash, { kind, ownerId, source, aliases }: Pick<Sidecar, 'kind' | 'ownerId' | 'source' | 'aliases'>): string[] {
+export function tombstonesFor (hash: KeyedHash, { source, aliases }: Pick<Sidecar, 'source' | 'aliases'>): string[] {
   return [
     ...aliases.map((path) => hash('path', path)),
     ...(source === null ? [] : [hash('source', source)]),
-    // What an import brought says nothing of the user's own choice.
-    ...(kind === 'avatar' && ownerId !== null && source === null ? [hash('avatar', ownerId)] : []),
   ]
 }

@@ -7,7 +7,7 @@ import { storing } from '../storage/failures.ts'
 import type { KeyedHash } from '../storage/keyed-hash.ts'
 import type { Ledger } from '../storage/ledger.ts'
 import type { Store } from '../storage/store.ts'
-import type { ErasedOrphan, Orphans } from './orphans.ts'
+import type { ErasedOrphan, Orphans, Targets } from './orphans.ts'
 import type { ErasureRecords, ErasureRow, OwnedBlob } from './records.ts'
 import type { Erased } from './schema.ts'
 
@@ -39,9 +39,6 @@ type Options = {
 }
 
 type Gone = OwnedBlob | ErasedOrphan
-
-/** The latest epoch of each erased owner, by keyed hash. */
-export type Targets = ReadonlyMap<string, number>
 
 export function createErasure ({ records, orphans, store, erasures, entomb, removeDeadStaging, scrub, hash, now }: Options) {
   const entryOf = ({ id, epoch, owner, at }: ErasureRow): Erasure => ({ id, epoch, owner, volume: volumeHash(hash), at })
@@ -121,6 +118,8 @@ export function createErasure ({ records, orphans, store, erasures, entomb, remo
     }
   }
 
+  let followedUpAt = -Infinity
+
   return {
     /**
      * Erases what the user uploaded up to now, and their embedded account. What is in flight of it fails at its commit.
@@ -146,8 +145,17 @@ export function createErasure ({ records, orphans, store, erasures, entomb, remo
      */
     replay,
 
-    /** Looks once more at erasures that are old enough for it; nearly nothing when there are none. */
-    followUp: async (): Promise<Replayed> => await records.hasOpen(before(now())) ? replay() : { owners: 0, blobs: 0 },
+    /**
+     * Looks once more at erasures that are old enough for it, all at once; nearly nothing when there are none. Not again before those
+     * are old enough that it met too early: of a thousand erasures in a row, each would have the volume scanned.
+     */
+    async followUp (): Promise<Replayed> {
+      const at = now()
+      if (at.getTime() - followedUpAt < settleMs || !await records.hasOpen(before(at))) return { owners: 0, blobs: 0 }
+      const replayed = await replay()
+      followedUpAt = at.getTime()
+      return replayed
+    },
   }
 }
 

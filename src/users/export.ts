@@ -12,6 +12,9 @@ import type { ExportedBlob, ExportRecords } from './records.ts'
 /** A manifest of more would take memory that a user can make us need. */
 const filesPerManifest = 5000
 
+/** A tar knows no time before 1970; it has room for some until 2242, but tar-stream counts the seconds in 32 bits. */
+const lastTarTimeMs = (2 ** 31 - 1) * 1000
+
 const trash = ['superseded', 'deleted']
 
 export type Exports = ReturnType<typeof createExports>
@@ -34,7 +37,7 @@ export function createExports ({ store, records, now, manifestFiles = filesPerMa
         const bytes = await open(blob)
         if (bytes === undefined) continue
         const name = pathOf(blob)
-        await pipeline(bytes, checked(blob), tar.entry({ name, size: blob.size, mtime: new Date(blob.createdAt) }))
+        await pipeline(bytes, checked(blob), tar.entry({ name, size: blob.size, mtime: tarTime(new Date(blob.createdAt)) }))
         manifest.add(describe(blob, name))
         if (manifest.size >= manifestFiles) manifest.write({ isLast: false })
       }
@@ -56,6 +59,8 @@ export function createExports ({ store, records, now, manifestFiles = filesPerMa
   }
 }
 
+const tarTime = (at: Date): Date => new Date(Math.min(Math.max(at.getTime(), 0), lastTarTimeMs))
+
 /** Unique by the id, whatever the names are; nothing in it can lead out of the folder it is unpacked in. */
 function pathOf ({ kind, id, recordId, extension, filename, state }: ExportedBlob): string {
   const name = kind === 'avatar' ? `avatars/${id}.${extension}` : `attachments/${recordId ?? id}/${cleanFilename(filename ?? '') ?? `file.${extension}`}`
@@ -75,7 +80,7 @@ function createManifest (tar: Pack, userId: UserId, now: () => Date) {
     get size () { return files.length },
     add (file: object): void { files.push(file) },
     write ({ isLast }: { isLast: boolean }): void {
-      tar.entry({ name: part === 1 ? 'manifest.json' : `manifest-${part}.json`, mtime: exportedAt }, `${JSON.stringify({ userId, exportedAt: exportedAt.toISOString(), part, isLast, files }, null, 1)}\n`)
+      tar.entry({ name: part === 1 ? 'manifest.json' : `manifest-${part}.json`, mtime: tarTime(exportedAt) }, `${JSON.stringify({ userId, exportedAt: exportedAt.toISOString(), part, isLast, files }, null, 1)}\n`)
       files = []
       part += 1
     },

@@ -1,6 +1,7 @@
 // The rows of erasures, and whatever else is to be found, or to go, by its owner.
 import type { PrismaClient } from '../records/database.ts'
 import { isTaken, querying } from '../records/failures.ts'
+import { highestEpoch } from '../records/owners.ts'
 import { toSidecar, withRecord } from '../records/sidecars.ts'
 import type { Erasure } from '../storage/erasures.ts'
 import type { BlobId } from '../storage/ids.ts'
@@ -49,11 +50,12 @@ export function createErasureRecords ({ client, now }: { client: PrismaClient, n
   }
 
   return {
-    /** The next erasure, of this owner. */
+    /** The next erasure, of this owner: above whatever the volume has, also when the ledger was lost that counted it. */
     async begin ({ id, owner, at }: Omit<ErasureRow, 'epoch'>): Promise<ErasureRow> {
+      const highest = await highestEpoch(client)
       for (let attempt = 1; ; attempt += 1) {
         const last = await querying(() => client.erasure.findFirst({ orderBy: { epoch: 'desc' }, select: { epoch: true } }))
-        const erasure = { id, owner, at, epoch: (last?.epoch ?? 0) + 1 }
+        const erasure = { id, owner, at, epoch: Math.max(highest, last?.epoch ?? 0) + 1 }
         try {
           await insert(erasure)
           return erasure

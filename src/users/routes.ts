@@ -31,7 +31,7 @@ export const userRoutes: FastifyPluginAsyncTypebox<UserRoutesOptions> = async (a
     schema: { tags, summary: 'Erase everything a user uploaded, for good', security: tokenRequired, params: UserParams, response: { 200: Erasure } },
   }, async (request, reply) => {
     reply.header('Cache-Control', 'no-store')
-    const erased = await erasure.erase(userNamed(callerOf(request), request.params.userId))
+    const erased = await erasure.erase(spelledOut(request.params.userId))
     return { erased, receipt: await receipts.sign(erased) }
   })
 
@@ -58,9 +58,18 @@ export const userRoutes: FastifyPluginAsyncTypebox<UserRoutesOptions> = async (a
   })
 }
 
+/** An admin who erases "me" would erase the admin. @throws RequestInvalid */
+function spelledOut (named: string): UserId {
+  if (named === 'me') throw new RequestInvalid('name the user to erase by their id: "me" is nobody here')
+  return asNamed(named)
+}
+
 /** @throws RequestInvalid */
-function userNamed (caller: Caller, named: string): UserId {
-  const id = named === 'me' ? caller.id : asUserId(named)
+const userNamed = (caller: Caller, named: string): UserId => named === 'me' ? caller.id : asNamed(named)
+
+/** @throws RequestInvalid */
+function asNamed (named: string): UserId {
+  const id = asUserId(named)
   if (id === undefined) throw new RequestInvalid('the user must be 1 to 128 of A-Z a-z 0-9 . _ : @ -')
   return id
 }

@@ -8,7 +8,7 @@ import { filesBelow, furnished } from '../operations/fixtures/furnished.ts'
 import { commandLine } from './fixtures/command-line.ts'
 
 const report = {
-  snapshot: '20261122T010203.004Z', files: 2, bytes: 1536, copiedFiles: 1, copiedBytes: 512, goneFiles: 0, erasedFiles: 0,
+  snapshot: '20261122T010203.004Z', files: 2, bytes: 1536, copiedFiles: 1, copiedBytes: 512, goneFiles: 0, erasedFiles: 0, erasedFilesLeft: 0, rereadFiles: 0, mendedFiles: 0,
   removedSnapshots: [], removedFiles: 0, seconds: 1.234, findings: [], moreFindings: 0,
 }
 const finding = { problem: 'blob-missing', path: 'avatars/x.png', detail: 'The file is not there.', mend: 'Mend it.' } as const
@@ -44,6 +44,11 @@ t.test('the command line', async (t) => {
   t.match(commandLine('/nowhere', ['backup', 'prune', '/x']), { status: 2, stderr: /--erased/ })
   t.equal(wholeNumber('14'), 14)
   for (const text of ['0', '-1', 'x', '1.5', '', '9999999999']) t.throws(() => wholeNumber(text), { message: /whole number/ }, text)
+})
+
+t.test('what was copied before it was erased, and what was read again, is said', async (t) => {
+  t.match(backupText({ ...report, erasedFiles: 20, erasedFilesLeft: 8, rereadFiles: 21 }), /because erased: 20 files\.\nOf those that were erased, 8 files had been copied before\. No snapshot names them, but the bytes are in this backup: "upload-gateway backup prune --erased FOLDER" removes them; unpack a tar into a folder first\.\nOf the files that were there, 21 files read again: all whole\.$/)
+  t.match(backupText({ ...report, erasedFiles: 1, erasedFilesLeft: 1, rereadFiles: 3, mendedFiles: 2 }), /No snapshot names it, .*\nOf the files that were there, 3 files read again: 2 damaged, and copied anew\.$/)
 })
 
 t.test('what is worth saying is said', async (t) => {

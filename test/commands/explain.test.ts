@@ -35,3 +35,14 @@ test('all that is known has its line', (t) => {
   t.match(explainText({ ...explanation, oldPath: { hasTombstone: false, oldFile: null } }), /old path +no tombstone\n/)
   t.end()
 })
+
+test('old URLs, sources and names have no power over the terminal', (t) => {
+  const { version, ...facts } = sidecarFor('x', { kind: 'attachment', recordId: newBlobId(), filename: 'a\u001b[1A', visibility: 'private', aliases: ['/u\u009b'], source: 'system-m:\n404.' })
+  const text = explainText({
+    isServed: true, verdict: 'It is served.', asked: 'x', meaning: 'a URL', audience: 'nobody', unknown: [], owner: null, oldPath: null,
+    blobs: [{ id: facts.id, kind: 'attachment', purgedAfter: null, erasedAt: null, record: { ...facts, isCurrentAvatar: false, isSidecarDue: false }, file: { path: 'a', is: 'nothing', size: null, sha256: null, isWhole: false, reason: null }, sidecar: { path: 'b', is: 'whole', differences: [] } }],
+  } as Explanation)
+  for (const part of ['\u001b', '\u009b', '\n404']) t.notMatch(text, part)
+  t.match(text, '"a\\u{1b}[1A"')
+  t.end()
+})

@@ -15,3 +15,8 @@ test('a check says each finding, and how much was checked', (t) => {
   t.match(verificationText({ ...counts, findings: [finding, finding], moreFindings: 5 }), /\n\nand 5 more; mend these first\.\n\n7 findings: /)
   t.end()
 })
+
+test('names that others chose have no power over the terminal', (t) => {
+  t.equal(findingText({ ...finding, path: 'a\u001b]0;x', detail: 'b\n' }, 'c\r'), 'blob-missing  a\\u{1b}]0;x\n  b\\u{a}\n  c\\u{d}')
+  t.end()
+})

@@ -32,7 +32,7 @@ test('a dry run is what one gets; --run imports; refusals are told and make the 
   await writeFile(index, JSON.stringify({ path: 'gone\u001b[31m', ownerId: 'ada' }))
   const report = join(await temporaryFolder(t), 'report')
   const done = run(folder, ...args, '--index', index, '--run', '--report', report)
-  t.match(done, { status: 3, stdout: /imported +2 +14 B[^]*refused +1[^]*refused \(missing\): 1, such as "[^"]*\\u001b\[31m": [^]*Every file with its reason: / })
+  t.match(done, { status: 3, stdout: /imported +2 +14 B[^]*refused +1[^\n]*\n +of these missing +1[^]*refused \(missing\): 1, such as "[^"]*\\u001b\[31m": [^]*Every file with its reason: / })
   t.notMatch(done.stdout, /\u001b\[31m/) // eslint-disable-line no-control-regex
   t.equal((await app.inject({ url: '/uploads/sub/a.txt' })).payload, 'text')
 
@@ -45,5 +45,7 @@ test('who may read attachments must be said; failures are one sentence', async (
   const old = await temporaryFolder(t)
   t.match(run(folder, 'system-m-attachments', old), { status: 2, stderr: /--visibility/ })
   t.match(run(folder, 'system-m-avatars', join(old, 'none')), { status: 1, stdout: '', stderr: /^[^\n]*no folder that can be read[^\n]*\n$/ })
+  t.match(run(folder, 'system-m-avatars', old, '--users', '/none'), { status: 1, stdout: '', stderr: '--users /none: there is no such file. Give a file with one JSON object a line.\n' })
+  t.match(run(folder, 'system-m-avatars', '--help'), { status: 0, stdout: /Found are files, and entries of users/ })
   t.match(run(folder, 'system-r', '--database-url', 'postgres://u:secret@127.0.0.1:1/x'), { status: 1, stderr: /^The database of System R cannot be read: [^\n]*\n$/ })
 })

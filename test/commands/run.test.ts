@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'tap'
 import { CommanderError } from 'commander'
-import { failed, helpWith } from '../../src/commands/run.ts'
+import { failed, helpWith, reporting as running } from '../../src/commands/run.ts'
 import { ConfigError } from '../../src/config.ts'
 import { StorageFull, StorageUnavailable } from '../../src/errors.ts'
 import { Refusal } from '../../src/operations/refusal.ts'
@@ -46,6 +46,28 @@ test('an error that users know says what it comes from, for operators', (t) => {
   t.end()
 })
 
+test('what the operating system refuses is said in one sentence that names the file', (t) => {
+  const error = Object.assign(new Error("EACCES: permission denied, scandir '/x'"), { code: 'EACCES', syscall: 'scandir' })
+  t.strictSame(failing(error), { code: 1, written: "A file, a folder or a connection cannot be used: EACCES: permission denied, scandir '/x'.\n" })
+  t.end()
+})
+
+test('who has read enough of a result, as head has, is no failure', async (t) => {
+  const { stdout } = process
+  const { write } = stdout
+  let listened: ((error: Error) => void) | undefined
+  const on = t.intercept(process.stdout, 'on', { value: (_name: string, listener: (error: Error) => void) => { listened = listener; return stdout } })
+  process.stdout.write = () => true
+  try {
+    await running(async () => ({ report: {}, text: 'a result' }))({ optsWithGlobals: () => ({}) })
+  } finally {
+    process.stdout.write = write
+    on.restore()
+  }
+  listened?.(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }))
+  t.throws(() => listened?.(new Error('write EIO')), { message: 'write EIO' })
+})
+
 test('an error nobody thought of is shown whole', (t) => {
   const { code, written } = failing(new TypeError('x is undefined'))
   t.equal(code, 1)
@@ -62,5 +84,10 @@ test('what commander has said is not said again', (t) => {
 
 test('help ends with the example and the exit codes', (t) => {
   t.match(helpWith('one\ntwo'), /^\nExample:\n {2}one\n {2}two\n\nExit codes:\n {2}0 /)
+  t.end()
+})
+
+test('what an error names has no power over the terminal', (t) => {
+  t.equal(failing(new Refusal('Two lines:\n  a\u001b[2J')).written, 'Two lines:\n  a\\u{1b}[2J\n')
   t.end()
 })

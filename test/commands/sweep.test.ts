@@ -61,3 +61,10 @@ test('what was left, what failed and what a run does not take is said', (t) => {
   t.equal(sweepText({ ...dry, due: [{ step: 'trash', count: 60, bytes: 5, blobs: Array.from({ length: 60 }, () => blob), leftToGateway: 0 }] }).split('deleted since').length, 51, 'no more than a screen or two')
   t.end()
 })
+
+test('names and failures have no power over the terminal', (t) => {
+  const blob = { path: 'a\u001b[2J', bytes: 5, reason: 'deleted\n' }
+  const text = sweepText({ isDryRun: true, due: [{ step: 'trash', count: 1, bytes: 5, blobs: [blob], leftToGateway: 0 }], deadStaging: [], wouldStop: null, removed: null, failures: ['b\u009b'] } as unknown as Parameters<typeof sweepText>[0])
+  for (const part of ['a\\u{1b}[2J', 'deleted\\u{a}\n', 'Failed: b\\u{9b}']) t.match(text, part)
+  t.end()
+})

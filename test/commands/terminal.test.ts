@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream'
 import { test } from 'tap'
-import { showProgress, size, table } from '../../src/commands/terminal.ts'
+import { plain, showProgress, size, table } from '../../src/commands/terminal.ts'
 
 function terminal (isTTY: boolean) {
   let written = ''
@@ -83,5 +83,11 @@ test('tables are for people: columns, thousands, no frame', (t) => {
   t.strictSame(table(['name', 'files'], [['ada', 1234567], ['bob', '2']]).split('\n').map((line) => line.trimEnd()), ['name      files', 'ada   1,234,567', 'bob           2'])
   t.equal(size(0), '0 B')
   t.match(size(1536), '1.5 KiB')
+  t.end()
+})
+
+test('what others named is on one line and moves no cursor', (t) => {
+  t.equal(plain('a\u001b[2J\n\u009b\u202eb\u2028\u{e0001}\\ é 名'), 'a\\u{1b}[2J\\u{a}\\u{9b}\\u{202e}b\\u{2028}\\u{e0001}\\ é 名')
+  t.notMatch(table(['name'], [['a\u001b[2J']]), '\u001b')
   t.end()
 })

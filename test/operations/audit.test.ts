@@ -11,8 +11,9 @@ import { openStaging } from '../../src/storage/volume/staging.ts'
 import { folderFor, publish } from '../storage/fixtures/volume.ts'
 import { placeFor } from './fixtures/place.ts'
 
-async function setUp (t: Test) {
-  const place = await placeFor(t)
+async function setUp (t: Test, database = 'database/gateway.sqlite') {
+  const place = await placeFor(t, { database })
+  await place.storage.erasures.reconcile()
   place.clock.date = new Date(Date.now() + 10 * 60_000)
   const pause = async () => {}
   const audit = (options: Partial<AuditOptions> = {}) => auditVolume(place.workplace, { isRepair: true, removesForeign: false, progress: silent, pause, ...options })
@@ -167,6 +168,7 @@ test('what was removed for good, erased or cannot be believed is left', async (t
 test('nothing is adopted while the ledger cannot be read', async (t) => {
   const { audit, storage, root } = await setUp(t)
   await publish(storage.store, 'a')
+  await rm(join(root, 'erasures.ndjson'))
   await mkdir(join(root, 'erasures.ndjson'))
   t.match((await audit()).findings, [{ problem: 'row-missing', outcome: 'left', action: /erased/ }, { problem: 'ledger-damaged', outcome: 'left' }])
 })
@@ -192,4 +194,24 @@ test('links in the way are never followed', async (t) => {
   const before = await readdir(join(behind, 'day'))
   t.same((await outcomes({ removesForeign: true })).toSorted(), ['blob-missing left', 'foreign mended'])
   t.same(await readdir(join(behind, 'day')), before)
+})
+
+test('a database on the volume outside of its folder, its log and the keys beside it are never foreign', async (t) => {
+  for (const database of ['gateway.sqlite', 'data/gateway.sqlite']) {
+    const { audit, root, client } = await setUp(t, database)
+    const folder = dirname(join(root, database))
+    for (const name of ['jwt.secret', 'erasure-signing.jwk', 'gateway.sqlite.damaged-1']) await writeFile(join(folder, name), '')
+    await writeFile(join(root, 'notes'), '')
+    t.match((await audit({ removesForeign: true })).findings, [{ path: 'notes', outcome: 'mended' }])
+    for (const name of ['gateway.sqlite', 'gateway.sqlite-wal', 'gateway.sqlite-shm', 'jwt.secret', 'erasure-signing.jwk', 'gateway.sqlite.damaged-1']) t.ok(existsSync(join(folder, name)), name)
+    t.equal(await client.blob.count(), 0)
+  }
+})
+
+test('lost tombstones are written anew', async (t) => {
+  const { outcomes, problems, tombstones, attachment, root } = await setUp(t)
+  await tombstones.entomb([{ ...await attachment('a', { aliases: ['/old'] }), source: null }])
+  await rm(join(root, 'tombstones.ndjson'))
+  t.same(await outcomes(), ['ledger-damaged mended'])
+  t.same(await problems(), [])
 })

@@ -91,3 +91,28 @@ test('a receipt that is none is refused', async (t) => {
   await writeFile(join(dirname(config.databaseFile), 'erasure-signing.jwk'), '')
   await t.rejects(verify(), { name: 'ConfigError' })
 })
+
+test('copies of the database are removed where nobody needs them, and told where a rebuild kept one', async (t) => {
+  const { erase, verify, config } = await setUp(t)
+  const copies = ['.rebuild-1', '.rebuild-1-wal', '.damaged-2', '.damaged-2-wal'].map((suffix) => config.databaseFile + suffix)
+  for (const path of [...copies, join(dirname(config.databaseFile), '.restored-3')]) await writeFile(path, 'ada-of-the-test')
+  const findings = copies.slice(2).map((path) => ({ problem: 'erased-present', path, mend: 'Delete this file.' }))
+  t.match(await erase(), { findings })
+  t.strictSame((await readdir(dirname(config.databaseFile))).filter((name) => /rebuild|restored|damaged/.test(name)), ['gateway.sqlite.damaged-2', 'gateway.sqlite.damaged-2-wal'])
+  t.match((await verify()).findings, findings)
+})
+
+test('what cannot be removed beside the database keeps no erasure from being done, and is told', async (t) => {
+  const { erase, config } = await setUp(t)
+  await mkdir(`${config.databaseFile}.rebuild-1`)
+  t.match(await erase(), { erased: { counts: { avatars: 1 } }, findings: [{ path: `${config.databaseFile}.rebuild-1` }] })
+})
+
+test('a file that is named after an erased one is found, whatever comes after the name', async (t) => {
+  const { erase, verify, folder } = await setUp(t)
+  const { erased } = await erase()
+  const [blob] = erased.blobs
+  await mkdir(join(folder, 'avatars', '2020', '01', '01'), { recursive: true })
+  await writeFile(join(folder, 'avatars', '2020', '01', '01', `${blob?.id}.png.damaged`), 'x')
+  t.match((await verify()).findings, [{ problem: 'erased-present', id: blob?.id, path: `avatars/2020/01/01/${blob?.id}.png.damaged`, mend: 'Delete this file.' }])
+})

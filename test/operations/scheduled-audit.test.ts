@@ -10,6 +10,7 @@ const minute = 60_000
 
 async function setUp (t: Test, { maxBytesPerDay = 1000 } = {}) {
   const place = await placeFor(t)
+  await place.storage.erasures.reconcile()
   place.clock.date = new Date(Date.now() + hour)
   const record = createAuditRecord(place.client)
   const read: number[] = []

@@ -10,6 +10,7 @@ import { placeFor } from './fixtures/place.ts'
 
 async function setUp (t: Test) {
   const place = await placeFor(t)
+  await place.storage.erasures.reconcile()
   place.clock.date = new Date(Date.now() + 10 * 60_000)
   const check = (options: Partial<VerifyOptions> = {}) => verifyVolume(place, { progress: silent, pause: async () => {}, ...options })
   return { ...place, check }
@@ -45,6 +46,7 @@ test('each part of the check says what it finds, and what is related is told tog
 test('where the ledger cannot be read that is told, and the rest is checked', async (t) => {
   const { check, attachment, blobPath, root } = await setUp(t)
   await rm(blobPath(await attachment('hello')))
+  await rm(join(root, 'erasures.ndjson'))
   execFileSync('mkfifo', [join(root, 'erasures.ndjson')])
   t.match((await check()).findings.map(({ problem }) => problem), ['ledger-damaged', 'blob-missing'])
 })

@@ -3,9 +3,10 @@ import { join } from 'node:path'
 import { test } from 'tap'
 import { silent } from '../../src/operations/progress.ts'
 import { Refusal } from '../../src/operations/refusal.ts'
-import { atWork } from '../../src/operations/workplace.ts'
+import { atWork, isThere } from '../../src/operations/workplace.ts'
 import { ownHeartbeat } from '../../src/storage/volume/instance.ts'
 import { openBelow } from '../storage/fixtures/volume.ts'
+import { fileSystem } from '../../src/storage/fs.ts'
 import { usedGateway } from './fixtures/used-gateway.ts'
 
 test('a command works beside a gateway, with the same rows and files, and leaves nothing behind', async (t) => {
@@ -44,6 +45,13 @@ test('a command that must be alone refuses beside a gateway, and closes what it 
   t.equal((await readdir(join(folder, 'staging'))).length, 1)
   await app.close()
   t.equal(await rebuild(), 'done')
+})
+
+test('what may not be looked at is not taken for absent', async (t) => {
+  const denied = { stat: async () => { throw Object.assign(new Error('permission denied'), { code: 'EACCES' }) } }
+  await t.rejects(isThere(denied as never, '/uploads/upload-gateway.json'), { name: 'Refusal', message: /cannot be looked at \(EACCES\)\. Run this as the user/ })
+  t.equal(await isThere(fileSystem, '/nowhere/at/all'), false)
+  t.equal(await isThere(fileSystem, import.meta.filename), true)
 })
 
 test('a command never makes a volume or a database: it would hide that the right one is missing', async (t) => {

@@ -30,7 +30,7 @@ test('what is here is told for many at once, each its own', async (t) => {
   const other = sidecar('attachment', { ownerId: 'bob', source: 't', aliases: ['/uploads/b'] })
   t.strictSame(await Promise.all([records.place('ada', plain(first)), records.place('bob', plain(other))]), [true, true])
   const [ada, bob, none] = await records.presentOf([asked, { kind: 'attachment', source: 't', ownerId: 'bob', paths: ['/uploads/b', '/i/a'] }, { ...asked, source: 'u', ownerId: 'eve', paths: [] }])
-  t.match(ada, { latest: { id: first.id }, avatars: [{ id: first.id }], ownerCommits: 1, isErased: false, isEntombed: false, hadOwnAvatar: false })
+  t.match(ada, { latest: { id: first.id }, avatars: [{ id: first.id }], ownerCommits: 1, isErased: false, isEntombed: false, removedAvatar: false })
   t.match(bob, { latest: { id: other.id }, avatars: [], ownerCommits: 1 })
   t.strictSame([...bob?.takers ?? []].map(([path, { id }]) => [path, id]), [['/uploads/b', other.id], ['/i/a', first.id]])
   t.match(none, { latest: undefined, avatars: [], ownerCommits: undefined })

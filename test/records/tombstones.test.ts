@@ -14,11 +14,35 @@ async function setUp (t: Test) {
 }
 
 test('what is gone for good is known by its old paths, its source and its owner, and nothing else is', async (t) => {
-  const { records, doomed } = await setUp(t)
+  const { client, records, doomed } = await setUp(t)
+  const current = sidecarFor('new', { ownerId: 'bob', source: 'system-m:users/bob' })
+  await keep(client, current)
+  await client.avatar.create({ data: { userId: 'bob', blobId: current.id } })
   await records.entomb([doomed({ aliases: ['/i/a.png', '/i/b.png'] }), doomed({ ownerId: 'bob', source: 'system-r:users/2' })])
   t.strictSame([await records.hasPath('/i/a.png'), await records.hasPath('/i/b.png'), await records.hasPath('/i/c.png')], [true, true, false])
   t.strictSame([await records.hasSource('system-r:users/2'), await records.hasSource('/i/a.png')], [true, false])
-  t.strictSame([await records.hasAvatar('ada'), await records.hasAvatar('bob')], [true, false], 'what an import brought was not bob\'s own')
+  t.strictSame([await records.hasAvatar('ada'), await records.hasAvatar('bob')], [true, false], 'what one import brought and another replaced was not bob\'s own choice')
+})
+
+test('who removed a picture that an import had brought has none brought again', async (t) => {
+  const { records, doomed } = await setUp(t)
+  await records.entomb([doomed({ ownerId: 'carol', source: 'system-r:users/3' })])
+  t.equal(await records.hasAvatar('carol'), true)
+})
+
+test('old paths can be buried alone, where no file is behind them here', async (t) => {
+  const { client, tombstones, hash, records, faults } = await setUp(t)
+  await keep(client, sidecarFor('here', { aliases: ['/i/here.png'] }))
+  faults.inject({ on: 'sync', before: async () => t.equal(await client.tombstone.count(), 0) })
+  await records.bury(['/i/a.png', '/i/here.png'])
+  t.strictSame([await records.hasPath('/i/a.png'), await records.hasPath('/i/here.png')], [true, false])
+  t.strictSame((await tombstones.read()).keys, new Set([hash('path', '/i/a.png')]))
+  faults.heal()
+  await records.bury(['/i/a.png'])
+  await records.bury([])
+  t.equal(faults.count('writev'), 0, 'once is enough')
+  await records.bury(Array.from({ length: 1100 }, (_, n) => `/i/${n}`))
+  t.equal(await client.tombstone.count(), 1101)
 })
 
 test('it is on the volume before it is a row, by keyed hash only', async (t) => {

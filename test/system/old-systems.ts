@@ -133,8 +133,9 @@ export async function makeAttachments (folder: string, index: string, count: num
     all.found += 1
     const isOwnerless = n % 100 === 99
     const isTooLarge = n % 1000 === 7
+    const isHidden = /(^|\/)\./.test(path)
     if (!isOwnerless) list.push(JSON.stringify({ ...(n % 2 === 0 ? { path } : { url: `https://app.example/uploads/${path.split('/').map(encodeURIComponent).join('/')}` }), ownerId: `u${n % 100}`, filename: `shown ${n}.txt`, contentType: 'text/plain', createdAt: '2021-03-04T05:06:07Z', contextType: 'message', contextId: String(n) }))
-    if (isOwnerless || isTooLarge) all.refused += 1
+    if (isOwnerless || isTooLarge || isHidden) all.refused += 1
     else all.addresses.set(`/uploads/${path.split('/').map(encodeURIComponent).join('/')}`, hashOf(bytes))
   }
   await symlink('/etc/passwd', join(folder, 'link'))

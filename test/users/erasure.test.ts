@@ -1,6 +1,6 @@
 import { createConnection, type AddressInfo } from 'node:net'
 import { once } from 'node:events'
-import { appendFile, readFile, writeFile } from 'node:fs/promises'
+import { appendFile, copyFile, readFile, rename, symlink, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { test } from 'tap'
@@ -8,7 +8,7 @@ import { createLedger } from '../../src/records/ledger.ts'
 import { createTombstoneRecords } from '../../src/records/tombstones.ts'
 import { fileSystem } from '../../src/storage/fs.ts'
 import type { Sidecar } from '../../src/storage/sidecar.ts'
-import { sidecarPath } from '../../src/storage/volume/layout.ts'
+import { blobPath, sidecarPath } from '../../src/storage/volume/layout.ts'
 import { erasureAt } from '../../src/users/service.ts'
 import { createFaults } from '../fixtures/faults.ts'
 import { multipart, picture, temporaryFolder, type Gateway } from '../helper.ts'
@@ -20,10 +20,10 @@ const name = 'ada-with-a-name-of-her-own'
 const file = 'a-very-private-document'
 
 /** The service of a gateway, as a command beside it has one. */
-function besides ({ app, folder }: Gateway, now = () => new Date()) {
+function besides ({ app, folder }: Gateway, now = () => new Date(), fs = fileSystem) {
   const { database: { client }, storage } = app
   const tombstones = createTombstoneRecords({ client, tombstones: storage.tombstones, hash: storage.hash, now })
-  return erasureAt({ fs: fileSystem, root: folder, client, storage, now, ledger: createLedger({ client, entomb: tombstones.entomb, now }) })
+  return erasureAt({ fs, root: folder, client, storage, now, ledger: createLedger({ client, entomb: tombstones.entomb, now }) })
 }
 
 const later = (seconds: number) => () => new Date(Date.now() + seconds * 1000)
@@ -289,4 +289,73 @@ test('going back to an earlier picture leaves it in its own epoch, so that it is
   t.equal((await app.inject({ method: 'POST', url: `/api/avatars/me/versions/${earlier}/restore`, headers: await as(name) })).statusCode, 200)
   t.match(await app.database.client.blob.findUnique({ where: { id: earlier } }), { state: 'live', epoch: 0 })
   t.match((await gateway.erase(name)).json(), { erased: { counts: { avatars: 2 } } })
+})
+
+test('what an audit put aside of an erased blob goes with it, wherever a sidecar still says whose it is', async (t) => {
+  const gateway = await withUploads(t)
+  const { store } = gateway.app.storage
+  const { folder } = gateway
+  const secret = 'her private bytes'
+  const put = (more: Partial<Sidecar>) => publish(store, secret, { extension: 'txt', ownerId: name, ...more })
+  const known = await put({})
+  await keep(gateway.app.database.client, known)
+  const orphan = await put({})
+  const forgotten = await put({})
+  const others = await put({ ownerId: 'bob' })
+  await keep(gateway.app.database.client, others)
+  for (const sidecar of [known, orphan, forgotten]) {
+    await copyFile(blobPath(folder, sidecar), `${blobPath(folder, sidecar)}.damaged`)
+    await copyFile(blobPath(folder, sidecar), `${blobPath(folder, sidecar)}.damaged-2`)
+  }
+  // As of a blob that was purged since: only what was put aside says whose it is.
+  await unlink(blobPath(folder, forgotten))
+  await rename(sidecarPath(folder, forgotten), `${sidecarPath(folder, forgotten)}.damaged`)
+  // Put aside under another's name, as two that were swapped.
+  await copyFile(sidecarPath(folder, known), `${sidecarPath(folder, others)}.damaged`)
+  const strange = [[`${sidecarPath(folder, others)}.damaged-2`, 'nonsense'], [`${sidecarPath(folder, others)}.damaged-3`, 'x'.repeat(1024 ** 2 + 1)]] as const
+  for (const [path, text] of strange) await writeFile(path, text)
+  await symlink('/dev/zero', `${sidecarPath(folder, others)}.damaged-4`)
+  t.match((await gateway.erase(name)).json(), { erased: { counts: { avatars: 2 } } })
+  t.strictSame((await gateway.filesWith(name)).filter((path) => !path.startsWith('database')), [])
+  t.strictSame(await gateway.filesWith(secret), [blobPath(folder, others).slice(folder.length + 1)], 'only what is bob\'s')
+  t.strictSame((await gateway.files()).filter((path) => path.startsWith('avatars')).length, 4)
+})
+
+test('after the ledger was lost, an erasure erases what the lost ones had counted', async (t) => {
+  const gateway = await withUploads(t)
+  const { client } = gateway.app.database
+  for (const user of ['x', 'y', 'z']) await gateway.erase(user)
+  await gateway.attach(name, 'a.txt')
+  t.match(await client.blob.findFirst(), { epoch: 3 })
+  await client.erasure.deleteMany()
+  await client.owner.deleteMany()
+  await unlink(join(gateway.folder, 'erasures.ndjson'))
+  t.match((await gateway.erase(name)).json(), { erased: { epoch: 4, counts: { attachments: 1 } } })
+  t.equal(await client.blob.count(), 0)
+})
+
+test('of many erasures in a row, all that are open are looked at again at once, and not with every tick', async (t) => {
+  const faults = createFaults()
+  const gateway = await withUploads(t, {}, { fs: faults.fs })
+  const { client } = gateway.app.database
+  const clock = { at: Date.now() }
+  const service = besides({ ...gateway }, () => new Date(clock.at), faults.fs)
+  for (const user of ['x', 'y', 'z']) {
+    await service.erase(user)
+    clock.at += 5000
+  }
+  const scans = async () => {
+    faults.heal()
+    await service.followUp()
+    return faults.calls.filter(({ on, path }) => on === 'readdir' && path === gateway.folder).length
+  }
+  const open = () => client.erasure.count({ where: { finishedAt: null } })
+  clock.at += 15_000
+  t.equal(await scans(), 1)
+  t.equal(await open(), 2)
+  clock.at += 15_000
+  t.equal(await scans(), 0, 'the others can wait for each other')
+  clock.at += 15_000
+  t.equal(await scans(), 1)
+  t.equal(await open(), 0)
 })

@@ -14,7 +14,7 @@ import { createExportRecords } from '../../src/users/records.ts'
 import { openBelow } from '../storage/fixtures/volume.ts'
 import { withUploads } from './fixtures.ts'
 
-type Entry = { header: { name: string }, bytes: Buffer }
+type Entry = { header: { name: string, mtime?: Date | null }, bytes: Buffer }
 
 async function untar (tar: Readable): Promise<Entry[]> {
   const entries: Entry[] = []
@@ -149,4 +149,14 @@ test('a database that fails has a status', async (t) => {
   const { app, exportOf } = await filled(t)
   await app.database.client.$executeRaw`ALTER TABLE "Blob" RENAME TO "Elsewhere"`
   t.match(await exportOf('ada'), { statusCode: 503 })
+})
+
+test('a date that a tar cannot say is the nearest that it can', async (t) => {
+  const { app, blobs, exportOf } = await filled(t)
+  const [first, second] = await blobs()
+  await app.database.client.blob.update({ where: { id: first?.id ?? '' }, data: { createdAt: new Date('1931-01-01T00:00:00Z') } })
+  await app.database.client.blob.update({ where: { id: second?.id ?? '' }, data: { createdAt: new Date('9999-01-01T00:00:00Z') } })
+  const entries = await untar(Readable.from([(await exportOf('ada')).rawPayload]))
+  t.equal(entries.length, 9)
+  t.strictSame(entries.slice(0, 2).map(({ header }) => header.mtime?.getTime()), [0, (2 ** 31 - 1) * 1000])
 })

@@ -1,7 +1,8 @@
 import { test } from 'tap'
 import { openDatabase } from '../../src/records/database.ts'
 import { createErasureRecords } from '../../src/users/records.ts'
-import { databaseFor } from '../records/fixtures/database.ts'
+import { databaseFor, keep } from '../records/fixtures/database.ts'
+import { sidecarFor } from '../storage/fixtures/volume.ts'
 
 const now = () => new Date('2026-11-21T10:00:00Z')
 const at = now().toISOString()
@@ -34,4 +35,13 @@ test('an erasure is finished only when it is old enough', async (t) => {
   t.equal(await records.hasOpen(now()), false)
   t.strictSame(await records.all({ isOpen: true }), [])
   t.strictSame(await records.all(), [{ id: 'e', epoch: 1, owner: 'o', at }])
+})
+
+test('an erasure is later than whatever is there, though nobody knows any more who counted it', async (t) => {
+  const { client } = await databaseFor(t)
+  const begin = async (id: string) => createErasureRecords({ client, now }).begin({ id, owner: 'o', at })
+  await keep(client, sidecarFor('x', { epoch: 3 }))
+  t.match(await begin('first'), { epoch: 4 })
+  await client.owner.create({ data: { key: 'another', epoch: 7 } })
+  t.match(await begin('second'), { epoch: 8 })
 })

@@ -22,10 +22,22 @@ export async function mendBlob (tools: Tools, id: string): Promise<Mending> {
   const source = await sources.find(row)
   if (source === undefined) return left('Its bytes were found nowhere.')
   const kept = there.is === 'nothing' ? '' : `; what is there now is kept beside it as ${relative(root, path)}.damaged`
+  const from = relative(root, source.path)
   return {
-    action: `${source.isMovable ? 'Rename' : 'Copy'} ${relative(root, source.path)} to it${kept}.`,
-    mend: () => putBytes(tools, row, source, there.is !== 'nothing'),
+    action: `${source.isMovable ? 'Rename' : 'Copy'} ${from} to it${kept}.`,
+    done: `${from} was ${source.isMovable ? 'renamed' : 'copied'} to it${there.is === 'nothing' ? '' : '; what was there is kept beside it'}.`,
+    async mend () {
+      await putBytes(tools, row, source, there.is !== 'nothing')
+      await takeBackPurged(tools, row)
+    },
   }
+}
+
+/** Whoever erased or purged it meanwhile may have looked before the bytes were back. */
+async function takeBackPurged ({ inventory, storage: { store } }: Tools, blob: Sidecar): Promise<void> {
+  if ((await inventory.items([blob.id])).has(blob.id)) return
+  await store.removeForGood(blob)
+  throw new Error('It was erased or removed for good meanwhile, so what was put back is gone again.')
 }
 
 /** A copy is whole and durable in staging before anything else is touched; a rename needs no such care. */

@@ -14,5 +14,5 @@ export async function mendForeign ({ fs, root }: Pick<Tools, 'fs' | 'root'>, pat
   if (!isEmpty) return left(`The folder ${basename(path)} is not empty: look through it and remove it by hand.`)
   if (there.is === 'file' && wantedSizes.has(there.size)) return left('It is as long as a file that is missing or damaged, and may be what is left of it.')
   if (!isAllowed) return left('It is removed with --remove-foreign.')
-  return { action: 'Remove it.', mend: () => there.is === 'folder' ? fs.rmdir(full) : fs.unlink(full) }
+  return { action: 'Remove it.', done: 'It was removed.', mend: () => there.is === 'folder' ? fs.rmdir(full) : fs.unlink(full) }
 }

@@ -6,7 +6,8 @@ import type { Moving } from './moving.ts'
 import type { Sources } from './sources.ts'
 
 export type Mending =
-  | { readonly action: string, readonly mend: () => Promise<void> }
+  /** `done`: the same, once it is. */
+  | { readonly action: string, readonly done: string, readonly mend: () => Promise<void> }
   /** Nothing can be done, for this reason. */
   | { readonly left: string }
   /** It is right by now. */

@@ -3,6 +3,7 @@ import { relative } from 'node:path'
 import { createAdoption, unfitness } from '../../records/adopt.ts'
 import { createOwners } from '../../records/owners.ts'
 import { createRepairs } from '../../records/repairs.ts'
+import { OwnerErased } from '../../errors.ts'
 import { asBlobId } from '../../storage/ids.ts'
 import type { Sidecar } from '../../storage/sidecar.ts'
 import type { Kind } from '../../storage/store.ts'
@@ -21,12 +22,14 @@ export async function mendRow (tools: Tools, kind: Kind, id: string): Promise<Me
   const reason = await refusal(tools, sidecar)
   if (reason !== undefined) return left(reason)
   const there = await inspect(fs, blobPath(root, sidecar), { isHashed: true })
-  if (there.is === 'file' && there.size === sidecar.size && there.sha256 === sidecar.sha256) return { action: 'Make its record from the sidecar.', mend: () => adopt(tools, sidecar) }
+  if (there.is === 'file' && there.size === sidecar.size && there.sha256 === sidecar.sha256) return { action: 'Make its record from the sidecar.', done: 'Its record was made from the sidecar.', mend: () => adopt(tools, sidecar) }
   if (there.is !== 'nothing') return left('Its bytes are not those that its sidecar tells of.')
   const source = await sources.find(sidecar)
   if (source === undefined) return left('Its bytes were found nowhere.')
+  const from = relative(root, source.path)
   return {
-    action: `${source.isMovable ? 'Rename' : 'Copy'} ${relative(root, source.path)} to its place, and make its record from the sidecar.`,
+    action: `${source.isMovable ? 'Rename' : 'Copy'} ${from} to its place, and make its record from the sidecar.`,
+    done: `${from} was ${source.isMovable ? 'renamed' : 'copied'} to its place, and its record made from the sidecar.`,
     async mend () {
       await putBytes(tools, sidecar, source, false)
       await adopt(tools, sidecar)
@@ -35,22 +38,29 @@ export async function mendRow (tools: Tools, kind: Kind, id: string): Promise<Me
 }
 
 /** Why no row may be made of it. */
-async function refusal ({ isErased, tombstones }: Tools, sidecar: Sidecar): Promise<string | undefined> {
+async function refusal ({ isErased, tombstones, inventory }: Tools, sidecar: Sidecar): Promise<string | undefined> {
   const unfit = unfitness(sidecar)
   if (unfit !== undefined) return `Its sidecar cannot be believed: ${unfit}.`
   if (isErased(sidecar)) return 'The uploads of its owner were erased.'
   for (const path of sidecar.aliases) if (await tombstones.hasPath(path)) return 'It was removed for good before: its old URL says so.'
   if (sidecar.source !== null && await tombstones.hasSource(sidecar.source)) return 'It was removed for good before: where it was imported from says so.'
+  if (sidecar.source !== null && await inventory.isImported(sidecar.source)) return 'Another record is of the same source: this is what an interrupted import left, and the sweep removes it in time.'
   return undefined
 }
 
-async function adopt ({ client, now, storage: { hash }, settling }: Tools, sidecar: Sidecar): Promise<void> {
+async function adopt ({ client, now, storage: { hash, store }, settling }: Tools, sidecar: Sidecar): Promise<void> {
   const owners = createOwners({ client, hash })
   await createRepairs({ client, now }).removeDangling(sidecar.id)
   try {
     await createAdoption({ client, now, entering: owners.entering }).adopt(sidecar)
   } catch (error) {
-    if (sidecar.ownerId !== null) await owners.refuseErased(sidecar.ownerId, sidecar.epoch)
+    if (sidecar.ownerId !== null) {
+      await owners.refuseErased(sidecar.ownerId, sidecar.epoch).catch(async (erased: unknown) => {
+        // The erasure may have looked here before these files were back.
+        if (erased instanceof OwnerErased) await store.removeForGood(sidecar)
+        throw erased
+      })
+    }
     throw error
   }
   // Its own, and that of a picture which it replaced.
@@ -64,6 +74,7 @@ export async function mendInconsistency ({ client, now, settling }: Tools, id: s
   if (repair === undefined) return left('The records do not say which of them is right.')
   return {
     action: repair.action,
+    done: repair.done,
     async mend () {
       await repair.run()
       await settling.settle(id)

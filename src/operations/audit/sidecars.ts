@@ -15,6 +15,7 @@ export async function mendSidecar (tools: Tools, id: string, elsewhere: string |
   const there = await inspect(fs, path)
   return {
     action: 'Write it anew from the record.',
+    done: 'It was written anew from the record.',
     async mend () {
       // A damaged sidecar says nothing that the row does not; a link or a folder may be somebody's.
       if (there.is !== 'file' && there.is !== 'nothing') await moving.aside(path)

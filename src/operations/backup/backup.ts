@@ -7,6 +7,7 @@ import { volumeHash } from '../../storage/erasures.ts'
 import type { FileSystem } from '../../storage/fs.ts'
 import type { Finding } from '../finding.ts'
 import type { Progress } from '../progress.ts'
+import { Refusal } from '../refusal.ts'
 import type { Findings } from '../verify/observed.ts'
 import { atWork, type Workplace, type WorkplaceConfig } from '../workplace.ts'
 import { completeSnapshot } from './complete.ts'
@@ -16,6 +17,7 @@ import { dropGone } from './drop-gone.ts'
 import { openBackupFolder, refuseWithin, type BackupFolder } from './folder.ts'
 import { databaseCopy, snapshotName } from './layout.ts'
 import { removeOlder } from './retention.ts'
+import { compareRows } from './rows.ts'
 import { toFolder } from './to-folder.ts'
 import { toTar } from './to-tar.ts'
 import { removeUnreferenced } from './unreferenced.ts'
@@ -29,9 +31,14 @@ export type BackupReport = {
   /** Those that had to be copied. */
   readonly copiedFiles: number
   readonly copiedBytes: number
+  /** Those in the folder that were read again and proved, and of these the ones that were damaged and are copied anew. */
+  readonly rereadFiles: number
+  readonly mendedFiles: number
   /** Removed for good or erased while the backup ran, and so not in it. */
   readonly goneFiles: number
   readonly erasedFiles: number
+  /** Those that were copied before they were erased, and are there though the snapshot does not name them. */
+  readonly erasedFilesLeft: number
   readonly removedSnapshots: readonly string[]
   /** Files that no snapshot names any more; null when that could not be told. */
   readonly removedFiles: number | null
@@ -49,6 +56,8 @@ type Options = {
   readonly progress: Progress
   readonly fs?: FileSystem
   readonly now?: () => Date
+  /** Between 0 and 1, 1 excluded. */
+  readonly random?: () => number
 }
 
 /** @throws Refusal when volume or destination cannot be used; what was copied to a folder stays for the next run */
@@ -59,9 +68,11 @@ export async function backup (config: WorkplaceConfig & Pick<Config, 'databaseFi
     const startedAt = performance.now()
     const { destination, folder } = await open(workplace, to, progress)
     try {
-      const snapshot = await take(workplace, destination, config, options)
+      const { erasedKept, ...snapshot } = await take(workplace, destination, config, options)
       const cleared = folder === undefined ? { removedSnapshots: [], removedFiles: 0 } : await clearUp(workplace.fs, folder, options)
-      return { ...snapshot, ...cleared, seconds: (performance.now() - startedAt) / 1000 }
+      // What is in a stream cannot be taken back, and what cannot be cleared up stays.
+      const erasedFilesLeft = folder === undefined || cleared.removedFiles === null ? erasedKept : 0
+      return { ...snapshot, ...cleared, erasedFilesLeft, seconds: (performance.now() - startedAt) / 1000 }
     } finally {
       await destination.close()
     }
@@ -75,16 +86,17 @@ async function open ({ fs, storage, now }: Workplace, to: Options['to'], progres
   return { folder, destination: await toFolder(fs, folder) }
 }
 
-async function take (workplace: Workplace, destination: Destination, { databaseFile }: Pick<Config, 'databaseFile'>, { withKeys = false, progress }: Options) {
+async function take (workplace: Workplace, destination: Destination, { databaseFile }: Pick<Config, 'databaseFile'>, { withKeys = false, progress, random }: Options) {
   const createdAt = workplace.now()
   return withWork(workplace, async (work) => {
     progress.step('Copying the database')
     await work.writing(() => takeSnapshot(databaseFile, join(work.folder, databaseCopy)))
-    const copied = await copyBlobs(workplace, work, destination, progress)
+    const copied = await copyBlobs(workplace, work, destination, { progress, ...(random !== undefined && { random }) })
     progress.step('Completing the snapshot')
     const dropped = await work.writing(() => dropGone(workplace, work.folder, copied.missing))
     const findings = joined(copied.findings, dropped.findings)
     const { record, files } = await work.writing(() => completeSnapshot({ workplace, databaseFile, work: work.folder, createdAt, withKeys, erased: dropped.erased, findings: findings.list.length + findings.more }))
+    await refuseUnlike(workplace.fs, work.folder)
     const snapshot = snapshotName(createdAt, destination.newest)
     await destination.publish(snapshot, work.folder, files)
     return {
@@ -93,12 +105,21 @@ async function take (workplace: Workplace, destination: Destination, { databaseF
       bytes: record.bytes,
       copiedFiles: copied.files,
       copiedBytes: copied.bytes,
+      rereadFiles: copied.reread,
+      mendedFiles: copied.mended,
       goneFiles: dropped.gone,
       erasedFiles: dropped.erased.length,
+      erasedKept: dropped.erased.filter(({ id }) => !copied.faulty.has(id)).length,
       findings: findings.list,
       moreFindings: findings.more,
     }
   })
+}
+
+/** Nobody could restore it. */
+async function refuseUnlike (fs: FileSystem, work: string): Promise<void> {
+  const [fault] = (await compareRows(fs, work, work)).list
+  if (fault !== undefined) throw new Refusal(`The snapshot could not be restored, so it was not made: ${fault.path}: ${fault.detail} Older snapshots are as they were. Run "upload-gateway verify", mend what it finds, and run this again.`)
 }
 
 function joined (...all: Findings[]): { list: Finding[], more: number } {

@@ -1,12 +1,16 @@
 // The manifest of a snapshot: a line for each blob, by id, which is the whole sidecar as it ought to be.
-import { createInterface } from 'node:readline'
 import type { FileSystem } from '../../storage/fs.ts'
 import { asBlobId } from '../../storage/ids.ts'
 import { decodeSidecar, encodeSidecar, type Sidecar } from '../../storage/sidecar.ts'
 import { writeAll } from '../../storage/volume/durable.ts'
+import { Refusal } from '../refusal.ts'
+import { textLines } from './text-lines.ts'
 
 /** A sidecar proves itself however it is laid out, so on one line too. */
-export const manifestLine = (sidecar: Sidecar): string => `${JSON.stringify(JSON.parse(encodeSidecar(sidecar)))}\n`
+export const manifestLine = (sidecar: Sidecar): string => `${oneLine(JSON.stringify(JSON.parse(encodeSidecar(sidecar))))}\n`
+
+/** JSON leaves these two as they are, and many tools take them for ends of lines. */
+const oneLine = (json: string): string => json.replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029')
 
 /** Makes the file anew, durably; `write` puts whole lines. */
 export async function writeManifest (fs: FileSystem, path: string, write: (put: (lines: string) => Promise<void>) => Promise<void>): Promise<void> {
@@ -24,13 +28,21 @@ export async function writeManifest (fs: FileSystem, path: string, write: (put: 
   }
 }
 
-/** Writes the manifest anew without those lines that `isDropped` says. Returns what they said. */
+/** Nobody knows what is in a line that cannot be read, so none may be dropped for that. */
+export class DamagedManifest extends Refusal {
+  constructor () {
+    super('A line of the manifest does not prove itself, so nothing was taken out of it. Run this again; if it says so again, "upload-gateway verify" finds what is damaged.')
+  }
+}
+
+/** Writes the manifest anew without those lines that `isDropped` says. Returns what they said. @throws DamagedManifest; it is as it was then */
 export async function dropLines (fs: FileSystem, path: string, isDropped: (sidecar: Sidecar) => boolean): Promise<Sidecar[]> {
   const dropped: Sidecar[] = []
   const fresh = `${path}.new`
   await writeManifest(fs, fresh, async (put) => {
     for await (const group of readManifest(fs, path)) {
       const known = group.filter((sidecar) => sidecar !== undefined)
+      if (known.length < group.length) throw new DamagedManifest()
       dropped.push(...known.filter(isDropped))
       await put(known.filter((sidecar) => !isDropped(sidecar)).map(manifestLine).join(''))
     }
@@ -43,21 +55,14 @@ const linesAtOnce = 500
 
 /** In groups, so that nobody needs to hold all. Undefined for a line that does not prove itself. */
 export async function * readManifest (fs: FileSystem, path: string): AsyncGenerator<Array<Sidecar | undefined>> {
-  const handle = await fs.open(path, 'r')
-  const input = handle.createReadStream({ encoding: 'utf8' })
   let group: Array<Sidecar | undefined> = []
-  try {
-    for await (const line of createInterface({ input, crlfDelay: Infinity })) {
-      if (line === '') continue
-      group.push(decode(line))
-      if (group.length < linesAtOnce) continue
-      yield group
-      group = []
-    }
-    if (group.length > 0) yield group
-  } finally {
-    input.destroy()
+  for await (const line of textLines(fs, path)) {
+    group.push(decode(line))
+    if (group.length < linesAtOnce) continue
+    yield group
+    group = []
   }
+  if (group.length > 0) yield group
 }
 
 /** Ids and extensions become paths: a made-up one must not lead out of the folder. */

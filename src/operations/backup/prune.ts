@@ -14,13 +14,14 @@ import type { WorkplaceConfig } from '../workplace.ts'
 import { createJournals, proveSnapshot } from './complete.ts'
 import { dropFromSnapshot } from './drop-gone.ts'
 import { openBackupFolder, placeOf, readBackupFile, type BackupFolder } from './folder.ts'
-import { databaseCopy, keysFolder } from './layout.ts'
+import { databaseCopy, keysFolder, manifestFile } from './layout.ts'
 import { readLedgers, type Ledgers } from './ledgers.ts'
+import { DamagedManifest } from './manifest.ts'
 import { placeSnapshot } from './place-snapshot.ts'
 import { findSnapshots, type FoundSnapshot } from './snapshots.ts'
 import { removeUnreferenced } from './unreferenced.ts'
-import { verifySnapshotFiles } from './verify.ts'
-import { withTemporaryWork } from './work.ts'
+import { damagedFile, verifySnapshotFiles } from './verify.ts'
+import { withWork } from './work.ts'
 import { writing } from './writing.ts'
 
 export type PruneReport = {
@@ -77,7 +78,15 @@ async function pruneAll (task: Task, snapshots: readonly FoundSnapshot[]): Promi
     const faults = await verifySnapshotFiles(fs, folder.dir, snapshot, progress)
     findings.push(...faults)
     if (faults.length > 0) continue
-    const { uploads, accounts } = await pruneOne(task, snapshot)
+    const pruned = await pruneOne(task, snapshot).catch((error: unknown) => {
+      if (error instanceof DamagedManifest) return undefined
+      throw error
+    })
+    if (pruned === undefined) {
+      findings.push(damagedFile(folder.dir, snapshot, manifestFile, 'A line of it does not prove itself, so nothing was taken out of this snapshot.'))
+      continue
+    }
+    const { uploads, accounts } = pruned
     if (uploads + accounts > 0) prunedSnapshots.push(snapshot.name)
     erasedUploads += uploads
     erasedAccounts += accounts
@@ -88,7 +97,7 @@ async function pruneAll (task: Task, snapshots: readonly FoundSnapshot[]): Promi
 
 async function pruneOne ({ fs, folder, hash, ledgers, now }: Task, { name, root, record }: FoundSnapshot) {
   if (record === undefined) return { uploads: 0, accounts: 0 }
-  return withTemporaryWork(fs, async (work) => {
+  return withWork({ fs, storage: { staging: folder } }, async (work) => {
     const file = join(work.folder, databaseCopy)
     const files = Object.keys(record.files)
     await work.writing(() => copyFile(join(root, databaseCopy), file))

@@ -4,6 +4,7 @@ import { openSnapshot, type SnapshotRow } from '../../records/snapshot.ts'
 import type { FileSystem } from '../../storage/fs.ts'
 import type { Sidecar } from '../../storage/sidecar.ts'
 import type { Finding } from '../finding.ts'
+import { createFindings, type Findings } from '../verify/observed.ts'
 import { databaseCopy, manifestFile } from './layout.ts'
 import { readManifest } from './manifest.ts'
 
@@ -11,24 +12,23 @@ const compared = ['kind', 'extension', 'state', 'ownerId', 'size', 'sha256', 're
 
 const mend = 'Use another snapshot, or another copy of this backup.'
 
-/** Both are in the order of ids, so one pass over both will do. */
-export async function compareRows (fs: FileSystem, dir: string, root: string): Promise<Finding[]> {
-  const findings: Finding[] = []
+/** Adds what differs to `findings`, and returns them. Both are in the order of ids, so one pass over both will do. */
+export async function compareRows (fs: FileSystem, dir: string, root: string, findings = createFindings()): Promise<Findings> {
   const snapshot = openSnapshot(join(root, databaseCopy))
   const path = relative(dir, join(root, manifestFile))
-  const lineMissing = (row: SnapshotRow): void => { findings.push({ problem: 'backup-damaged', path, kind: row.kind, id: row.id, detail: `It has no line for ${row.id}, which its database knows.`, mend }) }
+  const lineMissing = (row: SnapshotRow): void => { findings.add({ problem: 'backup-damaged', path, kind: row.kind, id: row.id, detail: `It has no line for ${row.id}, which its database knows.`, mend }) }
   try {
     const rows = snapshot.rows()
     let row = rows.next().value as SnapshotRow | undefined
     for await (const group of readManifest(fs, join(root, manifestFile))) {
       for (const sidecar of group) {
         if (sidecar === undefined) {
-          findings.push({ problem: 'backup-damaged', path, detail: 'A line of it does not prove itself.', mend })
+          findings.add({ problem: 'backup-damaged', path, detail: 'A line of it does not prove itself.', mend })
           continue
         }
         for (; row !== undefined && row.id < sidecar.id; row = rows.next().value) lineMissing(row)
         const fault = differenceOf(sidecar, row)
-        if (fault !== undefined) findings.push({ ...fault, path, kind: sidecar.kind, id: sidecar.id, mend })
+        if (fault !== undefined) findings.add({ ...fault, path, kind: sidecar.kind, id: sidecar.id, mend })
         if (row?.id === sidecar.id) row = rows.next().value
       }
     }

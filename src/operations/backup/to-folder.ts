@@ -5,7 +5,7 @@ import { blobPath } from '../../storage/volume/layout.ts'
 import { copyBlob } from './copy-blob.ts'
 import type { Destination, Kept } from './destination.ts'
 import { placeOf, type BackupFolder } from './folder.ts'
-import type { BlobFault } from './inspect-blob.ts'
+import { inspectBlob, type BlobFault } from './inspect-blob.ts'
 import { blobsRoot } from './layout.ts'
 import { placeSnapshot } from './place-snapshot.ts'
 import { findSnapshots } from './snapshots.ts'
@@ -21,12 +21,15 @@ export async function toFolder (fs: FileSystem, folder: BackupFolder): Promise<D
     atOnce: 8,
     newest,
 
-    async keep (sidecar, source): Promise<Kept | BlobFault> {
+    async keep (sidecar, source, isDoubted): Promise<Kept | BlobFault> {
       const target = blobPath(blobsRoot(dir), sidecar)
       // Also of one that is there: a run that was killed may not have got as far.
       touched.add(dirname(target))
-      if (await sizeAt(fs, target) === sidecar.size) return 'there'
-      return await copyBlob({ fs, durable, source, blobs: blobsRoot(dir), root: dir, staging: folder.folder, place }, sidecar) ?? 'copied'
+      const isThere = await sizeAt(fs, target) === sidecar.size
+      if (isThere && !isDoubted) return 'there'
+      // Its size says nothing of bytes that rotted, or that a failing disk never wrote.
+      if (isThere && await inspectBlob(fs, dir, sidecar, { isHashed: true, onBytes: () => {} }) === undefined) return 'proved'
+      return await copyBlob({ fs, durable, source, blobs: blobsRoot(dir), root: dir, staging: folder.folder, place }, sidecar) ?? (isThere ? 'mended' : 'copied')
     },
 
     publish: (name, work, files) => writing(place, async () => {

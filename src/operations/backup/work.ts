@@ -6,7 +6,10 @@ import { join } from 'node:path'
 import { refuseUnsafe } from '../../records/database.ts'
 import type { FileSystem } from '../../storage/fs.ts'
 import type { Workplace } from '../workplace.ts'
+import { openTemporary } from './temporary.ts'
 import { writing } from './writing.ts'
+
+const prefix = 'upload-gateway-backup-'
 
 export type Work = {
   readonly folder: string
@@ -14,22 +17,22 @@ export type Work = {
   writing<T> (step: () => T | Promise<T>): Promise<T>
 }
 
-/** In the staging of the volume, which is removed even when this process is killed; elsewhere where that is on a network. */
-export function withWork<T> ({ fs, storage }: Pick<Workplace, 'fs'> & { readonly storage: { readonly staging: { readonly folder: string } } }, use: (work: Work) => Promise<T>): Promise<T> {
-  const { folder } = storage.staging
-  return isFitForSqlite(folder) ? using(fs, folder, use) : withTemporaryWork(fs, use)
-}
-
-export const withTemporaryWork = <T>(fs: FileSystem, use: (work: Work) => Promise<T>): Promise<T> => using(fs, tmpdir(), use)
-
-async function using<T> (fs: FileSystem, parent: string, use: (work: Work) => Promise<T>): Promise<T> {
-  const place = { name: `The folder ${parent}, which a copy of the database is made in,`, afterwards: 'older snapshots are as they were.' }
-  const folder = await writing(place, () => mkdtemp(join(parent, 'upload-gateway-backup-')))
+/** In a staging folder, of the volume or of the backup, which is cleared even when this process is killed; elsewhere where that is on a network. */
+export async function withWork<T> ({ fs, storage }: Pick<Workplace, 'fs'> & { readonly storage: { readonly staging: { readonly folder: string } } }, use: (work: Work) => Promise<T>): Promise<T> {
+  const { folder: staging } = storage.staging
+  const isFit = isFitForSqlite(staging)
+  const place = { name: `The folder ${isFit ? staging : tmpdir()}, which a copy of the database is made in,`, afterwards: 'older snapshots are as they were.' }
+  const { folder, close } = await writing(place, () => isFit ? openStaged(fs, staging) : openTemporary({ fs, prefix }))
   try {
     return await use({ folder, writing: (step) => writing(place, step) })
   } finally {
-    await fs.rm(folder, { recursive: true, force: true })
+    await close()
   }
+}
+
+async function openStaged (fs: FileSystem, parent: string): ReturnType<typeof openTemporary> {
+  const folder = await mkdtemp(join(parent, prefix))
+  return { folder, close: () => fs.rm(folder, { recursive: true, force: true }) }
 }
 
 function isFitForSqlite (folder: string): boolean {

@@ -1,4 +1,5 @@
 // One thing that was looked at, and what to change when it is not right.
+import { asGatewayUser, deniedText, isDenied } from '../access.ts'
 
 export type Level = 'ok' | 'warning' | 'problem' | 'unknown'
 
@@ -26,10 +27,16 @@ export type Look = { readonly name: string, readonly look: () => Seen | Promise<
 export async function checking (area: string, looks: readonly Look[]): Promise<Check[]> {
   const checks: Check[] = []
   for (const { name, look } of looks) {
-    const seen = await Promise.resolve().then(look).catch((error: unknown) => problem(`It could not be looked at: ${reasonOf(error)}`, 'Mend what the sentence says, and run this again.'))
+    const seen = await Promise.resolve().then(look).catch(failed)
     checks.push({ area, name, ...seen })
   }
   return checks
+}
+
+/** What this user may not look at is not wrong in itself. */
+function failed (error: unknown): Seen {
+  if (error instanceof Error && isDenied(error)) return problem(`${deniedText('path' in error ? String(error.path) : 'It', error)}.`, asGatewayUser)
+  return problem(`It could not be looked at: ${reasonOf(error)}`, 'Mend what the sentence says, and run this again.')
 }
 
 export const reasonOf = (error: unknown): string => {

@@ -1,11 +1,11 @@
 // The embedded database: where it lies, whether it is sound, set as the gateway needs it, and of this volume. And the clock, as its records know it.
-import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Config } from '../../config.ts'
 import { conditionOf, type Condition } from '../../records/condition.ts'
 import { refuseUnsafe } from '../../records/database.ts'
 import type { FileSystem } from '../../storage/fs.ts'
 import { identityAt } from '../../storage/identity.ts'
+import { asGatewayUser, denialAt, isDenied } from '../access.ts'
 import { checking, ok, problem, reasonOf, unknown, warning, type Check, type Seen } from './check.ts'
 
 type Options = { config: Pick<Config, 'databaseFile' | 'uploadsDir' | 'requireMount'>, fs: FileSystem, now: () => Date }
@@ -18,7 +18,9 @@ const aheadMs = 60_000
 
 export async function checkDatabase ({ config, fs, now }: Options): Promise<Check[]> {
   const { databaseFile: file, uploadsDir: root, requireMount } = config
-  const condition = existsSync(file) ? await Promise.resolve().then(() => conditionOf(file)).catch(reasonOf) : undefined
+  const denial = await denialAt(fs, file)
+  if (denial !== undefined) return checking('database', [{ name: 'file', look: () => problem(`${denial}.`, asGatewayUser) }])
+  const condition = await isThere(fs, file) ? await Promise.resolve().then(() => conditionOf(file)).catch(reasonOf) : undefined
   if (condition === undefined) return checking('database', [{ name: 'file', look: () => absent(fs, root, file) }])
   if (typeof condition === 'string') return checking('database', [{ name: 'file', look: () => problem(`${file} cannot be read: ${condition}`, 'If it is damaged, stop the gateway and make it anew from the volume with "upload-gateway rebuild".') }])
   return checking('database', [
@@ -33,8 +35,13 @@ export async function checkDatabase ({ config, fs, now }: Options): Promise<Chec
   ])
 }
 
+const isThere = (fs: FileSystem, file: string): Promise<boolean> => fs.stat(file).then(() => true, () => false)
+
 async function absent (fs: FileSystem, root: string, file: string): Promise<Seen> {
-  const isVolume = await identityAt(fs, root).then((identity) => identity !== undefined, () => false)
+  const isVolume = await identityAt(fs, root).then((identity) => identity !== undefined, (error: unknown) => {
+    if (isDenied(error)) throw error
+    return true
+  })
   return isVolume ? problem(`There is no database at ${file}, though there is a volume.`, 'Set DATABASE_URL to where it is, or make it anew from the volume with "upload-gateway rebuild".') : unknown(`There is no database at ${file} yet: the gateway makes one at its first start.`)
 }
 

@@ -11,6 +11,7 @@ import { createSpace } from '../../storage/space.ts'
 import { createDurable, writeAll } from '../../storage/volume/durable.ts'
 import { gatewayRole, isRunning, parseHeartbeat } from '../../storage/volume/instance.ts'
 import { stagingFolder } from '../../storage/volume/layout.ts'
+import { asGatewayUser, deniedText, isDenied } from '../access.ts'
 import { checking, ok, problem, unknown, warning, type Check, type Seen } from './check.ts'
 
 export type VolumeSettings = Pick<Config, 'uploadsDir' | 'requireMount' | 'diskReserveBytes'>
@@ -31,7 +32,8 @@ const slowBytesPerSecond = 20e6
 
 export async function checkVolume ({ config, fs, monotonicMs, measured = { files: 20, bytes: 16 * 1024 ** 2 } }: Options): Promise<Check[]> {
   const { uploadsDir: root, diskReserveBytes } = config
-  const isFolder = await fs.stat(root).then((stats) => stats.isDirectory(), () => false)
+  const isFolder = await fs.stat(root).then((stats) => stats.isDirectory(), (error: unknown) => isDenied(error) ? deniedText(root, error) : false)
+  if (typeof isFolder === 'string') return checking('volume', [{ name: 'folder', look: () => problem(`${isFolder}.`, asGatewayUser) }])
   if (!isFolder) return checking('volume', [{ name: 'folder', look: () => problem(`There is no folder ${root}.`, 'Mount the volume there, or set UPLOADS_DIR to it.') }])
   const isThere = await identityAt(fs, root).then((identity) => identity !== undefined, () => false)
   return checking('volume', [
@@ -42,7 +44,7 @@ export async function checkVolume ({ config, fs, monotonicMs, measured = { files
     { name: 'free space', look: () => freeSpace(fs, root, diskReserveBytes) },
     { name: 'inodes', look: () => inodes(fs, root) },
     // Only on what is known to be a volume: nothing is written into a folder that merely has its path.
-    { name: 'writing', look: () => isThere ? writing({ fs, root, diskReserveBytes, monotonicMs, measured }) : unknown('Nothing was written, as there is no volume.') },
+    { name: 'writing', look: () => isThere ? writing({ fs, root, diskReserveBytes, monotonicMs, measured }) : unknown('Nothing was written, as it is not known to be a volume.') },
     { name: 'processes', look: () => processes(fs, root) },
   ])
 }
@@ -67,7 +69,10 @@ function fileSystem (type: number): Seen {
 }
 
 async function restore (fs: FileSystem, root: string): Promise<Seen> {
-  return refuseUnfinishedRestore(fs, root, gatewayRole).then(() => ok('No restore was left unfinished.'), (error: unknown) => problem(error instanceof Error ? error.message : String(error), 'Do what the sentence says: the gateway does not start until then.'))
+  return refuseUnfinishedRestore(fs, root, gatewayRole).then(() => ok('No restore was left unfinished.'), (error: unknown) => {
+    if (isDenied(error)) throw error
+    return problem(error instanceof Error ? error.message : String(error), 'Do what the sentence says: the gateway does not start until then.')
+  })
 }
 
 async function freeSpace (fs: FileSystem, root: string, reserve: number | undefined): Promise<Seen> {
@@ -134,12 +139,18 @@ async function processes (fs: FileSystem, root: string): Promise<Seen> {
     if (errnoOf(error) === 'ENOENT') return []
     throw error
   })
-  const found = await Promise.all(names.map(async (name) => parseHeartbeat(await fs.readFile(join(root, stagingFolder, name, 'heartbeat.json'), 'utf8').catch(() => ''))))
+  const found = await Promise.all(names.map(async (name) => parseHeartbeat(await fs.readFile(join(root, stagingFolder, name, 'heartbeat.json'), 'utf8').catch(unlessDenied))))
   const said = found.filter((heartbeat) => heartbeat !== undefined).flatMap((heartbeat) => {
     const running = isRunning(heartbeat)
     return running === false ? [] : [`${heartbeat.work ?? gatewayRole.work} (process ${heartbeat.pid}${running === undefined ? ' of another host, container or boot: alive or not' : ''})`]
   })
   return ok(said.length === 0 ? 'No process is at work on it.' : `At work on it: ${said.join(', ')}.`)
+}
+
+/** One that is gone meanwhile says nothing; one that may not be read may be alive. */
+function unlessDenied (error: unknown): string {
+  if (isDenied(error)) throw error
+  return ''
 }
 
 const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6).toLocaleString('en')} MB`

@@ -10,6 +10,7 @@ import { decodeSidecar, type Sidecar } from '../../storage/sidecar.ts'
 import type { Kind } from '../../storage/store.ts'
 import { inspect } from '../../storage/volume/inspect.ts'
 import { blobPath, dayFolder, kinds, parseName, sidecarPath } from '../../storage/volume/layout.ts'
+import { refuseIfDenied } from '../access.ts'
 
 const maxSidecarBytes = 1024 ** 2
 
@@ -21,7 +22,7 @@ export type Examined = {
   /** What really is on the volume. `sha256`: of the bytes as they are now. */
   readonly file: { readonly path: string, readonly is: string, readonly size: number | null, readonly sha256: string | null, readonly isWhole: boolean, readonly reason: string | null }
   /** `differences`: members in which a whole sidecar does not say what the record says. */
-  readonly sidecar: { readonly path: string, readonly is: 'whole' | 'damaged' | 'missing', readonly differences: readonly string[] }
+  readonly sidecar: { readonly path: string, readonly is: 'whole' | 'damaged' | 'missing' | 'unreadable', readonly differences: readonly string[] }
   /** When a deleted or replaced one is removed for good, at the earliest. */
   readonly purgedAfter: string | null
   /** When its owner was erased, which this upload should not have survived. */
@@ -44,11 +45,15 @@ export async function examineRecord (place: Place, { sidecar, state, isCurrentAv
   return examine(place, sidecar, { ...facts, state, isCurrentAvatar, isSidecarDue })
 }
 
-/** What is on the volume under an id of which there is no record. */
+/** What is on the volume under an id of which there is no record. @throws Refusal when this user may not look there */
 export async function examineFiles (place: Place, id: BlobId): Promise<Examined[]> {
   const { fs, root } = place
   const found = await Promise.all(kinds.map(async (kind) => {
-    const names = await fs.readdir(dayFolder(root, { kind, id })).catch(() => [])
+    const folder = dayFolder(root, { kind, id })
+    const names = await fs.readdir(folder).catch((error: unknown) => {
+      refuseIfDenied(folder, error)
+      return []
+    })
     const own = names.map((name) => parseName(name)).filter((name) => name?.id === id)
     if (own.length === 0) return []
     const extension = own.find((name) => name?.extension !== undefined)?.extension ?? 'bin'
@@ -85,7 +90,7 @@ async function readSidecar (fs: FileSystem, root: string, address: Pick<Sidecar,
   const look = await inspect(fs, path, { maxBytes: maxSidecarBytes })
   const sidecar = look.is === 'file' && look.bytes !== undefined ? decodeSidecar(look.bytes.toString()) : undefined
   const isOwn = sidecar?.id === address.id && sidecar.kind === address.kind
-  return { path: relative(root, path), is: look.is === 'nothing' ? 'missing' : isOwn ? 'whole' : 'damaged', sidecar: isOwn ? sidecar : undefined }
+  return { path: relative(root, path), is: look.is === 'nothing' ? 'missing' : look.is === 'unreadable' ? 'unreadable' : isOwn ? 'whole' : 'damaged', sidecar: isOwn ? sidecar : undefined }
 }
 
 function differences (record: NonNullable<Examined['record']>, sidecar: Sidecar): string[] {

@@ -1,7 +1,7 @@
 // Why is this picture broken? Everything that is known about an id, a hash, a user or an address, and first what follows. Only reads.
 import { realpath } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { UserId } from '../../callers/caller.ts'
+import { asUserId, type UserId } from '../../callers/caller.ts'
 import type { Config } from '../../config.ts'
 import type { Database, PrismaClient } from '../../records/database.ts'
 import { createKnown, type Known, type KnownBlob } from '../../records/known.ts'
@@ -15,8 +15,11 @@ import { createKeyedHash, type KeyedHash } from '../../storage/keyed-hash.ts'
 import { openOldFile } from '../../storage/old-folder.ts'
 import { createTombstones } from '../../storage/tombstones.ts'
 import { createDurable } from '../../storage/volume/durable.ts'
+import { identityFile } from '../../storage/volume/layout.ts'
+import { refuseDenied, refuseIfDenied } from '../access.ts'
 import { createAnswers, type Audience } from './answer.ts'
 import { examineFiles, examineRecord, type Examined, type Place } from './examine.ts'
+import { blobNaming } from './named-by.ts'
 import { parseSubject, type Subject } from './subject.ts'
 import { judge, type Facts, type Verdict } from './verdict.ts'
 
@@ -39,7 +42,7 @@ type View = Place & { readonly client: PrismaClient | undefined, readonly tombst
 
 type Options = { readonly fs?: FileSystem, readonly now?: () => Date }
 
-/** @throws Refusal when `asked` is nothing of the gateway's */
+/** @throws Refusal when `asked` is nothing of the gateway's, or when this user may not read what it needs */
 export async function explain (config: ExplainConfig, asked: string, { fs = fileSystem, now = () => new Date() }: Options = {}): Promise<Explanation> {
   const subject = parseSubject(asked)
   const database = await viewDatabase(config.databaseFile).catch((error: unknown) => reasonOf(error))
@@ -55,6 +58,7 @@ async function viewOf (config: ExplainConfig, fs: FileSystem, now: () => Date, d
   const { uploadsDir: root, trashRetentionMs, readThroughDirs } = config
   const unknown: string[] = []
   const failure = typeof database === 'string' ? database : await database.check().then(() => undefined, reasonOf)
+  if (failure !== undefined) await refuseDenied(fs, config.databaseFile)
   const client = typeof database === 'string' || failure !== undefined ? undefined : database.client
   const hash = await keyedHash(fs, root, unknown)
   return {
@@ -72,6 +76,7 @@ async function keyedHash (fs: FileSystem, root: string, unknown: string[]): Prom
     if (identity !== undefined) return createKeyedHash(identity.volumeId)
     unknown.push(`Erasures and tombstones: ${root} has no identity file, so it may be no uploads volume at all.`)
   } catch (error) {
+    refuseIfDenied(join(root, identityFile), error)
     unknown.push(`Erasures and tombstones: the identity of the volume ${root} cannot be read (${reasonOf(error)}).`)
   }
   return undefined
@@ -86,11 +91,11 @@ async function readErasures ({ uploadsDir, erasureLedger }: ExplainConfig, fs: F
 }
 
 async function look (asked: Subject, text: string, view: View): Promise<Explanation> {
-  const found = view.known === undefined ? [] : await blobsOf(asked, view.known)
-  const subject = addressOf(asked, found, await isUser(asked, view.known))
+  const meant = await asUser(asked, text, view)
+  const found = view.known === undefined ? [] : await blobsOf(meant, view.known)
+  const subject = addressOf(meant, found)
   const blobs = await Promise.all(found.map((one) => examineRecord(view, one)))
-  const id = asked.is === 'id' || asked.is === 'attachment' || asked.is === 'version' ? asBlobId(asked.id) : undefined
-  if (blobs.length === 0 && id !== undefined) blobs.push(...await examineFiles(view, id))
+  if (blobs.length === 0) blobs.push(...await withoutRecord(meant, view))
   const audience = await audienceOf(subject, view)
   const owner = await ownerOf(subject, blobs[0], view)
   const oldPath = subject.is === 'old path' ? await oldPathOf(subject.path, view) : undefined
@@ -118,16 +123,30 @@ async function currentOf (userId: UserId, known: Known): Promise<KnownBlob[]> {
   return id === undefined ? [] : known.byId(id)
 }
 
-/** An id may be a user's, too. */
-async function isUser (subject: Subject, known: Known | undefined): Promise<boolean> {
-  return subject.is === 'id' && known !== undefined && (await known.owner(subject.id)).uploads > 0
+/** An id may be a user's, too, whose name is as it was typed. One that is no UUIDv7 can be nothing else. */
+async function asUser (asked: Subject, text: string, { known, hash, erasures, tombstones }: View): Promise<Subject> {
+  const userId = asUserId(text.trim())
+  if (asked.is !== 'id' || userId === undefined || (await known?.byId(asked.id) ?? []).length > 0) return asked
+  const key = hash?.('owner', userId)
+  const isUser = asBlobId(asked.id) === undefined || (await known?.owner(userId))?.uploads || erasures.some(({ owner }) => owner === key) || await tombstones?.hasAvatar(userId)
+  return isUser ? { is: 'user', userId } : asked
+}
+
+/** What is on the volume under the id of a file, or of an attachment. */
+async function withoutRecord (subject: Subject, view: View): Promise<Examined[]> {
+  const id = subject.is === 'id' || subject.is === 'attachment' || subject.is === 'version' ? asBlobId(subject.id) : undefined
+  if (id === undefined) return []
+  const files = await examineFiles(view, id)
+  if (files.length > 0 || subject.is === 'version') return files
+  const named = await blobNaming(view.fs, view.root, id)
+  return named === undefined ? [] : examineFiles(view, named)
 }
 
 /** Of a blob that was asked for by its id or content: the address it is served under. */
-function addressOf (asked: Subject, found: readonly KnownBlob[], isUser: boolean): Subject {
+function addressOf (asked: Subject, found: readonly KnownBlob[]): Subject {
   const sidecar = found[0]?.sidecar
   if (asked.is !== 'id' && asked.is !== 'sha256') return asked
-  if (sidecar === undefined) return asked.is === 'id' && isUser ? { is: 'user', userId: asked.id as UserId } : asked
+  if (sidecar === undefined) return asked
   if (sidecar.recordId !== null) return { is: 'attachment', id: sidecar.recordId }
   const [path] = sidecar.aliases
   if (sidecar.ownerId !== null) return { is: 'version', userId: sidecar.ownerId as UserId, id: sidecar.id }

@@ -1,5 +1,6 @@
 // The one sentence that answers the question: served or not, why, and what to do. Looks nothing up.
 import type { KnownOwner } from '../../records/known.ts'
+import { asGatewayUser } from '../access.ts'
 import type { Audience } from './answer.ts'
 import type { Examined } from './examine.ts'
 import type { Subject } from './subject.ts'
@@ -19,6 +20,11 @@ export type Verdict = { readonly isServed: boolean, readonly verdict: string }
 
 const day = (time: string): string => time.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')
 
+const bringsBack = '"upload-gateway audit --repair" brings it back where its bytes are elsewhere on the volume; with --from BACKUP, where they are in a backup.'
+
+/** The reason begins with the code of the error. */
+const isForbidden = ({ is, reason }: Examined['file']): boolean => is === 'unreadable' && /^(?:EACCES|EPERM)\b/.test(reason ?? '')
+
 const no = (verdict: string): Verdict => ({ isServed: false, verdict })
 
 export function judge (facts: Facts): Verdict {
@@ -32,13 +38,14 @@ function withBlob (facts: Facts, blob: Examined): Verdict {
   const { record, file, sidecar } = blob
   if (record === null) return withoutRecord(blob)
   if (facts.audience === 'nobody') return notShown(facts, blob, record)
-  if (file.is === 'nothing') return no(`503: the record is there, but its file ${file.path} is missing. "upload-gateway audit --repair --from BACKUP" brings it back.`)
-  if (file.is !== 'file') return no(`503: ${file.path} ${file.is === 'unreadable' ? `cannot be read (${file.reason})` : `is not a file but a ${file.is}`}. Make it readable, or run "upload-gateway audit --repair --from BACKUP".`)
-  if (!file.isWhole) return no(`It is served damaged: ${file.path} has ${file.size === record.size ? 'other bytes than were uploaded' : `${file.size} bytes instead of ${record.size}`}. "upload-gateway audit --repair --from BACKUP" brings it back.`)
+  if (file.is === 'nothing') return no(`503: the record is there, but its file ${file.path} is missing. ${bringsBack}`)
+  if (isForbidden(file)) return no(`It is not known whether it is served: ${file.path} may not be read by this user (${file.reason}). ${asGatewayUser}`)
+  if (file.is !== 'file') return no(`503: ${file.path} ${file.is === 'unreadable' ? `cannot be read (${file.reason})` : `is not a file but a ${file.is}`}. Make it readable. ${bringsBack}`)
+  if (!file.isWhole) return no(`It is served damaged: ${file.path} has ${file.size === record.size ? 'other bytes than were uploaded' : `${file.size} bytes instead of ${record.size}`}. ${bringsBack}`)
   const served = `It is served: ${record.contentType}, ${record.size} bytes, to ${facts.audience}; the file is whole.`
   if (blob.erasedAt !== null) return no(`It is served, but should not be: its owner was erased on ${day(blob.erasedAt)}. The gateway finishes erasures at its start; restart it.`)
   const isLagging = sidecar.is !== 'whole' || (sidecar.differences.length > 0 && !record.isSidecarDue)
-  return { isServed: true, verdict: isLagging ? `${served} Its sidecar ${sidecar.is === 'whole' ? `differs in ${sidecar.differences.join(', ')}` : `is ${sidecar.is}`}: "upload-gateway audit --repair" writes it anew.` : served }
+  return { isServed: true, verdict: isLagging ? `${served} Its sidecar ${sidecar.is === 'whole' ? `differs in ${sidecar.differences.join(', ')}` : `is ${sidecar.is}`}: ${sidecar.is === 'unreadable' ? '"upload-gateway verify" says more.' : '"upload-gateway audit --repair" writes it anew.'}` : served }
 }
 
 function notShown ({ subject, owner }: Facts, { id, purgedAfter }: Examined, { state, stateAt, ownerId, recordId }: NonNullable<Examined['record']>): Verdict {
@@ -54,31 +61,30 @@ function notShown ({ subject, owner }: Facts, { id, purgedAfter }: Examined, { s
 
 function withoutRecord ({ file, sidecar }: Examined): Verdict {
   if (sidecar.is === 'whole' && file.isWhole) return no('404: its file and sidecar are on the volume, but there is no record of it. An upload under way looks like this for a moment; otherwise "upload-gateway audit --repair" makes its record anew.')
-  if (file.is === 'file') return no(`404: ${file.path} is on the volume, but there is no record of it, and its sidecar is ${sidecar.is === 'whole' ? 'not of these bytes' : sidecar.is}. Put it back from a backup with "upload-gateway audit --repair --from BACKUP"; what was never acknowledged is removed by the sweep.`)
-  return no(`404: of this only the sidecar ${sidecar.path} is there, no record and no file. "upload-gateway audit --repair --from BACKUP" brings it back, if it was ever acknowledged.`)
+  if (file.is === 'file') return no(`404: ${file.path} is on the volume, but there is no record of it, and its sidecar is ${sidecar.is === 'whole' ? 'not of these bytes' : sidecar.is}. The bytes that its sidecar tells of come back with "upload-gateway audit --repair", with --from BACKUP where they are in a backup; what was never acknowledged is removed by the sweep.`)
+  return no(`404: of this only the sidecar ${sidecar.path} is there, no record and no file. If it was ever acknowledged, ${bringsBack}`)
 }
-
-const never = 'It was never here, or was removed for good.'
 
 function withoutBlob ({ subject, owner, oldPath }: Facts): Verdict {
   switch (subject.is) {
-    case 'sha256': return no(`No file with this content has a record. ${never}`)
+    case 'sha256': return no('No file with this content has a record. Files whose record is lost are not searched for it; "upload-gateway audit" finds those.')
     case 'user':
     case 'current avatar': return withoutAvatar(subject.userId, owner)
     case 'old path': return withoutOldPath(subject.path, oldPath)
-    default: return no(`404: there is no record of it, and no file on the volume. ${never}`)
+    case 'version': return no('404: there is no record of it, and no file or sidecar of that id on the volume.')
+    default: return no('404: there is no record of it, no file or sidecar of that id on the volume, and no whole sidecar of the day in which the id was made that names it.')
   }
 }
 
 function withoutAvatar (userId: string, owner: Facts['owner']): Verdict {
   if (owner?.erasedAt !== undefined && owner.erasedAt !== null) return no(`404: the uploads of ${userId} were erased on ${day(owner.erasedAt)}, and there is no avatar since.`)
   if (owner?.hasTombstone === true) return no(`404: ${userId} has no avatar. They had one here, which was removed for good.`)
-  if ((owner?.uploads ?? 0) === 0) return no(`404: there is nothing of a user ${userId}.`)
+  if ((owner?.uploads ?? 0) === 0) return no(`404: there is no record of anything of a user ${userId}.`)
   return no(`404: ${userId} has no avatar now.`)
 }
 
 function withoutOldPath (path: string, oldPath: Facts['oldPath']): Verdict {
   if (oldPath?.hasTombstone === true) return no(`404: the file behind ${path} was here and has been removed for good.`)
   if (oldPath !== undefined && oldPath.oldFile !== null) return { isServed: true, verdict: `It is served from the older system's folder, as ${oldPath.oldFile}: it is not imported yet.` }
-  return no(`404: no file was ever known here under ${path}. If it is an older system's, "upload-gateway import" brings it in.`)
+  return no(`404: no file is known here under ${path}. If an older system has it, "upload-gateway import" or READ_THROUGH_DIRS brings it, unless its user decided otherwise here.`)
 }

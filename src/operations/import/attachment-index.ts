@@ -52,7 +52,7 @@ export function createAttachmentIndex (): AttachmentIndex {
     },
     rest: () => entries.values(),
     async * read (file) {
-      for await (const line of readLines(file)) {
+      for await (const line of readLines(file, '--index')) {
         const indexed = indexedIn(line)
         if ('code' in indexed) yield indexed
         else if (entries.has(indexed.path)) yield { source: sourceOf(line), code: 'bad-entry', reason: `the index names ${shown(indexed.path)} a second time` }
@@ -76,12 +76,14 @@ function indexedIn (line: Line): Indexed | Refused {
   const owner = memberOf(entry, 'ownerId', 'userId')
   const ownerId = asUserId(idIn(owner))
   const context = contextIn(entry)
+  const date = memberOf(entry, 'createdAt')
+  const createdAt = dateIn(date)
   return {
-    path, ownerId, ...context,
+    path, ownerId, createdAt, ...context,
+    notes: [...context.notes, ...date !== undefined && createdAt === undefined ? [`its date ${shown(date)} is none, and is taken as unknown`] : []],
     ...(owner !== undefined && ownerId === undefined && { fault: { code: 'bad-owner', reason: `${shown(owner)} can be no user's id here: it must be 1 to 128 of A-Z a-z 0-9 . _ : @ -, and not "me"` } }),
     filename: textOf(entry, 'filename'),
     contentType: textOf(entry, 'contentType'),
-    createdAt: dateIn(memberOf(entry, 'createdAt')),
   }
 }
 

@@ -3,7 +3,7 @@ import type { Kind } from '../../storage/store.ts'
 
 /** Why a file is not imported. */
 export type RefusalCode =
-  | 'missing' | 'symlink' | 'special' | 'unreadable' | 'bad-path' | 'changing'
+  | 'missing' | 'symlink' | 'special' | 'unreadable' | 'bad-path' | 'hidden' | 'changing'
   | 'not-named' | 'elsewhere' | 'ownerless' | 'bad-owner' | 'bad-entry' | 'broken-base64' | 'empty'
   | 'too-large' | 'wrong-type' | 'damaged-picture' | 'picture-too-large' | 'path-taken' | 'read-back'
 
@@ -30,7 +30,7 @@ export type Candidate = {
 }
 
 /** Of something that was found, but cannot be a candidate. */
-export type Refused = { readonly source: string, readonly code: RefusalCode, readonly reason: string, readonly ownerId?: string }
+export type Refused = { readonly source: string, readonly code: RefusalCode, readonly reason: string, readonly ownerId?: string, /** Bytes, where known. */ readonly size?: number }
 
 export type Found = Candidate | Refused
 
@@ -45,11 +45,14 @@ export type Reader = {
 export class Unimportable extends Error {
   override name = 'Unimportable'
   readonly code: RefusalCode
+  /** Bytes, where known. */
+  readonly size: number | undefined
 
-  constructor (code: RefusalCode, reason: string, options?: ErrorOptions) {
+  constructor (code: RefusalCode, reason: string, { size, ...options }: ErrorOptions & { size?: number | undefined } = {}) {
     super(reason, options)
     this.code = code
+    this.size = size
   }
 }
 
-export const tooLarge = (maxBytes: number): Unimportable => new Unimportable('too-large', `it is larger than ${maxBytes} bytes, the most that is taken`)
+export const tooLarge = (maxBytes: number, size?: number): Unimportable => new Unimportable('too-large', `it is larger than ${maxBytes} bytes, the most that is taken`, { size })

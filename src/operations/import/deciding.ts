@@ -25,7 +25,7 @@ export type Decision =
 type Facts = Pick<Candidate, 'kind' | 'paths' | 'canLosePaths' | 'createdAt'> & { readonly sha256: string }
 
 export function decide (candidate: Facts, present: Present): Decision {
-  return asBefore(candidate.sha256, present) ?? decidedHere(candidate, present) ?? pathsGone(candidate, present) ?? place(candidate, present)
+  return asBefore(candidate.sha256, present) ?? removedHere(candidate, present) ?? pathsGone(candidate, present) ?? besideOwn(candidate, present) ?? place(candidate, present)
 }
 
 const isGone = ({ state }: Known): boolean => state === 'deleted' || state === 'purging'
@@ -37,17 +37,40 @@ function asBefore (sha256: string, { latest }: Present): Decision | undefined {
     : { outcome: 'there', code: 'there', reason: 'it was imported before' }
 }
 
-/** An import neither replaces nor revives what somebody decided here. */
-function decidedHere ({ kind }: Facts, { latest, isEntombed, isErased, hadOwnAvatar, avatars }: Present): Decision | undefined {
-  const kept = (code: KeptCode, reason: string): Decision => ({ outcome: 'kept', code, reason })
+const kept = (code: KeptCode, reason: string): Decision => ({ outcome: 'kept', code, reason })
+
+/** An import revives nothing that somebody removed here. */
+function removedHere ({ kind }: Pick<Candidate, 'kind'>, { latest, isEntombed, isErased, removedAvatar, avatars }: Present): Decision | undefined {
   if (isErased) return kept('erased', 'the owner was erased here')
-  if (isEntombed) return kept('deleted-for-good', 'it was deleted here, and is gone for good')
   if (latest !== undefined && isGone(latest)) return kept('deleted', 'it changed at the source, but was deleted here')
-  if (kind === 'attachment') return undefined
-  if (hadOwnAvatar || avatars.some(({ source }) => source === null)) return kept('own-picture', 'the user has set a picture of their own here')
-  if (wasRemoved(avatars)) return kept('deleted', 'the user has removed their picture here')
-  if (avatars.some(wasGoneBackTo)) return kept('own-picture', 'the user has gone back to an earlier picture here')
+  if (kind === 'avatar' && wasRemoved(avatars)) return kept('deleted', 'the user deleted their picture here')
+  if (isEntombed) return kept('deleted-for-good', 'it was deleted here, and is gone for good')
+  if (kind === 'avatar' && removedAvatar) return kept('deleted-for-good', 'the user removed their picture here, and it is gone for good')
   return undefined
+}
+
+const removals: readonly unknown[] = ['erased', 'deleted', 'deleted-for-good', 'there-deleted'] satisfies Array<KeptCode | 'there-deleted'>
+
+/** It, or its owner, or their picture, was removed here: nobody is to see it any more, whatever else became of it now. */
+export const isRemoved = (candidate: Pick<Candidate, 'kind'>, present: Present | undefined, { outcome, code }: { outcome: Decision['outcome'], code?: unknown }): boolean =>
+  removals.includes(code) || (outcome === 'refused' && present !== undefined && removedHere(candidate, present) !== undefined)
+
+/** Nor does it replace what a user chose here: what it brings is theirs from before, and is wanted only for an old path that nothing is behind. */
+function besideOwn ({ kind, paths }: Facts, present: Present): Decision | undefined {
+  const choice = kind === 'avatar' ? choiceOf(present.avatars) : undefined
+  if (choice === undefined) return undefined
+  const free = paths.filter((path) => !present.takers.has(path))
+  if (free.length === 0) return kept('own-picture', `the user has ${choice} here, and ${paths.length === 0 ? 'this one has no old address to keep' : 'a picture is behind its old address already'}`)
+  return {
+    outcome: present.latest === undefined ? 'imported' : 'changed',
+    state: 'superseded', paths: free, movedPaths: [], replaces: undefined, current: undefined, ownerCommits: present.ownerCommits,
+    notes: [...staying(strangers(paths, present)), `comes in as an earlier picture: the user has ${choice} here`],
+  }
+}
+
+function choiceOf (avatars: readonly Known[]): string | undefined {
+  if (avatars.some(({ source }) => source === null)) return 'set one of their own'
+  return avatars.some(wasGoneBackTo) ? 'gone back to another' : undefined
 }
 
 /** Not by their purging alone: what an import itself replaced ends there too. */
@@ -64,6 +87,9 @@ function strangers (paths: readonly string[], { takers, latest }: Present): Arra
     return taker === undefined || taker.id === latest?.id ? [] : [[path, taker]]
   })
 }
+
+const staying = (taken: Iterable<[path: string, taker: Known]>): string[] =>
+  [...taken].map(([path, { id }]) => `${JSON.stringify(path)} stays with ${id}, which was imported first`)
 
 function pathsGone ({ kind, paths, sha256, canLosePaths }: Facts, present: Present): Decision | undefined {
   const taken = strangers(paths, present)
@@ -88,7 +114,7 @@ function place ({ kind, paths, createdAt }: Facts, present: Present): Place {
     current: isShown ? current?.id : undefined,
     ownerCommits,
     notes: [
-      ...[...taken].map(([path, { id }]) => `${JSON.stringify(path)} stays with ${id}, which was imported first`),
+      ...staying(taken),
       ...(isShown ? [] : [`the user has a newer picture, imported from ${current.source ?? ''}; this one is kept as an earlier version`]),
     ],
   }

@@ -2,17 +2,18 @@
 import pLimit from 'p-limit'
 import type { ImportRecords, Present } from '../../records/imports.ts'
 import type { Owners } from '../../records/owners.ts'
+import type { TombstoneRecords } from '../../records/tombstones.ts'
 import type { Settling } from '../../records/sidecars.ts'
 import { isFull } from '../../storage/failures.ts'
 import { newBlobId } from '../../storage/ids.ts'
 import { OldFileRefused } from '../../storage/old-folder.ts'
-import type { Store } from '../../storage/store.ts'
+import type { StagedFile, Store } from '../../storage/store.ts'
 import type { Progress } from '../progress.ts'
 import { Refusal } from '../refusal.ts'
 import { Unimportable, type Candidate, type Found, type Reader } from './candidate.ts'
-import { decide } from './deciding.ts'
+import { decide, isRemoved } from './deciding.ts'
 import { keep } from './keeping.ts'
-import { mistyped, natureOf, readSource, type Limits } from './reading.ts'
+import { mistyped, natureOf, readSource, type Limits, type SourceBytes } from './reading.ts'
 import { createTally, type Entry, type ImportReport, type ReportFile } from './tally.ts'
 import { createTurns } from './turns.ts'
 
@@ -27,6 +28,7 @@ export type ImportTools = {
   readonly records: ImportRecords
   readonly owners: Pick<Owners, 'epoch'>
   readonly settling: Settling
+  readonly tombstones: Pick<TombstoneRecords, 'bury'>
   readonly limits: Limits
   readonly now: () => Date
 }
@@ -43,11 +45,14 @@ export async function importAll (tools: ImportTools, reader: Reader, { isDryRun,
   const inTurn = createTurns()
   const planned = isDryRun ? new Map<string, string>() : undefined
   const running = new Set<Promise<void>>()
+  /** Old paths of what was removed here. */
+  const removed = new Set<string>()
   const failure: { reason?: unknown, isThere: boolean } = { isThere: false }
 
   async function one (found: Found, asked: Promise<Asking>): Promise<void> {
     if (failure.isThere) return
     const entry = 'code' in found ? refusedEntry(found) : await inTurn(thingsOf(found), async () => importOne(tools, found, await asked, planned))
+    if (!('code' in found) && isRemoved(found, (await asked).presents.get(found), entry)) for (const path of found.paths) removed.add(path)
     await tally.add(entry)
     progress.advance()
   }
@@ -67,18 +72,21 @@ export async function importAll (tools: ImportTools, reader: Reader, { isDryRun,
   }
   await Promise.all(running)
   if (failure.isThere) throw stopped(failure.reason, tally.report())
+  // Not before: a path of one who was erased may be that of others too, whose file has come in by now.
+  if (!isDryRun) await tools.tombstones.bury([...removed]).catch((error: unknown) => { throw stopped(error, tally.report()) })
   return tally.report()
 }
 
 /** What was here when a group of candidates was begun: the commit finds out what came since. */
-type Asking = { readonly epoch: number, readonly presents: ReadonlyMap<Found, Present> }
+type Asking = { readonly at: Date, readonly epoch: number, readonly presents: ReadonlyMap<Found, Present> }
 
-async function ask ({ owners, records }: ImportTools, group: readonly Found[]): Promise<Asking> {
+async function ask ({ owners, records, now }: ImportTools, group: readonly Found[]): Promise<Asking> {
   const candidates = group.filter((found): found is Candidate => !('code' in found))
   // First: what is erased from now on, these must not bring back.
+  const at = now()
   const epoch = await owners.epoch()
   const presents = await records.presentOf(candidates)
-  return { epoch, presents: new Map(presents.map((present, index) => [candidates[index] as Found, present])) }
+  return { at, epoch, presents: new Map(presents.map((present, index) => [candidates[index] as Found, present])) }
 }
 
 async function * grouped (all: AsyncIterable<Found>): AsyncGenerator<Found[]> {
@@ -109,7 +117,7 @@ async function importOne (tools: ImportTools, candidate: Candidate, asked: Askin
   try {
     return { ...said, ...await judge(tools, candidate, asked, planned) }
   } catch (error) {
-    if (error instanceof Unimportable) return { ...said, outcome: 'refused', code: error.code, reason: error.message }
+    if (error instanceof Unimportable) return { ...said, outcome: 'refused', code: error.code, reason: error.message, ...(error.size !== undefined && { size: error.size }) }
     if (error instanceof OldFileRefused) return { ...said, outcome: 'refused', code: error.fault, reason: error.message }
     throw error
   }
@@ -117,23 +125,34 @@ async function importOne (tools: ImportTools, candidate: Candidate, asked: Askin
 
 type Judged = Omit<Entry, 'source' | 'kind' | 'ownerId'>
 
-async function judge (tools: ImportTools, candidate: Candidate, { epoch, presents }: Asking, planned: Map<string, string> | undefined): Promise<Judged> {
-  const present = presents.get(candidate)
+async function judge (tools: ImportTools, candidate: Candidate, asked: Asking, planned: Map<string, string> | undefined): Promise<Judged> {
+  const present = asked.presents.get(candidate)
   if (present === undefined) throw new TypeError('the candidate was not asked about')
   const staged = planned === undefined && present.latest === undefined ? await tools.store.stage() : undefined
   try {
     const bytes = await readSource(candidate, tools.limits, staged)
-    const nature = await natureOf(candidate, bytes.head)
-    const decision = decide({ ...candidate, sha256: bytes.sha256 }, planned === undefined ? present : withPlanned(present, candidate, planned))
-    const facts = { size: bytes.size, sha256: bytes.sha256, contentType: nature.contentType }
-    const notes = [...candidate.notes, ...mistyped(nature, candidate.declaredType)]
-    if (!('state' in decision)) return { ...facts, notes, ...decision }
-    if (planned === undefined) return { notes, ...await keep(tools, { candidate, epoch, staged, bytes, nature, decision, notes }) }
-    for (const path of decision.paths) planned.set(path, bytes.sha256)
-    return { ...facts, notes: [...notes, ...decision.notes], outcome: decision.outcome, paths: decision.paths }
+    return await judgeBytes(tools, { candidate, present, asked, staged, bytes, planned }).catch(withSize(bytes.size))
   } finally {
     await staged?.discard()
   }
+}
+
+/** What is refused after it was read is counted with its bytes. */
+const withSize = (size: number) => (error: unknown): never => {
+  throw error instanceof Unimportable ? new Unimportable(error.code, error.message, { size, cause: error }) : error
+}
+
+type Read = { readonly candidate: Candidate, readonly present: Present, readonly asked: Asking, readonly staged: StagedFile | undefined, readonly bytes: SourceBytes, readonly planned: Map<string, string> | undefined }
+
+async function judgeBytes (tools: ImportTools, { candidate, present, asked: { at, epoch }, staged, bytes, planned }: Read): Promise<Judged> {
+  const nature = await natureOf(candidate, bytes.head)
+  const decision = decide({ ...candidate, sha256: bytes.sha256 }, planned === undefined ? present : withPlanned(present, candidate, planned))
+  const facts = { size: bytes.size, sha256: bytes.sha256, contentType: nature.contentType }
+  const notes = [...candidate.notes, ...mistyped(nature, candidate.declaredType)]
+  if (!('state' in decision)) return { ...facts, notes, ...decision }
+  if (planned === undefined) return { notes, ...await keep(tools, { candidate, epoch, at, staged, bytes, nature, decision, notes }) }
+  for (const path of decision.paths) planned.set(path, bytes.sha256)
+  return { ...facts, notes: [...notes, ...decision.notes], outcome: decision.outcome, paths: decision.paths }
 }
 
 /** In a dry run, what would be behind a path by now. */

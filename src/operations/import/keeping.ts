@@ -22,6 +22,8 @@ type Tools = { readonly store: Store, readonly records: ImportRecords, readonly 
 export type Keeping = {
   readonly candidate: Candidate
   readonly epoch: number
+  /** Before it was asked what is here. */
+  readonly at: Date
   /** The bytes, where they were staged as they were read. */
   readonly staged: StagedFile | undefined
   readonly bytes: SourceBytes
@@ -35,25 +37,37 @@ export async function keep (tools: Tools, keeping: Keeping): Promise<Omit<Entry,
   const id = newBlobId()
   const settled = await settle(tools, keeping, id)
   const { bytes: { size, sha256 }, nature: { contentType }, notes } = keeping
-  if (!('state' in settled)) return { size, sha256, contentType, ...settled }
+  if (!('state' in settled)) return { size, sha256, contentType, notes, ...settled }
   return { size, sha256, contentType, id, outcome: settled.outcome, paths: settled.paths, notes: [...notes, ...settled.notes] }
 }
 
 async function settle (tools: Tools, keeping: Keeping, id: BlobId): Promise<Decision> {
   const { store, now } = tools
   let decision: Decision = keeping.decision
-  let sidecar = sidecarOf(keeping, keeping.decision, id, await recordOf(tools, keeping.decision), now())
+  let sidecar = sidecarOf(keeping, keeping.decision, id, await recordOf(tools, keeping.decision), keeping.at)
   await publish(tools, keeping, sidecar)
   for (let attempt = 0; attempt < attempts; attempt += 1) {
     const placed = await place(tools, sidecar, decision)
     if (placed === 'done') return decision
-    decision = placed === 'erased' ? erased : decide({ ...keeping.candidate, sha256: sidecar.sha256 }, await presentOf(tools, keeping))
-    // No row points at it, and none will.
-    if (!('state' in decision)) return store.remove(sidecar).then(() => decision)
-    sidecar = sidecarOf(keeping, decision, id, await recordOf(tools, decision), now())
-    await store.writeSidecar(sidecar)
+    const at = now()
+    // No row points at it, and none will, unless it is tried again.
+    const removing = () => store.remove(sidecar)
+    decision = placed === 'erased' ? erased : decide({ ...keeping.candidate, sha256: sidecar.sha256 }, await orUndo(presentOf(tools, keeping), removing))
+    if (!('state' in decision)) return removing().then(() => decision)
+    sidecar = sidecarOf(keeping, decision, id, await orUndo(recordOf(tools, decision), removing), at)
+    await orUndo(store.writeSidecar(sidecar), removing)
   }
+  await store.remove(sidecar)
   throw new UploadConflict()
+}
+
+/** Nothing is committed of a blob: when `work` fails, it is not to look as if it lived. */
+async function orUndo<T> (work: Promise<T>, undo: () => Promise<void>): Promise<T> {
+  return work.catch(async (error: unknown) => {
+    // Else the sweep does it.
+    await undo().catch(() => {})
+    throw error
+  })
 }
 
 async function presentOf ({ records }: Tools, { candidate }: Keeping): Promise<Present> {
@@ -74,7 +88,7 @@ async function publish ({ store, limits }: Tools, { candidate, staged: first, by
   } finally {
     await staged.discard()
   }
-  if (await hashOf(store, sidecar) === bytes.sha256) return
+  if (await orUndo(hashOf(store, sidecar), () => store.remove(sidecar)) === bytes.sha256) return
   await store.remove(sidecar)
   throw new Unimportable('read-back', 'what was read back from the volume is not what was written to it')
 }
@@ -85,12 +99,14 @@ async function hashOf (store: Store, sidecar: Sidecar): Promise<string> {
   return hash.digest('hex')
 }
 
-async function place ({ records, settling }: Tools, sidecar: Sidecar, { movedPaths, replaces, current, ownerCommits }: Place): Promise<'done' | 'erased' | 'stale'> {
+async function place ({ store, records, settling }: Tools, sidecar: Sidecar, { movedPaths, replaces, current, ownerCommits }: Place): Promise<'done' | 'erased' | 'stale'> {
   const placing: Placing = { sidecar, movedPaths, replaces, current, ownerCommits }
   try {
     if (!await records.place(sidecar.ownerId ?? '', placing)) return 'stale'
   } catch (error) {
     if (isOwnerErased(error)) return 'erased'
+    // The sweep had the blob first; a sidecar may have been written behind it.
+    if (error instanceof UploadConflict) await store.remove(sidecar)
     throw error
   }
   // Of the new blob where it took over what may have been changed meanwhile.
@@ -102,14 +118,14 @@ async function place ({ records, settling }: Tools, sidecar: Sidecar, { movedPat
 const recordOf = async ({ records }: Tools, { replaces }: Place): Promise<KnownRecord | undefined> =>
   replaces?.kind === 'attachment' ? records.recordOf(replaces.id) : undefined
 
-function sidecarOf ({ candidate, epoch, bytes, nature }: Keeping, { state, paths }: Place, id: BlobId, record: KnownRecord | undefined, now: Date): Sidecar {
+function sidecarOf ({ candidate, epoch, bytes, nature }: Keeping, { state, paths }: Place, id: BlobId, record: KnownRecord | undefined, at: Date): Sidecar {
   const { kind, source, createdAt } = candidate
   const { size, sha256 } = bytes
   const said = record ?? (kind === 'avatar' ? noRecord(candidate) : newRecord(candidate, nature))
   return {
     version: 1, id, kind, state, revision: 1, creatorId: null, epoch, source, size, sha256, sourceSha256: sha256, ...nature, ...said,
-    // Of an earlier version the time until it is purged begins now.
-    stateAt: (state === 'live' ? createdAt : now).toISOString(),
+    // Of an earlier version the time until it is purged begins now; whoever removes their picture after the question removes it as well.
+    stateAt: (state === 'live' ? createdAt : at).toISOString(),
     createdAt: createdAt.toISOString(),
     aliases: [...paths],
   }

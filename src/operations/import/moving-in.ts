@@ -69,12 +69,12 @@ function ownerNamed (owner: string | undefined): UserId | undefined {
 
 async function moveIn (config: ImportConfig, { isRun, progress, reportFile, now = () => new Date() }: How, root: string | undefined, reader: Reader): Promise<ImportReport> {
   if (reportFile !== undefined && root !== undefined) await refuseWithin(root, reportFile)
-  return atWork(config, { work: 'import', now }, async ({ client, storage: { store, hash }, settling }) => {
+  return atWork(config, { work: 'import', now }, async ({ client, storage: { store, hash }, settling, tombstones }) => {
     const lines = reportFile === undefined ? undefined : await openReportFile(reportFile)
     const owners = createOwners({ client, hash })
     const records = createImportRecords({ client, owners, hash, now })
     try {
-      return await importAll({ store, records, owners, settling, limits: config, now }, reader, { isDryRun: !isRun, progress, lines })
+      return await importAll({ store, records, owners, settling, tombstones, limits: config, now }, reader, { isDryRun: !isRun, progress, lines })
     } finally {
       await lines?.close()
     }

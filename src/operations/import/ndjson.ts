@@ -1,24 +1,31 @@
 // The lists that older systems are exported to: a JSON object a line. What is in them is the readers' business.
-import { open } from 'node:fs/promises'
+import { errnoOf } from '../../storage/failures.ts'
+import { fileSystem } from '../../storage/fs.ts'
+import { everyLine } from '../backup/text-lines.ts'
 import { Refusal } from '../refusal.ts'
 
 export type Line = { readonly number: number, readonly entry: Readonly<Record<string, unknown>> | undefined }
 
-/** Every line that is not empty; `entry` is undefined where it is no JSON object. @throws Refusal when the file cannot be read */
-export async function * readLines (path: string): AsyncGenerator<Line> {
-  const handle = await open(path).catch((error: unknown) => {
-    throw new Refusal(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}. Give a file with one JSON object a line.`)
-  })
+/** Every line that is not empty; `entry` is undefined where it is no JSON object. `option` names it. @throws Refusal when the file cannot be read */
+export async function * readLines (path: string, option: string): AsyncGenerator<Line> {
+  let number = 0
   try {
-    let number = 0
-    for await (const text of handle.readLines()) {
+    for await (const text of everyLine(fileSystem, path)) {
       number += 1
       const line = text.replace(/^\uFEFF/, '').trim()
       if (line !== '') yield { number, entry: parse(line) }
     }
-  } finally {
-    await handle.close()
+  } catch (cause) {
+    const code = errnoOf(cause) ?? 'failed'
+    throw new Refusal(`${option} ${path}: ${faults[code] ?? `it cannot be read (${code})`}. Give a file with one JSON object a line.`, { cause })
   }
+}
+
+const faults: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  ENOTDIR: 'there is no such file',
+  EISDIR: 'it is a folder',
+  EACCES: 'this user may not read it',
 }
 
 function parse (line: string): Record<string, unknown> | undefined {

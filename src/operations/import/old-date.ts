@@ -5,11 +5,31 @@ const day = 86_400 * second
 /** Before that there were none of these systems, and numbers are not dates. */
 const earliest = Date.UTC(2005, 0, 1)
 
-/** `path` is percent-decoded; `mtime` counts where the path says nothing. Never later than `now`. */
-export function dateOf (path: string, mtime: Date, now: Date): Date {
-  const at = numberIn(path, now) ?? monthIn(path, now) ?? mtime.getTime()
-  return new Date(Math.min(Number.isFinite(at) ? at : now.getTime(), now.getTime()))
+export type Dated = { readonly createdAt: Date, readonly notes: readonly string[] }
+
+type Traces = {
+  /** What the older system says of it; null and undefined when it says nothing. */
+  readonly said?: Date | null | undefined
+  /** Percent-decoded. */
+  readonly path: string
+  /** Counts where nothing else says anything. */
+  readonly mtime: Date
+  readonly now: Date
 }
+
+/** Never later than `now`. What cannot be is taken as unknown, and noted. */
+export function datedBy ({ said, path, mtime, now }: Traces): Dated {
+  const isPossible = (date: Date) => date.valueOf() >= earliest && date.valueOf() <= now.getTime()
+  if (said && isPossible(said)) return { createdAt: said, notes: [] }
+  const notes = said ? [impossible('date', said)] : []
+  const at = numberIn(path, now) ?? monthIn(path, now)
+  if (at !== undefined) return { createdAt: new Date(Math.min(at, now.getTime())), notes }
+  return isPossible(mtime) ? { createdAt: mtime, notes } : { createdAt: now, notes: [...notes, impossible('file time', mtime)] }
+}
+
+/** PostgreSQL's infinity comes as that number, not as a date. */
+const impossible = (what: string, date: Date): string =>
+  `its ${what} ${Number.isFinite(date.valueOf()) ? date.toISOString() : String(date)} is not between 2005 and now, and is taken as unknown`
 
 const isPlausible = (at: number, now: Date): boolean => at >= earliest && at <= now.getTime() + day
 

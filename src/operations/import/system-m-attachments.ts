@@ -4,7 +4,7 @@ import { typeOfName } from '../../transfer/sniff.ts'
 import { createAttachmentIndex, type Indexed } from './attachment-index.ts'
 import type { Found, Reader } from './candidate.ts'
 import { countFiles, walk, type TreeEntry } from './tree.ts'
-import { dateOfFile, readerOf } from './tree-file.ts'
+import { dateOfFile, readerOf, sizeOfFile } from './tree-file.ts'
 
 export type SystemMAttachments = {
   /** A real path: the folder that was served as /uploads. */
@@ -38,16 +38,17 @@ async function foundAt (options: SystemMAttachments, { path, fault }: TreeEntry,
   const oldPath = oldPathOf(path)
   const source = `system-m:${oldPath}`
   const ownerId = indexed?.ownerId ?? options.ownerId
-  const wrong = fault ?? indexed?.fault
-  if (wrong !== undefined) return { source, ...wrong, ...(ownerId !== undefined && { ownerId }) }
-  if (ownerId === undefined) return { source, code: 'ownerless', reason: 'the index names no owner of it; --owner says to whom such files belong' }
+  if (fault !== undefined) return { source, ...fault, ...(ownerId !== undefined && { ownerId }) }
+  if (indexed?.fault !== undefined) return { source, ...indexed.fault, ...(ownerId !== undefined && { ownerId }), ...await sizeOfFile(root, path) }
+  if (ownerId === undefined) return { source, code: 'ownerless', reason: 'the index names no owner of it; --owner says to whom such files belong', ...await sizeOfFile(root, path) }
   const name = path.slice(path.lastIndexOf('/') + 1)
   const filename = indexed?.filename ?? name
+  const { createdAt, notes } = await dateOfFile(root, path, oldPath, now(), indexed?.createdAt)
   return {
     kind: 'attachment', source, ownerId, visibility, filename, canLosePaths: false,
     paths: [oldPath, ...otherSpelling(path, indexed)],
-    createdAt: indexed?.createdAt ?? await dateOfFile(root, path, oldPath, now()),
-    notes: indexed?.notes ?? [],
+    createdAt,
+    notes: [...indexed?.notes ?? [], ...notes],
     declaredType: indexed?.contentType ?? typeOfName(name),
     contextType: indexed?.contextType ?? null,
     contextId: indexed?.contextId ?? null,

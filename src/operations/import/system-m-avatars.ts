@@ -3,7 +3,7 @@ import type { UserId } from '../../callers/caller.ts'
 import { typeOfName } from '../../transfer/sniff.ts'
 import type { Candidate, Found, Reader } from './candidate.ts'
 import { countFiles, walk, type TreeEntry } from './tree.ts'
-import { dateOfFile, readerOf } from './tree-file.ts'
+import { dateOfFile, readerOf, sizeOfFile } from './tree-file.ts'
 import { readUsers, type AvatarUsers } from './user-list.ts'
 
 export type SystemMAvatars = {
@@ -41,7 +41,7 @@ export function systemMAvatars (options: SystemMAvatars): Reader {
 async function * foundAt (options: SystemMAvatars, { path, fault }: TreeEntry, oldPath: string, users: readonly UserId[]): AsyncGenerator<Found> {
   const source = `system-m:${oldPath}`
   if (fault !== undefined) return yield * users.length === 0 ? [{ source, ...fault }] : users.map((ownerId) => ({ source: sourceFor(ownerId, oldPath), ownerId, ...fault }))
-  if (users.length === 0 && options.ownerId === undefined) return yield { source, code: 'ownerless', reason: 'no user has it as their avatar; --owner says to whom such files belong' }
+  if (users.length === 0 && options.ownerId === undefined) return yield { source, code: 'ownerless', reason: 'no user has it as their avatar; --owner says to whom such files belong', ...await sizeOfFile(options.root, path) }
   const common = await fileAt(options, path, oldPath)
   if (users.length === 0) return yield { ...common, kind: 'attachment', source, ownerId: options.ownerId ?? '', visibility: options.visibility }
   for (const ownerId of users) yield { ...common, kind: 'avatar', source: sourceFor(ownerId, oldPath), ownerId, visibility: null, filename: undefined }
@@ -50,8 +50,8 @@ async function * foundAt (options: SystemMAvatars, { path, fault }: TreeEntry, o
 async function fileAt ({ root, now }: SystemMAvatars, path: string, oldPath: string): Promise<Omit<Candidate, 'kind' | 'source' | 'ownerId' | 'visibility'>> {
   const filename = path.slice(path.lastIndexOf('/') + 1)
   return {
-    paths: [oldPath], canLosePaths: false, notes: [], filename, contextType: null, contextId: null,
-    createdAt: await dateOfFile(root, path, oldPath, now()),
+    paths: [oldPath], canLosePaths: false, filename, contextType: null, contextId: null,
+    ...await dateOfFile(root, path, oldPath, now()),
     declaredType: typeOfName(filename),
     read: readerOf(root, path),
   }

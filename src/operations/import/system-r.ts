@@ -3,9 +3,10 @@ import { asUserId, type UserId } from '../../callers/caller.ts'
 import { isPlainPath } from '../../storage/old-folder.ts'
 import { decodeBase64 } from './base64.ts'
 import { tooLarge, Unimportable, type Candidate, type Found, type Reader, type Refused } from './candidate.ts'
-import { dateOf } from './old-date.ts'
+import { datedBy } from './old-date.ts'
 import { pathInUrl } from './old-url.ts'
 import type { UserRow, UserTable } from './postgres.ts'
+import { hiddenFault } from './tree.ts'
 import { dateOfFile, readerOf } from './tree-file.ts'
 import { shown } from './user-list.ts'
 
@@ -49,18 +50,21 @@ const common = { kind: 'avatar', visibility: null, filename: undefined, contextT
 
 /** Its old address, if it has one, leads to it as well. */
 function dataOf ({ table, now }: SystemR, { id, type, url, date }: UserRow, dataBytes: number, source: string, ownerId: UserId, oldPath: string | undefined): Candidate {
+  const { createdAt, notes } = datedBy({ said: date, path: oldPath ?? '', mtime: now(), now: now() })
   return {
     ...common, source, ownerId,
     paths: oldPath === undefined ? [] : [oldPath],
     canLosePaths: true,
-    createdAt: date ?? dateOf(oldPath ?? '', now(), now()),
-    notes: url === null || url === '' || oldPath !== undefined ? [] : [`its address ${shown(url)} is not below ${avatarsPath} and is not kept`],
+    createdAt,
+    notes: [...notes, ...url === null || url === '' || oldPath !== undefined ? [] : [`its address ${shown(url)} is not below ${avatarsPath} and is not kept`]],
     declaredType: type ?? undefined,
     async * read (maxBytes) {
       if (dataBytes > maxBytes * mostPerByte + 1024) throw tooLarge(maxBytes)
       const data = await table.data(id ?? '')
       if (data === null) throw new Unimportable('changing', 'it changed while it was read')
-      yield typeof data === 'string' ? decodeBase64(data) : data
+      const picture = typeof data === 'string' ? decodeBase64(data) : data
+      if (picture.length > maxBytes) throw tooLarge(maxBytes, picture.length)
+      yield picture
     },
   }
 }
@@ -70,9 +74,11 @@ async function fileOf ({ publicDir, now }: SystemR, { type, url, date }: UserRow
   if (oldPath === undefined) return refused('elsewhere', `there is no avatar data, and the address ${shown(url)} is no file below ${avatarsPath}`)
   if (publicDir === undefined) return refused('not-named', `there is no avatar data, and for the file behind ${shown(url)} --public-dir is needed`)
   const path = oldPath.slice(1)
+  const hidden = hiddenFault(path)
+  if (hidden !== undefined) return refused(hidden.code, hidden.reason)
   return {
-    ...common, source, ownerId, paths: [oldPath], canLosePaths: false, notes: [],
-    createdAt: date ?? await dateOfFile(publicDir, path, oldPath, now()),
+    ...common, source, ownerId, paths: [oldPath], canLosePaths: false,
+    ...await dateOfFile(publicDir, path, oldPath, now(), date),
     declaredType: type ?? undefined,
     read: readerOf(publicDir, path),
   }

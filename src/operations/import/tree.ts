@@ -16,7 +16,7 @@ export async function * walk (root: string, below = ''): AsyncGenerator<TreeEntr
   if (typeof entries === 'string') return yield { path: below, fault: { code: 'unreadable', reason: `the folder cannot be read (${entries})` } }
   for (const entry of entries.sort((a, b) => Buffer.compare(a.name, b.name))) {
     const path = below === '' ? entry.name.toString() : `${below}/${entry.name.toString()}`
-    const fault = faultOf(entry)
+    const fault = faultOf(entry) ?? (entry.isFile() ? hiddenFault(path) : undefined)
     if (fault !== undefined) yield { path, fault }
     else if (entry.isDirectory()) yield * walk(root, path)
     else yield { path }
@@ -28,6 +28,11 @@ function faultOf (entry: Dirent<NonSharedBuffer>): TreeEntry['fault'] {
   if (entry.isSymbolicLink()) return { code: 'symlink', reason: 'it is a symbolic link, and links are not followed' }
   return entry.isDirectory() || entry.isFile() ? undefined : { code: 'special', reason: 'it is no regular file' }
 }
+
+/** What the older systems hid, nobody is to see now. */
+export const hiddenFault = (path: string): TreeEntry['fault'] => path.split('/').some((name) => name.startsWith('.'))
+  ? { code: 'hidden', reason: 'its name, or that of a folder it is in, begins with a dot, and such files are not served' }
+  : undefined
 
 export async function countFiles (root: string): Promise<number> {
   let count = 0

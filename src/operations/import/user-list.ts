@@ -10,7 +10,7 @@ export type AvatarUsers = Map<string, UserId[]>
 
 /** Reads the list into `users`; yields what cannot be used of it. Users without an avatar are nothing to import. */
 export async function * readUsers (path: string, users: AvatarUsers): AsyncGenerator<Refused> {
-  for await (const line of readLines(path)) {
+  for await (const line of readLines(path, '--users')) {
     const named = avatarIn(line)
     if (named === undefined) continue
     if ('code' in named) {

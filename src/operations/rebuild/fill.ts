@@ -6,6 +6,7 @@ import type { Erasure } from '../../storage/erasures.ts'
 import type { FileSystem } from '../../storage/fs.ts'
 import type { Storage } from '../../storage/open.ts'
 import type { Sidecar } from '../../storage/sidecar.ts'
+import { erasuresFile } from '../../storage/volume/layout.ts'
 import type { Finding } from '../finding.ts'
 import type { Progress } from '../progress.ts'
 import { Refusal } from '../refusal.ts'
@@ -92,7 +93,8 @@ async function readErasures ({ storage }: Task, findings: Finding[]): Promise<Er
   for (const { path, damagedLines } of places) {
     if (damagedLines > 0) findings.push({ problem: 'ledger-damaged', path, detail: `${damagedLines} lines of it cannot be read: whoever is erased by them comes back.`, mend: 'Put it back from a backup, or set ERASURE_LEDGER to a copy of it, and run this again.' })
   }
-  const [, second] = places
+  const [first, second] = places
+  if (first?.isThere === false) findings.push({ problem: 'ledger-damaged', path: erasuresFile, detail: 'The ledger of erasures is not on the volume: whoever is erased by what only it knew is brought back.', mend: 'Put it back from a backup, or set ERASURE_LEDGER to a copy of it, and run this again. If nobody was ever erased, nothing has to be done: the gateway makes a new one at its next start.' })
   if (second?.isThere === false) findings.push({ problem: 'ledger-damaged', path: second.path, detail: 'ERASURE_LEDGER is not there: erasures that only it knows were not read.', mend: 'Mount it, and run this again; the gateway makes a new one at its next start.' })
   return erasures
 }

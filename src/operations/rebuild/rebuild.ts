@@ -13,6 +13,7 @@ import { fileSystem, type FileSystem } from '../../storage/fs.ts'
 import { identityAt } from '../../storage/identity.ts'
 import { openStorage, type Storage } from '../../storage/open.ts'
 import { identityFile } from '../../storage/volume/layout.ts'
+import { refuseDenied, refuseIfDenied } from '../access.ts'
 import type { Progress } from '../progress.ts'
 import { Refusal } from '../refusal.ts'
 import { refuseForeignRoot } from '../volume-user.ts'
@@ -42,6 +43,7 @@ export async function rebuild (config: RebuildConfig, progress: Progress, { fs =
   const { uploadsDir: root } = config
   // A rename would replace the link, not what it leads to.
   const place = await realpath(config.databaseFile).catch(() => config.databaseFile)
+  await refuseDenied(fs, place)
   const volumeId = await volumeAt(fs, root, place)
   await refuseForeignRoot(fs, root)
   const onWait = () => progress.say('Another process may live on this volume, in another container or on another host; or this is a copy of a volume on which one lives. Watching for up to 90 s whether it does.')
@@ -98,6 +100,7 @@ async function accountsFrom (old: OldDatabase, place: string, client: PrismaClie
 async function volumeAt (fs: FileSystem, root: string, place: string): Promise<string> {
   const path = join(root, identityFile)
   const identity = await identityAt(fs, root).catch((error: unknown) => {
+    refuseIfDenied(path, error)
     throw new Refusal(`${path} cannot be read, or is damaged. ${remedyFor(place)}`, { cause: error })
   })
   if (identity === undefined) throw new Refusal(`There is no uploads volume at UPLOADS_DIR ${root}: it has no ${identityFile}, without which erasures and tombstones cannot be read. If it is the wrong folder, set UPLOADS_DIR to the volume. ${remedyFor(place)}`)

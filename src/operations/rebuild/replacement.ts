@@ -1,14 +1,13 @@
 // The new database on its way to its place: beside the old one while it is made, then there by one rename. Killed at any
 // point, the old one or none is in the place, never half of either.
 import { randomUUID } from 'node:crypto'
-import { basename, dirname, join } from 'node:path'
+import { dirname } from 'node:path'
+import { damagedMark, rebuildMark, removeUnfinished } from '../../records/leftovers.ts'
 import { emptyLog } from '../../records/old-database.ts'
 import { companions, faultsIn } from '../../records/snapshot.ts'
 import { errnoOf } from '../../storage/failures.ts'
 import type { FileSystem } from '../../storage/fs.ts'
 import { createDurable, type Durable } from '../../storage/volume/durable.ts'
-
-const mark = '.rebuild-'
 
 export type Replacement = {
   /** Of the new database, while it is made. */
@@ -25,8 +24,8 @@ export type Replacement = {
 /** Also removes what earlier runs left that were killed: with nobody else at work there, it is nobody's. */
 export async function prepareReplacement ({ fs, place }: { fs: FileSystem, place: string }): Promise<Replacement> {
   const durable = createDurable({ fs, onSyncFailure: () => {} })
-  await removeLeftovers(fs, place)
-  const file = `${place}${mark}${randomUUID()}`
+  await removeUnfinished(fs, place)
+  const file = `${place}${rebuildMark}${randomUUID()}`
   return {
     file,
     discard: () => removeWithCompanions(fs, file),
@@ -69,17 +68,9 @@ function hasEmptyLog (place: string): boolean {
 
 /** The file before its log: a database without its log would be half of itself, a log without its database is nothing. */
 async function setAside (fs: FileSystem, place: string): Promise<string> {
-  const aside = `${place}.damaged-${randomUUID()}`
+  const aside = `${place}${damagedMark}${randomUUID()}`
   for (const companion of ['', ...companions]) if (await isThere(fs, place + companion)) await fs.rename(place + companion, aside + companion)
   return aside
-}
-
-async function removeLeftovers (fs: FileSystem, place: string): Promise<void> {
-  const names = await fs.readdir(dirname(place)).catch((error: unknown) => {
-    if (errnoOf(error) === 'ENOENT') return []
-    throw error
-  })
-  for (const name of names.filter((name) => name.startsWith(basename(place) + mark))) await removeIfThere(fs, join(dirname(place), name))
 }
 
 async function removeWithCompanions (fs: FileSystem, file: string): Promise<void> {

@@ -102,7 +102,7 @@ async function withBlob (fs: FileSystem, root: string, { extensions }: FoundBlob
     return { finding: { ...about, problem: 'sidecar-alone', detail: 'The blob is missing; only its sidecar is there, so it was not brought back.', mend: 'Put the blob back from a backup, then run "upload-gateway audit --repair" before the sweep removes the sidecar, which takes SWEEP_GRACE_SECONDS.' } }
   }
   if (size === sidecar.size) return { sidecar }
-  return { sidecar, finding: { ...about, problem: 'blob-size', detail: `It has ${size} bytes and should have ${sidecar.size}. It was brought back as it is, so that no sweep removes it.`, mend: 'Run "upload-gateway audit --repair --from BACKUP".' } }
+  return { sidecar, finding: { ...about, problem: 'blob-size', detail: `It has ${size} bytes and should have ${sidecar.size}. It was brought back as it is, so that no sweep removes it.`, mend: 'Run "upload-gateway audit --repair", with --from BACKUP where a backup has it.' } }
 }
 
 const sizeOf = (fs: FileSystem, path: string): Promise<number | undefined> => fs.stat(path).then(({ size }) => size, (error: unknown) => {

@@ -1,6 +1,7 @@
 // Brings the database of a snapshot to its place, which is empty or holds what an interrupted restore put there.
 import { randomUUID } from 'node:crypto'
 import { dirname, join } from 'node:path'
+import { removeUnfinished, restoredMark } from '../../records/leftovers.ts'
 import { companions } from '../../records/snapshot.ts'
 import type { FileSystem } from '../../storage/fs.ts'
 import { makeFolder } from '../../storage/open.ts'
@@ -8,10 +9,12 @@ import { databaseCopy } from '../backup/layout.ts'
 import { pour, withRegular } from '../backup/regular-file.ts'
 import type { Target } from './target.ts'
 
-export async function bringDatabase (fs: FileSystem, snapshotRoot: string, { databaseFile, durable, claimDatabase }: Target): Promise<void> {
+export async function bringDatabase (fs: FileSystem, snapshotRoot: string, { databaseFile, durable, isContinued, claimDatabase }: Target): Promise<void> {
   const folder = dirname(databaseFile)
   await makeFolder(fs, folder)
-  const fresh = join(folder, `.restored-${randomUUID()}`)
+  // Of a run that was killed: each is as large as the database, and names users.
+  if (isContinued) await removeUnfinished(fs, databaseFile)
+  const fresh = join(folder, `${restoredMark}${randomUUID()}`)
   await withRegular(fs, join(snapshotRoot, databaseCopy), async (handle, size) => {
     const out = await durable.create(fresh)
     try {

@@ -41,7 +41,7 @@ export async function openSource ({ fs, dir, name, config, root, isLedgerOwn, na
   const { record, ...snapshot } = await chooseSnapshot(fs, dir, name)
   const snapshots = await findSnapshots(fs, dir)
   const faults = await verifySnapshotFiles(fs, dir, { ...snapshot, record }, progress)
-  if (faults.length === 0) faults.push(...await compareRows(fs, dir, snapshot.root))
+  if (faults.length === 0) faults.push(...(await compareRows(fs, dir, snapshot.root)).list)
   const [fault] = faults
   if (fault !== undefined || record === undefined) throw new Refusal(`The snapshot ${snapshot.name} is damaged: ${fault?.path}: ${fault?.detail} Nothing was restored. ${alternatives(snapshots, snapshot.name)}`)
   const identity = await identityAt(fs, snapshot.root)

@@ -1,14 +1,16 @@
 // What the parts of a check share: the volume, the rows, the pace, and when to stop.
 import { setTimeout } from 'node:timers/promises'
 import type { Inventory } from '../../records/inventory.ts'
+import type { Journaled } from '../../records/journaled.ts'
 import type { Progress } from '../progress.ts'
 import type { Workplace } from '../workplace.ts'
 import type { Findings } from './observed.ts'
 
-export type Surroundings = Pick<Workplace, 'fs' | 'root' | 'client' | 'now'> & { readonly storage: Pick<Workplace['storage'], 'hash' | 'erasures' | 'tombstones' | 'staging'> }
+export type Surroundings = Pick<Workplace, 'fs' | 'root' | 'client' | 'now' | 'isOwn'> & { readonly storage: Pick<Workplace['storage'], 'hash' | 'erasures' | 'tombstones' | 'staging'> }
 
-export type Context = Pick<Surroundings, 'fs' | 'root' | 'now' | 'storage'> & {
+export type Context = Pick<Surroundings, 'fs' | 'root' | 'now' | 'storage' | 'isOwn'> & {
   readonly inventory: Inventory
+  readonly journaled: Journaled
   readonly progress: Progress
   readonly findings: Findings
   /** Files at once, and rows a page. */

@@ -37,11 +37,11 @@ export async function checkFiles (context: Context, { isErased, waitsForUploads 
 
 /** Ids without a row, and foreign entries; of more than can be listed, the first. */
 async function collect (context: Context): Promise<{ unknown: FoundBlob[], foreign: ForeignEntry[] }> {
-  const { fs, root, inventory, progress, signal } = context
+  const { fs, root, isOwn, inventory, progress, signal } = context
   const unknown: FoundBlob[] = []
   const foreign: ForeignEntry[] = []
   progress.step('Looking for files without a record')
-  for await (const folder of scanVolume(fs, root)) {
+  for await (const folder of scanVolume(fs, root, isOwn)) {
     for (let at = 0; at < folder.blobs.length; at += idsPerQuery) {
       signal?.throwIfAborted()
       const group = folder.blobs.slice(at, at + idsPerQuery)

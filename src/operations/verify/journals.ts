@@ -1,13 +1,19 @@
-// Whether the files that only grow can be read: the ledger of erasures, in each of its places, and the tombstones.
+// Whether the files that only grow can be read, and have what the database has: the ledger of erasures, in each of its places, and the tombstones.
 import { join, relative } from 'node:path'
 import { inspect } from '../../storage/volume/inspect.ts'
 import { erasuresFile, tombstonesFile } from '../../storage/volume/layout.ts'
 import { lookAgainMs, type Context } from './context.ts'
 import { mends, type Observed } from './observed.ts'
 
-type Journals = Pick<Context, 'fs' | 'root' | 'storage' | 'pause'>
+/** An erasure is in the ledger, or was refused, so long after it is in the database. */
+const appendingMs = 60_000
 
-const damaged = (path: string, detail: string): Observed => ({ problem: 'ledger-damaged', path, detail, mend: mends['ledger-damaged'] })
+const madeAnew = 'The gateway writes it anew at its next start, from the database and the other place, and carries out what was not.'
+const lostTombstones = '"upload-gateway audit --repair" writes them anew from the database.'
+
+type Journals = Pick<Context, 'fs' | 'root' | 'now' | 'storage' | 'journaled' | 'pause'>
+
+const damaged = (path: string, detail: string, mend = mends['ledger-damaged']): Observed => ({ problem: 'ledger-damaged', path, detail, mend })
 
 /** What cannot be read at all; to be asked before anything reads them. */
 export async function unreadableJournals ({ fs, root }: Pick<Journals, 'fs' | 'root'>): Promise<Observed[]> {
@@ -20,18 +26,39 @@ export async function unreadableJournals ({ fs, root }: Pick<Journals, 'fs' | 'r
 
 /** A line that is being written just now is whole a moment later. */
 export async function checkJournals (journals: Journals): Promise<Observed[]> {
-  const first = await damagedLines(journals)
-  if (first.size === 0) return []
+  if ((await faultsIn(journals)).length === 0) return []
   await journals.pause(lookAgainMs)
-  const second = await damagedLines(journals)
-  return Array.from(second, ([path, count]) => damaged(path, count === 1 ? 'One line of it is damaged.' : `${count} lines of it are damaged.`))
+  return faultsIn(journals)
 }
 
-async function damagedLines ({ root, storage: { erasures, tombstones } }: Journals): Promise<Map<string, number>> {
-  const { places } = await erasures.read()
-  const lines = [...places.map(({ path, damagedLines }) => [relativeTo(root, path), damagedLines] as const), [tombstonesFile, (await tombstones.read()).damagedLines] as const]
-  return new Map(lines.filter(([, count]) => count > 0))
+const faultsIn = async (journals: Journals): Promise<Observed[]> => [...await faultsInLedger(journals), ...await faultsInTombstones(journals)]
+
+async function faultsInLedger ({ root, now, journaled, storage }: Journals): Promise<Observed[]> {
+  // First, as an erasure that begins has its row before its line.
+  const recorded = await journaled.erasures(new Date(now().getTime() - appendingMs))
+  const { places, erasures } = await storage.erasures.read()
+  const written = new Set(erasures.map(({ id }) => id))
+  const lost = recorded.filter((id) => !written.has(id)).length
+  return [
+    ...places.flatMap(({ path, isThere, damagedLines }) => {
+      const name = relativeTo(root, path)
+      return isThere ? damagedLinesIn(name, damagedLines) : [damaged(name, 'This place of the ledger of erasures is missing.', madeAnew)]
+    }),
+    ...(lost === 0 ? [] : [damaged(erasuresFile, `The database knows of ${lost === 1 ? 'an erasure' : `${lost} erasures`} that no place of the ledger has.`, madeAnew)]),
+  ]
 }
+
+async function faultsInTombstones ({ journaled, storage }: Journals): Promise<Observed[]> {
+  const { keys, damagedLines } = await storage.tombstones.read()
+  const lost = (await journaled.tombstonesBeside(keys)).length
+  return [
+    ...damagedLinesIn(tombstonesFile, damagedLines),
+    ...(lost === 0 ? [] : [damaged(tombstonesFile, `The database knows ${lost} of its keys that it does not have.`, lostTombstones)]),
+  ]
+}
+
+const damagedLinesIn = (path: string, count: number): Observed[] =>
+  count === 0 ? [] : [damaged(path, count === 1 ? 'One line of it is damaged.' : `${count} lines of it are damaged.`)]
 
 /** The second place lies elsewhere. */
 const relativeTo = (root: string, path: string): string => path.startsWith(`${root}/`) ? relative(root, path) : path

@@ -6,6 +6,7 @@ import { errnoOf } from '../failures.ts'
 import type { FileSystem } from '../fs.ts'
 import type { BlobId } from '../ids.ts'
 import type { BlobAddress, Kind } from '../store.ts'
+import { nothingOwn, type IsOwn } from './own-files.ts'
 import { dayFolder, kindFolder, kinds, parseName, rootNames } from './layout.ts'
 
 /** An id on the volume: its blob, its sidecar or both, in the folder where they belong. */
@@ -20,34 +21,39 @@ export type ForeignEntry = { readonly path: string, readonly what: 'file' | 'sym
 
 export type ScannedFolder = { readonly blobs: FoundBlob[], readonly foreign: ForeignEntry[] }
 
-/** Each day's folder in turn, oldest first, and the folders above it for what does not belong there. */
-export async function * scanVolume (fs: FileSystem, root: string): AsyncGenerator<ScannedFolder> {
-  const strangers = (await entriesOf(fs, root)).filter(({ name }) => !rootNames.has(name))
-  if (strangers.length > 0) yield { blobs: [], foreign: strangers.map((entry) => foreignEntry(root, root, entry)) }
-  for (const kind of kinds) yield * scan(fs, root, kindFolder(root, kind), kind, 0)
+type Place = { readonly fs: FileSystem, readonly root: string, readonly isOwn: IsOwn }
+
+/** Each day's folder in turn, oldest first, and the folders above it for what does not belong there. `isOwn`: belongs everywhere. */
+export async function * scanVolume (fs: FileSystem, root: string, isOwn = nothingOwn): AsyncGenerator<ScannedFolder> {
+  const place = { fs, root, isOwn }
+  const strangers = foreignAmong(place, root, (await entriesOf(fs, root)).filter(({ name }) => !rootNames.has(name)))
+  if (strangers.length > 0) yield { blobs: [], foreign: strangers }
+  for (const kind of kinds) yield * scan(place, kindFolder(root, kind), kind, 0)
 }
 
 const entriesPerTurn = 1000
 
 const namePatterns = [/^\d{4}$/, /^\d{2}$/, /^\d{2}$/]
 
-async function * scan (fs: FileSystem, root: string, folder: string, kind: Kind, depth: number): AsyncGenerator<ScannedFolder> {
+async function * scan (place: Place, folder: string, kind: Kind, depth: number): AsyncGenerator<ScannedFolder> {
   const pattern = namePatterns[depth]
-  if (pattern === undefined) return yield scanDay(fs, root, folder, kind)
-  const entries = (await entriesOf(fs, folder)).sort((a, b) => a.name < b.name ? -1 : 1)
+  if (pattern === undefined) return yield scanDay(place, folder, kind)
+  const entries = (await entriesOf(place.fs, folder)).sort((a, b) => a.name < b.name ? -1 : 1)
   const isOurs = (entry: Dirent) => entry.isDirectory() && pattern.test(entry.name)
-  const foreign = entries.filter((entry) => !isOurs(entry)).map((entry) => foreignEntry(root, folder, entry))
+  const foreign = foreignAmong(place, folder, entries.filter((entry) => !isOurs(entry)))
   if (foreign.length > 0) yield { blobs: [], foreign }
-  for (const entry of entries.filter(isOurs)) yield * scan(fs, root, join(folder, entry.name), kind, depth + 1)
+  for (const entry of entries.filter(isOurs)) yield * scan(place, join(folder, entry.name), kind, depth + 1)
 }
 
-async function scanDay (fs: FileSystem, root: string, folder: string, kind: Kind): Promise<ScannedFolder> {
+async function scanDay (place: Place, folder: string, kind: Kind): Promise<ScannedFolder> {
+  const { fs, root, isOwn } = place
   const found = new Map<BlobId, { extensions: string[], hasSidecar: boolean }>()
   const foreign: ForeignEntry[] = []
   let count = 0
   for (const entry of await entriesOf(fs, folder)) {
     // A day may have a hundred thousand uploads, and requests wait meanwhile.
     if (++count % entriesPerTurn === 0) await setImmediate()
+    if (isOwn(relative(root, join(folder, entry.name)))) continue
     const name = entry.isFile() ? parseName(entry.name) : undefined
     if (name === undefined || dayFolder(root, { kind, id: name.id }) !== folder) {
       foreign.push(foreignEntry(root, folder, entry))
@@ -58,6 +64,9 @@ async function scanDay (fs: FileSystem, root: string, folder: string, kind: Kind
   }
   return { foreign, blobs: Array.from(found, ([id, { extensions, hasSidecar }]) => ({ kind, id, extension: extensions[0] ?? 'bin', extensions, hasSidecar })) }
 }
+
+const foreignAmong = ({ root, isOwn }: Place, folder: string, entries: readonly Dirent[]): ForeignEntry[] =>
+  entries.map((entry) => foreignEntry(root, folder, entry)).filter(({ path }) => !isOwn(path))
 
 function foreignEntry (root: string, folder: string, entry: Dirent): ForeignEntry {
   const path = relative(root, join(folder, basename(entry.name)))

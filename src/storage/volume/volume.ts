@@ -1,5 +1,6 @@
 // The uploads volume as a Store: staging, publishing, sidecars, reading and removing, in the orders that survive a crash.
 import { randomUUID } from 'node:crypto'
+import type { Dirent } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { StorageUnavailable } from '../../errors.ts'
@@ -61,6 +62,20 @@ export function createVolume ({ fs, durable, space, root, staging }: Options): S
     await unlinkIfThere(blobPath(root, address))
   }
 
+  const listings = new Map<string, Promise<Dirent[] | undefined>>()
+
+  /** Undefined when it is not there. Those who ask at the same time share a listing: a day may have a hundred thousand files. */
+  function listed (folder: string): Promise<Dirent[] | undefined> {
+    const pending = listings.get(folder)
+    if (pending !== undefined) return pending
+    const listing = fs.readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
+      if (errnoOf(error) === 'ENOENT') return undefined
+      throw error
+    }).finally(() => listings.delete(folder))
+    listings.set(folder, listing)
+    return listing
+  }
+
   return {
     reserve: (bytes) => space.reserve(bytes),
 
@@ -104,8 +119,11 @@ export function createVolume ({ fs, durable, space, root, staging }: Options): S
 
     removeForGood: (address) => storing(async () => {
       await remove(address)
-      const isThere = await fs.stat(dayFolder(root, address)).then(() => true, () => false)
-      if (isThere) await durable.syncFolder(dayFolder(root, address))
+      const folder = dayFolder(root, address)
+      const entries = await listed(folder)
+      if (entries === undefined) return
+      for (const { name } of entries.filter((entry) => entry.name.startsWith(address.id) && !entry.isDirectory())) await unlinkIfThere(join(folder, name))
+      await durable.syncFolder(folder)
     }),
   }
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { copyFile, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { test, type Test } from 'tap'
@@ -23,7 +24,7 @@ test('a backup\'s bytes go in whole, and only when they are the right ones', asy
   t.match(await plan(), { isRight: true })
   await rm(path)
   const mending = await plan()
-  t.match(mending, { action: /^Copy .*blobs.* to it\.$/ })
+  t.match(mending, { action: /^Copy .*blobs.* to it\.$/, done: /blobs.* was copied to it\.$/ })
   await writeFile(copy, 'hallo')
   t.match(await plan(), { left: 'Its bytes were found nowhere.' })
   if (!('mend' in mending)) throw new Error('there is nothing to do')
@@ -41,7 +42,7 @@ test('what is in its place is kept beside it', async (t) => {
   await rm(path)
   await symlink('/etc/passwd', path)
   const mending = await plan()
-  t.match(mending, { action: /what is there now is kept beside it as attachments\/.*\.bin\.damaged\.$/ })
+  t.match(mending, { action: /what is there now is kept beside it as attachments\/.*\.bin\.damaged\.$/, done: /; what was there is kept beside it\.$/ })
   if ('mend' in mending) await mending.mend()
   t.equal(await readFile(path, 'utf8'), 'hello')
   t.match(await readFile(`${path}.damaged`, 'utf8'), /root/)
@@ -57,4 +58,20 @@ test('what is gone by now, cannot be read, or is behind a link is left', async (
   t.match(await plan(), { left: /link or none/ })
   await client.blob.deleteMany()
   t.match(await plan(), { isRight: true })
+})
+
+test('what is erased while it is put back does not stay', async (t) => {
+  const { path, plan, client, sidecar, sidecarPath, faults } = await setUp(t)
+  for (const erased of [() => client.blob.updateMany({ data: { state: 'purging' } }), () => client.blob.deleteMany()]) {
+    await rm(path, { force: true })
+    const mending = await plan()
+    if (!('mend' in mending)) throw new Error('there is nothing to do')
+    // The erasure has removed its files already when these come.
+    faults.inject({ on: 'rename', path: /→ .*\.bin$/, before: erased })
+    await t.rejects(mending.mend(), { message: /erased or removed for good meanwhile/ })
+    t.notOk(existsSync(path))
+    t.notOk(existsSync(sidecarPath(sidecar)))
+    faults.heal()
+    await client.blob.updateMany({ data: { state: 'live' } })
+  }
 })

@@ -28,7 +28,7 @@ test('files, links, pipes and empty folders go', async (t) => {
   execFileSync('mkfifo', [at('pipe')])
   await mkdir(at('folder'))
   for (const name of ['file', 'link', 'loop', 'pipe', 'folder']) {
-    t.match(await remove(name), { action: 'Remove it.' })
+    t.match(await remove(name), { action: 'Remove it.', done: 'It was removed.' })
     t.equal(existsSync(at(name)), false, name)
   }
   t.ok(existsSync(precious))
@@ -49,5 +49,5 @@ test('nothing goes unasked, nor what may be all that is left of something', asyn
   await writeFile(at('file'), 'hello')
   t.match(await plan('file', { isAllowed: false }), { left: /--remove-foreign/ })
   t.match(await plan('file', { wantedSizes: new Set([5]) }), { left: /may be what is left/ })
-  t.match(await plan('file', { wantedSizes: new Set([4]) }), { action: 'Remove it.' })
+  t.match(await plan('file', { wantedSizes: new Set([4]) }), { action: 'Remove it.', done: 'It was removed.' })
 })

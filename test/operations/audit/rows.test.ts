@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test, type Test } from 'tap'
@@ -18,7 +19,7 @@ test('the current avatar and what it replaces are told by the sidecars too', asy
   const old = await avatar('old')
   const lost = await publish(store, 'new', { stateAt: new Date(Date.now() + 1000).toISOString() })
   const mending = await plan(lost.id)
-  t.match(mending, { action: 'Make its record from the sidecar.' })
+  t.match(mending, { action: 'Make its record from the sidecar.', done: 'Its record was made from the sidecar.' })
   if ('mend' in mending) await mending.mend()
   t.match(await client.avatar.findMany(), [{ blobId: lost.id }])
   t.match(await store.readSidecar(lost), { state: 'live' })
@@ -27,12 +28,13 @@ test('the current avatar and what it replaces are told by the sidecars too', asy
 })
 
 test('an owner who was erased meanwhile gets nothing back', async (t) => {
-  const { plan, store, client, storage } = await setUp(t)
+  const { plan, store, client, storage, blobPath } = await setUp(t)
   const lost = await publish(store, 'a')
   const mending = await plan(lost.id)
   await client.owner.create({ data: { key: storage.hash('owner', 'ada'), epoch: 1 } })
   if (!('mend' in mending)) throw new Error('there is nothing to do')
   await t.rejects(mending.mend(), { code: 'OWNER_ERASED' })
+  t.notOk(existsSync(blobPath(lost)))
   t.equal(await client.blob.count(), 0)
 })
 
@@ -54,7 +56,7 @@ test('without a sidecar of its own, or its bytes, nothing is made of it', async 
   t.match(await plan(strange.id), { left: /no sidecar/ })
   t.match(await plan(empty.id), { left: /found nowhere/ })
   await writeFile(join(root, `${empty.id}.rescued`), 'c')
-  t.match(await plan(empty.id, [`${empty.id}.rescued`]), { action: /^Rename .* to its place, and make its record/ })
+  t.match(await plan(empty.id, [`${empty.id}.rescued`]), { action: /^Rename .* to its place, and make its record/, done: /^.* was renamed to its place, and its record made/ })
   t.match(await plan('x'), { isRight: true })
 })
 
@@ -70,4 +72,13 @@ test('what contradicts itself is set right, or left', async (t) => {
   const torn = await attachment('b')
   await client.attachment.updateMany({ data: { ownerId: 'eve' } })
   t.match(await mendInconsistency(toolsOn(place), torn.id), { left: /do not say which/ })
+})
+
+test('what an interrupted import left beside what it imported again stays without a record', async (t) => {
+  const { avatar, plan, store, client } = await setUp(t)
+  const left = await publish(store, 'a', { source: 'system-m:/i/1.png' })
+  t.match(await plan(left.id), { action: /Make its record/ })
+  await avatar('a', { source: 'system-m:/i/1.png' })
+  t.match(await plan(left.id), { left: /same source.*interrupted import.*sweep/ })
+  t.equal(await client.blob.count(), 1)
 })

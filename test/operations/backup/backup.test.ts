@@ -5,14 +5,31 @@ import { buffer } from 'node:stream/consumers'
 import { extract } from 'tar-stream'
 import t from 'tap'
 import { backup } from '../../../src/operations/backup/backup.ts'
+import { pruneErased } from '../../../src/operations/backup/prune.ts'
 import { verifyBackup } from '../../../src/operations/backup/verify.ts'
 import { silent } from '../../../src/operations/progress.ts'
+import { restore } from '../../../src/operations/restore/restore.ts'
 import { fileSystem, type FileSystem } from '../../../src/storage/fs.ts'
 import { temporaryFolder } from '../../helper.ts'
 import { createFaults } from '../../fixtures/faults.ts'
 import { backedUp, filesBelow, furnished, rowsOf } from '../fixtures/furnished.ts'
 
 const progress = silent
+
+/** Names what was in the tar. */
+async function unpacked (tar: Buffer, dir: string): Promise<string[]> {
+  const names: string[] = []
+  const unpack = extract()
+  unpack.end(tar)
+  for await (const entry of unpack) {
+    names.push(entry.header.name)
+    const chunks: Buffer[] = []
+    for await (const chunk of entry) chunks.push(chunk as Buffer)
+    await mkdir(join(dir, entry.header.name, '..'), { recursive: true })
+    await writeFile(join(dir, entry.header.name), Buffer.concat(chunks))
+  }
+  return names
+}
 
 t.test('a backup holds every file, and a second one copies only what is new', async (t) => {
   const { config, dir, attach, face } = await furnished(t)
@@ -125,16 +142,7 @@ t.test('as a tar it is the same, with the snapshot last', async (t) => {
   const report = await backup(config, { to: { output }, progress })
   t.match(report, { files: 3, copiedFiles: 3, removedSnapshots: [], removedFiles: 0 })
   const dir = await temporaryFolder(t)
-  const names: string[] = []
-  const unpack = extract()
-  unpack.end(await bytes)
-  for await (const entry of unpack) {
-    names.push(entry.header.name)
-    const chunks: Buffer[] = []
-    for await (const chunk of entry) chunks.push(chunk as Buffer)
-    await mkdir(join(dir, entry.header.name, '..'), { recursive: true })
-    await writeFile(join(dir, entry.header.name), Buffer.concat(chunks))
-  }
+  const names = await unpacked(await bytes, dir)
   t.equal(names[0], 'upload-gateway-backup.json')
   t.equal(names.at(-1), `snapshots/${report.snapshot}/snapshot.json`)
   t.same((await verifyBackup(dir, { progress })).findings, [])
@@ -232,4 +240,74 @@ t.test('a file that fails while it is sent makes the tar useless, and that is sa
   // It is read to its end twice: first to prove it, then to send it.
   inject({ on: 'read', path: /attachments/, nth: 3, errno: 'EIO' })
   await t.rejects(backup(config, { to: { output: new PassThrough().resume() }, progress, fs }), { name: 'Refusal', message: /^The file \S+ could not be sent to its end: EIO.* The tar is of no use; run the backup again\.$/ })
+})
+
+t.test('texts that other tools take for two lines come back', async (t) => {
+  const { app, config, dir, attach, lose } = await furnished(t)
+  await attach('ada', 'a text')
+  await app.database.client.attachment.updateMany({ data: { alt: 'one\u2028two\u2029three' } })
+  await backup(config, { to: { dir }, progress })
+  t.same((await verifyBackup(dir, { progress })).findings, [])
+  await lose()
+  t.match(await restore(config, dir, { progress }), { files: 1 })
+})
+
+t.test('a snapshot that nobody could restore is not made', async (t) => {
+  const { app, config, dir, attach } = await furnished(t)
+  await attach('ada', 'a text')
+  await backup(config, { to: { dir }, progress })
+  await app.database.client.blob.updateMany({ data: { revision: 0 } })
+  await t.rejects(backup(config, { to: { dir }, progress }), { name: 'Refusal', message: /could not be restored, so it was not made: manifest\.ndjson: .*Older snapshots are as they were/ })
+  t.equal((await fileSystem.readdir(join(dir, 'snapshots'))).length, 1)
+})
+
+t.test('what was in the stream before it was erased is told, and cleaning the unpacked folder removes it', async (t) => {
+  const { config, attach, erase } = await furnished(t)
+  for (const text of ['first', 'second', 'third']) await attach('eve', text)
+  let opened = 0
+  const fs: FileSystem = {
+    ...fileSystem,
+    open: async (...args) => {
+      if (/attachments/.test(String(args[0])) && ++opened === 2) t.equal(await erase('eve'), 200)
+      return fileSystem.open(...args)
+    },
+  }
+  const output = new PassThrough()
+  const bytes = buffer(output)
+  t.match(await backup(config, { to: { output }, progress, fs }), { files: 0, erasedFiles: 3, erasedFilesLeft: 1 })
+  const dir = await temporaryFolder(t)
+  await unpacked(await bytes, dir)
+  t.match((await verifyBackup(dir, { progress })).findings, [{ problem: 'foreign', path: /^blobs\/attachments/ }])
+  t.match(await pruneErased(config, dir, { progress }), { removedFiles: 1 })
+  t.same((await verifyBackup(dir, { progress })).findings, [])
+})
+
+t.test('some of what is there is read again, and copied anew when it rotted', async (t) => {
+  const { config, dir, attach } = await furnished(t)
+  for (let n = 0; n < 25; n += 1) await attach('ada', `text ${n + 10}`)
+  t.match(await backup(config, { to: { dir }, progress }), { copiedFiles: 25, rereadFiles: 0, mendedFiles: 0 })
+  const { paths } = await backedUp(dir)
+  for (const path of paths) await writeFile(path, 'rotten!')
+  let count = 0
+  t.match(await backup(config, { to: { dir }, progress, random: () => ++count <= 5 ? 0.79 : 0.8 }), { copiedFiles: 0, rereadFiles: 5, mendedFiles: 5 }, 'of 25 about 20')
+  t.equal((await verifyBackup(dir, { progress })).findings.length, 20)
+  t.match(await backup(config, { to: { dir }, progress, random: () => 0 }), { rereadFiles: 25, mendedFiles: 20 })
+  t.same((await verifyBackup(dir, { progress })).findings, [])
+})
+
+t.test('a snapshot whose database is not the one it was made with is not believed', async (t) => {
+  const { app, as, config, dir, attach } = await furnished(t)
+  const { id } = await attach('ada', 'only in the first')
+  const first = await backup(config, { to: { dir }, progress })
+  await app.inject({ method: 'DELETE', url: `/api/attachments/${id}`, headers: await as('ada') })
+  await app.database.client.blob.deleteMany({})
+  const second = await backup(config, { to: { dir }, progress })
+  const at = (snapshot: string) => join(dir, 'snapshots', snapshot, 'database.sqlite')
+  const original = await readFile(at(first.snapshot))
+  await cp(at(second.snapshot), at(first.snapshot))
+  const said: string[] = []
+  t.match(await backup(config, { to: { dir }, progress: { ...silent, say: (message) => said.push(message) } }), { removedFiles: null })
+  t.match(said, [new RegExp(`The snapshot ${first.snapshot} in .* is damaged, so no file was removed`)])
+  await writeFile(at(first.snapshot), original)
+  t.same((await verifyBackup(dir, { snapshot: first.snapshot, progress })).findings, [])
 })

@@ -17,6 +17,14 @@ t.test('each line of any place is there once', async (t) => {
   t.equal((await stat(target)).mtimeMs, mtimeMs, 'what has all already is not touched')
 })
 
+t.test('a journal of any length is united in parts, and what cannot be read is not taken for absent', async (t) => {
+  const lines = Array.from({ length: 2500 }, (_, index) => `line ${index}\\u2028`)
+  const folder = t.testdir({ a: lines.join('\n'), b: lines.slice(100).join('\n'), own: {} })
+  await uniteLines({ fs, durable, target: join(folder, 'target'), sources: [join(folder, 'a'), join(folder, 'b'), join(folder, 'a/none')] })
+  t.same((await readFile(join(folder, 'target'), 'utf8')).split('\n').filter((line) => line !== ''), lines)
+  await t.rejects(uniteLines({ fs, durable, target: join(folder, 'target'), sources: [join(folder, 'own')] }), { code: 'EISDIR' })
+})
+
 t.test('what is absent is made, also of nothing', async (t) => {
   const folder = t.testdir({ a: 'one' })
   await uniteLines({ fs, durable, target: join(folder, 'empty'), sources: [] })

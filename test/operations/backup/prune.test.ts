@@ -1,8 +1,9 @@
-import { copyFile, readFile, rm, writeFile } from 'node:fs/promises'
+import { appendFile, copyFile, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { backup } from '../../../src/operations/backup/backup.ts'
 import { pruneErased } from '../../../src/operations/backup/prune.ts'
+import { proveSnapshot } from '../../../src/operations/backup/complete.ts'
 import { verifyBackup } from '../../../src/operations/backup/verify.ts'
 import { silent as progress } from '../../../src/operations/progress.ts'
 import { findSnapshots } from '../../../src/operations/backup/snapshots.ts'
@@ -64,6 +65,30 @@ t.test('a damaged snapshot is named and left as it is', async (t) => {
   await writeFile(join(first?.root ?? '', 'manifest.ndjson'), 'x')
   const report = await pruneErased(config, dir, { progress })
   t.match(report, { erasedUploads: 2, findings: [{ problem: 'backup-damaged', path: /manifest/ }] })
+})
+
+t.test('a line that cannot be read is not dropped, even where all is as it was written', async (t) => {
+  const { config, dir } = await outdated(t)
+  const [first] = await findSnapshots(fileSystem, dir)
+  if (first?.record === undefined) throw new Error('two were made')
+  await appendFile(join(first.root, 'manifest.ndjson'), 'half a li\n')
+  await proveSnapshot(fileSystem, first.root, Object.keys(first.record.files), first.record)
+  const report = await pruneErased(config, dir, { progress })
+  t.match(report, { erasedUploads: 2, findings: [{ problem: 'backup-damaged', path: /manifest/, detail: /nothing was taken out of this snapshot/ }] })
+  t.equal(rowsOf(join(first.root, 'database.sqlite')).length, 3)
+})
+
+t.test('it works where the next run clears up when it is killed', async (t) => {
+  const { config, dir } = await outdated(t)
+  const { fs, inject } = createFaults()
+  // As killed: it cannot even remove what it made.
+  inject({ on: 'open', path: /manifest\.ndjson\.new/, errno: 'EIO' }, { on: 'rm', path: /upload-gateway-backup-/, errno: 'EIO' }, { on: 'rm', path: /staging\/[^/]+$/, errno: 'EIO', forever: true })
+  await t.rejects(pruneErased(config, dir, { progress, fs }), { code: 'EIO' })
+  t.ok((await filesBelow(join(dir, 'staging'))).some((path) => path.endsWith('/database.sqlite')))
+  const [instance = ''] = await fileSystem.readdir(join(dir, 'staging'))
+  await rm(join(dir, 'staging', instance, 'heartbeat.json'))
+  t.match(await pruneErased(config, dir, { progress }), { erasedUploads: 4, findings: [] })
+  t.same(await fileSystem.readdir(join(dir, 'staging')), [])
 })
 
 t.test('what is no backup, or says not of which volume it is', async (t) => {

@@ -1,5 +1,6 @@
-import { readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { randomUUID } from 'node:crypto'
+import { copyFile, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { dirname, join, relative } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { backup } from '../../../src/operations/backup/backup.ts'
@@ -7,7 +8,12 @@ import { manifestLine } from '../../../src/operations/backup/manifest.ts'
 import { proveSnapshot } from '../../../src/operations/backup/complete.ts'
 import { verifyBackup } from '../../../src/operations/backup/verify.ts'
 import { silent as progress } from '../../../src/operations/progress.ts'
+import { createFindings } from '../../../src/operations/verify/observed.ts'
 import { fileSystem } from '../../../src/storage/fs.ts'
+import { newBlobId } from '../../../src/storage/ids.ts'
+import { ownHeartbeat } from '../../../src/storage/volume/instance.ts'
+import { blobPath } from '../../../src/storage/volume/layout.ts'
+import { createFaults } from '../../fixtures/faults.ts'
 import { backedUp, furnished } from '../fixtures/furnished.ts'
 
 async function made (t: Test) {
@@ -71,8 +77,50 @@ t.test('a database that SQLite finds damaged', async (t) => {
   t.match((await verifyBackup(dir, { progress })).findings, [{ problem: 'backup-damaged', path: /database/ }])
 })
 
+t.test('so many findings and no more are listed', async (t) => {
+  const { dir, root, paths, prove } = await made(t)
+  for (const path of paths) await rm(path)
+  t.match(await verifyBackup(dir, { findings: createFindings(2), progress }), { findings: [{ problem: 'blob-missing' }, {}], moreFindings: 1 })
+  await writeFile(join(root, 'manifest.ndjson'), 'x\n'.repeat(50))
+  await prove()
+  const report = await verifyBackup(dir, { findings: createFindings(2), progress })
+  t.same([report.findings.length, report.moreFindings], [2, 51])
+})
+
+t.test('files that no snapshot names', async (t) => {
+  const { dir, root, paths: [one = ''] } = await made(t)
+  const stranger = newBlobId()
+  const path = blobPath(join(dir, 'blobs'), { kind: 'attachment', id: stranger, extension: 'txt' })
+  await mkdir(dirname(path), { recursive: true })
+  await copyFile(one, path)
+  const foreign = [{ problem: 'foreign', id: stranger, path: relative(dir, path), mend: /next "upload-gateway backup".* removes it/ }]
+  t.match((await verifyBackup(dir, { progress })).findings, foreign)
+
+  const said: string[] = []
+  const talking = { ...progress, say: (message: string) => { said.push(message) } }
+  const other = join(dir, 'staging', randomUUID())
+  await mkdir(other, { recursive: true })
+  const heartbeats = { writing: ownHeartbeat({ work: 'backup', isExclusive: true }), reading: ownHeartbeat({ work: 'restore', isExclusive: false }) }
+  await writeFile(join(other, 'heartbeat.json'), JSON.stringify(heartbeats.writing))
+  t.same((await verifyBackup(dir, { progress: talking })).findings, [], 'nobody knows while a backup runs')
+  await writeFile(join(other, 'heartbeat.json'), JSON.stringify({ ...heartbeats.writing, startedAt: '1' }))
+  t.match((await verifyBackup(dir, { progress })).findings, foreign, 'one that was killed is none')
+  await writeFile(join(other, 'heartbeat.json'), JSON.stringify(heartbeats.reading))
+  t.match((await verifyBackup(dir, { progress })).findings, foreign, 'and neither is who only reads')
+
+  await cp(root, join(dir, 'snapshots/20200101T000000.000Z'), { recursive: true })
+  await rm(join(dir, 'snapshots/20200101T000000.000Z/database.sqlite'))
+  t.same((await verifyBackup(dir, { progress: talking })).findings, [], 'nor when a snapshot is damaged')
+  t.match(said, [/^A backup is at work .* not known which files in blobs belong to no snapshot\.$/, /^The snapshot 20200101T000000\.000Z is damaged, so it is not known/])
+
+  await rm(join(dir, 'snapshots/20200101T000000.000Z'), { recursive: true })
+  const { fs, inject } = createFaults()
+  inject({ on: 'readdir', path: /blobs\/attachments/, errno: 'EIO' })
+  await t.rejects(verifyBackup(dir, { progress, fs }), { code: 'EIO' })
+})
+
 t.test('a manifest and a database that differ', async (t) => {
-  const { dir, root, prove, sidecars: [one, two, three] } = await made(t)
+  const { dir, root, prove, paths, sidecars: [one, two, three] } = await made(t)
   if (one === undefined || two === undefined || three === undefined) throw new Error('three were made')
   const path = join(root, 'manifest.ndjson')
   await writeFile(path, [manifestLine({ ...one, revision: 9, ownerId: 'eve' }), manifestLine({ ...two, extension: '../x' }), '{}\n'].join(''))
@@ -92,6 +140,7 @@ t.test('a manifest and a database that differ', async (t) => {
   connection.close()
   await prove()
   t.match((await verifyBackup(dir, { progress })).findings, [{ problem: 'row-missing', id: two.id }])
+  await rm(paths[1] ?? '')
   await writeFile(path, [one, three].map(manifestLine).join(''))
   await prove()
   t.same((await verifyBackup(dir, { progress })).findings, [])

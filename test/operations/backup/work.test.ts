@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname } from 'node:path'
 import t from 'tap'
-import { withTemporaryWork, withWork } from '../../../src/operations/backup/work.ts'
+import { withWork } from '../../../src/operations/backup/work.ts'
 import { fileSystem as fs } from '../../../src/storage/fs.ts'
 
 t.test('the folder is in the staging of the volume, and goes with the work', async (t) => {
@@ -13,11 +13,11 @@ t.test('the folder is in the staging of the volume, and goes with the work', asy
 })
 
 t.test('where SQLite cannot work it is among the temporary files', async (t) => {
-  t.equal(await withWork({ fs, storage: { staging: { folder: '/nowhere' } } }, async (work) => dirname(work.folder)), tmpdir())
+  t.equal(await withWork({ fs, storage: { staging: { folder: '/nowhere' } } }, async (work) => dirname(dirname(work.folder))), tmpdir())
 })
 
 t.test('its failures say which folder', async (t) => {
-  await withTemporaryWork(fs, async (work) => {
+  await withWork({ fs, storage: { staging: { folder: '/nowhere' } } }, async (work) => {
     await t.rejects(work.writing(() => { throw Object.assign(new Error('full'), { code: 'SQLITE_FULL' }) }), { name: 'Refusal', message: `The folder ${tmpdir()}, which a copy of the database is made in, is full. Free some space there and run this again: older snapshots are as they were.` })
   })
 })

@@ -5,6 +5,7 @@ import t, { type Test } from 'tap'
 import { checkDatabase } from '../../../src/operations/doctor/database.ts'
 import { createVolumeRecord } from '../../../src/records/volume.ts'
 import { fileSystem } from '../../../src/storage/fs.ts'
+import { createFaults } from '../../fixtures/faults.ts'
 import { databaseFor, keep } from '../../records/fixtures/database.ts'
 import { folderFor, openVolume, sidecarFor } from '../../storage/fixtures/volume.ts'
 
@@ -35,6 +36,20 @@ t.test('one that is not there is not made', async (t) => {
   t.match((await look({ databaseFile: none })).checks, [{ level: 'problem', detail: /no database at/, change: /rebuild/ }])
   t.match((await look({ databaseFile: none, uploadsDir: await folderFor(t) })).checks, [{ level: 'unknown', detail: /first start/ }])
   t.notOk(existsSync(none))
+})
+
+t.test('one that this user may not read is neither missing nor damaged', async (t) => {
+  const { root, file } = await setUp(t)
+  const denied = async (databaseFile: string, on: 'open' | 'readFile') => {
+    const { fs, inject } = createFaults()
+    inject({ on, errno: 'EACCES', forever: true })
+    return checkDatabase({ config: { databaseFile, uploadsDir: root, requireMount: false }, fs, now: () => new Date() })
+  }
+  const change = 'Run this as the user that runs the gateway.'
+  t.strictSame(await denied(file, 'open'), [{ area: 'database', name: 'file', level: 'problem', detail: `${file} may not be read by this user (EACCES).`, change }])
+  t.match(await denied(join(root, 'none.sqlite'), 'readFile'), [{ level: 'problem', detail: /may not be read by this user/, change }], 'nobody knows whether there is a volume')
+  writeFileSync(join(root, 'upload-gateway.json'), '{')
+  t.match(await checkDatabase({ config: { databaseFile: join(root, 'none.sqlite'), uploadsDir: root, requireMount: false }, fs: fileSystem, now: () => new Date() }), [{ level: 'problem', detail: /though there is a volume/ }])
 })
 
 t.test('one that is damaged, wholly or in part, is told', async (t) => {

@@ -77,6 +77,7 @@ t.test('processes that nobody can tell of are named as such, ended ones not', as
     mkdirSync(join(root, 'staging', name))
     writeFileSync(join(root, 'staging', name, 'heartbeat.json'), JSON.stringify(heartbeat))
   }
+  mkdirSync(join(root, 'staging', '0192a1b2-0000-4000-8000-000000000003'))
   await staging.close()
   const { named } = await look(t, { root })
   t.match(named('processes'), { detail: 'At work on it: backup (process 7 of another host, container or boot: alive or not).' })
@@ -84,4 +85,17 @@ t.test('processes that nobody can tell of are named as such, ended ones not', as
   faults.inject({ on: 'readdir', path: /staging$/, errno: 'EIO' })
   const checks = await checkVolume({ config: { uploadsDir: root, requireMount: false, diskReserveBytes: 0 }, fs: faults.fs, monotonicMs: () => 0, measured })
   t.match(checks.find(({ name }) => name === 'processes'), { level: 'problem', detail: /EIO/ })
+})
+
+t.test('what this user may not look at is told as that', async (t) => {
+  const { root } = await openVolume(t)
+  const denied = async (on: 'stat' | 'readFile') => {
+    const { fs, inject } = createFaults()
+    inject({ on, errno: 'EACCES', forever: true })
+    return checkVolume({ config: { uploadsDir: root, requireMount: false, diskReserveBytes: 0 }, fs, monotonicMs: () => 0, measured })
+  }
+  const change = 'Run this as the user that runs the gateway.'
+  t.strictSame(await denied('stat'), [{ area: 'volume', name: 'folder', level: 'problem', detail: `${root} may not be read by this user (EACCES).`, change }])
+  const checks = await denied('readFile')
+  for (const name of ['identity', 'restore', 'processes']) t.match(checks.find((check) => check.name === name), { level: 'problem', detail: /may not be read by this user \(EACCES\)\.$/, change }, name)
 })

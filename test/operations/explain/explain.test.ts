@@ -76,7 +76,7 @@ t.test('a file that is missing, damaged, unreadable or no file at all is found b
   const flipped = Buffer.from(bytes)
   flipped[100] = (flipped[100] ?? 0) ^ 1
   writeFileSync(path, flipped)
-  t.match(await ask('ada'), { isServed: false, verdict: /served damaged.*other bytes than were uploaded.*audit --repair --from BACKUP/ })
+  t.match(await ask('ada'), { isServed: false, verdict: /served damaged.*other bytes than were uploaded.*audit --repair.*--from BACKUP/ })
   writeFileSync(path, bytes.subarray(1))
   t.match(await ask('ada'), { isServed: false, verdict: /bytes instead of/ })
   rmSync(path)
@@ -117,7 +117,7 @@ t.test('files without a record are found on the volume', async (t) => {
   t.match(await ask(alone.id), { isServed: false, verdict: /only the sidecar/ })
   writeFileSync(blobPath(folder, alone), 'y')
   t.match(await ask(alone.id), { isServed: false, verdict: /its sidecar is not of these bytes/ })
-  t.match(await ask('019aa1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b'), { isServed: false, verdict: /no record of it, and no file/, blobs: [] })
+  t.match(await ask('019aa1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b'), { isServed: false, verdict: /no record of it, no file or sidecar of that id on the volume, and no whole sidecar of the day in which the id was made that names it\.$/, blobs: [] })
   t.match(await ask('a'.repeat(64)), { isServed: false, verdict: /No file with this content/ })
 })
 
@@ -140,12 +140,54 @@ t.test('states on the way out, and rows that contradict themselves, are told', a
 
 t.test('who is a user, and has no avatar', async (t) => {
   const { ask, attach, execute } = await setUp(t)
-  t.match(await ask('nobody'), { isServed: false, verdict: /nothing of a user nobody/, owner: { uploads: 0 } })
+  t.match(await ask('nobody'), { isServed: false, verdict: /no record of anything of a user nobody/, owner: { uploads: 0 } })
   await attach()
   t.match(await ask('ada'), { isServed: false, verdict: /ada has no avatar now/ })
   const id = '9b2f7c3d-7c3d-4e4f-8a5b-6c7d8e9f0a1b'
   execute(`UPDATE Blob SET ownerId = '${id}'`)
   t.match(await ask(id), { meaning: `an id: the user ${id}, and their current avatar`, verdict: /has no avatar now/ })
+})
+
+t.test('the id of a user says the same as the URL of their avatar, whatever the id looks like', async (t) => {
+  const { ask, put, remove, execute } = await setUp(t)
+  for (const id of ['9b2f7c3d-7c3d-4e4f-8a5b-6c7d8e9f0a1b', '019aa1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b', '9B2F7C3D-7C3D-4E4F-8A5B-000000000000']) {
+    const same = async (verdict: RegExp) => {
+      const { meaning, asked, ...byId } = await ask(id)
+      const byUrl = await ask(`/api/avatars/${id}`)
+      t.match(byId, { verdict }, id)
+      t.strictSame(byId, { ...byId, verdict: byUrl.verdict, isServed: byUrl.isServed, audience: byUrl.audience, blobs: byUrl.blobs, owner: byUrl.owner })
+    }
+    await put(id)
+    await same(/^It is served/)
+    await remove('/api/avatars/me', id)
+    await same(/deleted on .*trash restore/)
+    execute('DELETE FROM Avatar; DELETE FROM Blob')
+    if (!id.startsWith('019')) await same(/no record of anything of a user/)
+  }
+})
+
+t.test('an attachment whose record is lost is found by what the sidecars of its day say', async (t) => {
+  const { ask, attach, execute } = await setUp(t)
+  const { id, url } = await attach()
+  const [blob] = (await ask(id)).blobs
+  execute('DELETE FROM Attachment; DELETE FROM Blob')
+  for (const asked of [id, url]) t.match(await ask(asked), { isServed: false, verdict: /no record of it.*audit --repair/, blobs: [{ id: blob?.id, record: null, file: { isWhole: true }, sidecar: { is: 'whole' } }] })
+})
+
+t.test('what this user may not read is not called lost', async (t) => {
+  const { put, config } = await setUp(t)
+  const { version, sha256 } = await put('ada')
+  const denied = (fault: { on: 'open' | 'readFile' | 'readdir', path: RegExp, errno?: string, nth?: number }, others: Partial<ExplainConfig> = {}, asked: string = version) => {
+    const faults = createFaults()
+    faults.inject({ errno: 'EACCES', forever: true, ...fault })
+    return explain({ ...config, ...others }, asked, { fs: faults.fs })
+  }
+  const none = { databaseFile: '/nowhere/gateway.sqlite' }
+  await t.rejects(denied({ on: 'open', path: /nowhere/ }, none), { name: 'Refusal', message: '/nowhere/gateway.sqlite may not be read by this user (EACCES). Run this as the user that runs the gateway.' })
+  await t.rejects(denied({ on: 'readFile', path: /upload-gateway\.json/, errno: 'EPERM' }), { name: 'Refusal', message: /upload-gateway\.json may not be read by this user \(EPERM\)/ })
+  for (const asked of [version, '019aa1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b']) await t.rejects(denied({ on: 'readdir', path: /avatars/ }, none, asked), { name: 'Refusal', message: /avatars.* may not be read/ })
+  t.match(await denied({ on: 'open', path: /\.jpg$/ }, {}, sha256), { isServed: false, verdict: /^It is not known whether it is served: .*\.jpg may not be read by this user \(EACCES[^)]*\)\. Run this as/ })
+  t.match(await denied({ on: 'open', path: /sidecar\.json$/ }), { isServed: true, verdict: /Its sidecar is unreadable: "upload-gateway verify" says more\.$/ })
 })
 
 t.test('erasures and tombstones are told', async (t) => {
@@ -167,7 +209,7 @@ t.test('an old path that is not imported yet is found in the older system\'s fol
   const { ask } = await setUp(t)
   const old = t.testdir({ i: { p: { 'a.png': 'bytes' } } })
   t.match(await ask('/i/p/a.png', { readThroughDirs: [join(old, 'none'), old] }), { isServed: true, verdict: /older system's folder, as .*\/i\/p\/a\.png/ })
-  t.match(await ask('/i/p/b.png', { readThroughDirs: [old] }), { isServed: false, verdict: /no file was ever known here/ })
+  t.match(await ask('/i/p/b.png', { readThroughDirs: [old] }), { isServed: false, verdict: /no file is known here.*unless its user decided otherwise/ })
   t.match(await ask('/docs'), { isServed: false, verdict: /no address of a file/ })
 })
 

@@ -1,9 +1,9 @@
 import { test } from 'tap'
-import { decide } from '../../../src/operations/import/deciding.ts'
+import { decide, isRemoved } from '../../../src/operations/import/deciding.ts'
 import type { Known, Present } from '../../../src/records/imports.ts'
 
 const at = new Date('2024-01-01')
-const nothing: Present = { latest: undefined, takers: new Map(), isEntombed: false, isErased: false, hadOwnAvatar: false, avatars: [], ownerCommits: undefined }
+const nothing: Present = { latest: undefined, takers: new Map(), isEntombed: false, isErased: false, removedAvatar: false, avatars: [], ownerCommits: undefined }
 const known = (more: Partial<Known> = {}): Known => ({ id: 'one' as Known['id'], kind: 'avatar', state: 'live', ownerId: 'ada', source: 's', sourceSha256: 'old', stateAt: at, createdAt: at, ...more })
 const avatar = { kind: 'avatar', paths: ['/i/x'], canLosePaths: false, createdAt: new Date('2024-02-01'), sha256: 'new' } as const
 const attachment = { ...avatar, kind: 'attachment' } as const
@@ -25,14 +25,45 @@ test('nothing is replaced or revived that somebody decided here', (t) => {
     [{ isErased: true }, 'erased'],
     [{ isEntombed: true }, 'deleted-for-good'],
     [{ latest: known({ state: 'deleted' }) }, 'deleted'],
-    [{ hadOwnAvatar: true }, 'own-picture'],
-    [{ avatars: [known({ source: null, state: 'superseded' }), known()] }, 'own-picture'],
+    [{ removedAvatar: true }, 'deleted-for-good'],
+    [{ removedAvatar: true, avatars: [known({ source: null })] }, 'deleted-for-good'],
+    [{ isEntombed: true, avatars: [known({ source: null, state: 'deleted' })] }, 'deleted'],
+    [{ avatars: [known({ source: null, state: 'deleted' })] }, 'deleted'],
+    [{ avatars: [known({ source: null, state: 'deleted' }), known({ source: null })] }, 'deleted'],
     [{ avatars: [known({ state: 'deleted' }), known()] }, 'deleted'],
     [{ avatars: [known({ state: 'superseded' })] }, 'deleted'],
-    [{ avatars: [known({ stateAt: new Date() })] }, 'own-picture'],
   ]
   for (const [present, code] of cases) t.match(decide(avatar, { ...nothing, ...present }), { outcome: 'kept', code, reason: String }, code)
-  t.match(decide(attachment, { ...nothing, hadOwnAvatar: true }), { outcome: 'imported' }, 'an avatar says nothing of attachments')
+  t.match(decide(attachment, { ...nothing, removedAvatar: true }), { outcome: 'imported' }, 'an avatar says nothing of attachments')
+  t.end()
+})
+
+test('what is removed here is known as that, whatever became of the file now', (t) => {
+  for (const code of ['erased', 'deleted', 'deleted-for-good'] as const) t.equal(isRemoved(avatar, nothing, { outcome: 'kept', code }), true, code)
+  t.equal(isRemoved(avatar, nothing, { outcome: 'there', code: 'there-deleted' }), true)
+  t.equal(isRemoved(avatar, { ...nothing, isErased: true }, { outcome: 'refused', code: 'wrong-type' }), true)
+  t.equal(isRemoved(avatar, nothing, { outcome: 'refused', code: 'wrong-type' }), false)
+  t.equal(isRemoved(avatar, undefined, { outcome: 'refused', code: 'wrong-type' }), false)
+  t.equal(isRemoved(avatar, nothing, { outcome: 'kept', code: 'own-picture' }), false)
+  t.equal(isRemoved(avatar, { ...nothing, avatars: [known({ state: 'deleted' }), known()] }, { outcome: 'there', code: 'there' }), false)
+  t.end()
+})
+
+test('beside a picture that the user chose here, one comes in as an earlier picture, for the sake of its old path alone', (t) => {
+  const own = known({ id: 'own' as Known['id'], source: null, sourceSha256: null })
+  const present = { ...nothing, avatars: [own], ownerCommits: 2 }
+  t.strictSame(decide(avatar, present), { outcome: 'imported', state: 'superseded', paths: ['/i/x'], movedPaths: [], replaces: undefined, current: undefined, ownerCommits: 2, notes: ['comes in as an earlier picture: the user has set one of their own here'] })
+  for (const state of ['superseded', 'purging'] as const) t.match(decide(avatar, { ...present, avatars: [{ ...own, state }, known()] }), { state: 'superseded', current: undefined }, state)
+  t.match(decide(avatar, { ...nothing, avatars: [known({ stateAt: new Date() })] }), { outcome: 'imported', state: 'superseded', notes: [/gone back to another here/] })
+  t.match(decide({ ...avatar, paths: [] }, present), { outcome: 'kept', code: 'own-picture', reason: 'the user has set one of their own here, and this one has no old address to keep' })
+
+  const before = known({ id: 'before' as Known['id'], state: 'superseded' })
+  const latest = { ...present, avatars: [own, before], latest: before, takers: new Map([['/i/x', before]]) }
+  t.match(decide(avatar, latest), { outcome: 'kept', code: 'own-picture', reason: /behind its old address already/ }, 'it changed at the source, and the old path answers')
+  t.match(decide({ ...avatar, paths: ['/i/x', '/i/y'] }, latest), { outcome: 'changed', paths: ['/i/y'], movedPaths: [], replaces: undefined, notes: [/^comes in/] })
+  const other = known({ id: 'other' as Known['id'], ownerId: 'bob' })
+  t.match(decide({ ...avatar, paths: ['/i/x', '/i/y'], canLosePaths: true }, { ...present, takers: new Map([['/i/x', other]]) }), { outcome: 'imported', paths: ['/i/y'], notes: [/stays with other/, /^comes in/] })
+  t.match(decide(avatar, { ...present, takers: new Map([['/i/x', other]]) }), { outcome: 'refused', code: 'path-taken' })
   t.end()
 })
 

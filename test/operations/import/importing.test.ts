@@ -51,6 +51,7 @@ test('a dry run says the same as the run, and writes nothing', async (t) => {
   t.strictSame(await files(), before)
   t.equal(await app.database.client.blob.count(), 0)
   const done = await importing(found)
+  t.equal(done.found.bytes, 4 + 2 * one.length + 2 * two.length, 'what was read and refused counts with its bytes')
   t.strictSame({ ...planned, isDryRun: false, reasons: [], listed: [] }, { ...done, reasons: [], listed: [] })
   t.strictSame(outcomes(done), { imported: 4, refused: 3 })
   t.strictSame(done.reasons.map(({ code }) => code).sort(), ['path-taken', 'symlink', 'wrong-type'])
@@ -81,8 +82,8 @@ test('a source changed since is imported again, under its old address and its re
   t.strictSame(outcomes(await importing([avatar('ada', two), attachment('/uploads/a.txt', Buffer.from('two'))])), { there: 2 })
 })
 
-test('what the user set, removed or had erased here stays as it is', async (t) => {
-  const { app, as, importing } = await home(t)
+test('what the user set, removed or had erased here stays as it is; old addresses of a user with a picture of their own answer', async (t) => {
+  const { app, as, importing, entries } = await home(t)
   const [old, own] = [await picture('png', { seed: 1 }), await picture('png', { seed: 2 })]
   const put = async (user: string) => app.inject({ method: 'PUT', url: '/api/avatars/me', headers: { ...await as(user), 'content-type': 'image/png' }, payload: own })
   await put('ada')
@@ -94,15 +95,78 @@ test('what the user set, removed or had erased here stays as it is', async (t) =
   const first = await app.database.client.blob.findFirstOrThrow({ where: { ownerId: 'joe', source: 'test:users/joe' } })
   await app.inject({ method: 'POST', url: `/api/avatars/me/versions/${first.id}/restore`, headers: await as('joe') })
   const report = await importing(['ada', 'bob', 'eve', 'joe'].map((user) => avatar(user, old, { source: `test:again/${user}`, paths: [`/i/again/${user}`], createdAt: new Date() })))
-  t.strictSame(outcomes(report), { kept: 4 })
-  t.strictSame(report.listed.map(({ ownerId, code }) => `${ownerId} ${code}`).sort(), ['ada own-picture', 'bob own-picture', 'eve deleted', 'joe own-picture'])
+  t.strictSame(outcomes(report), { imported: 2, kept: 2 })
+  t.strictSame(report.listed.map(({ ownerId, code, reason }) => `${ownerId} ${code}: ${reason}`).sort(), ['bob deleted: the user deleted their picture here', 'eve deleted: the user deleted their picture here'])
+  t.match(entries.filter(({ outcome }) => outcome === 'imported').map(({ ownerId, notes }) => `${ownerId} ${notes?.join()}`).sort(), [/^ada comes in as an earlier picture: the user has set one of their own here$/, /^joe comes in .* gone back to another here$/])
+  t.equal(report.withNotes, 2)
   t.ok((await app.inject({ url: '/api/avatars/ada' })).rawPayload.equals(own))
+  const answers = async () => Promise.all(['ada', 'bob', 'eve', 'joe'].map(async (user) => (await app.inject({ url: `/i/again/${user}` })).statusCode))
+  t.strictSame(await answers(), [200, 404, 404, 200])
+  t.ok((await app.inject({ url: '/i/again/ada' })).rawPayload.equals(old))
+  const earlier = await app.database.client.blob.findFirstOrThrow({ where: { source: 'test:again/ada' } })
+  t.match(earlier, { state: 'superseded', sidecarDueAt: null })
+  t.ok(Date.now() - earlier.stateAt.getTime() < 60_000, 'its time in the trash begins now')
+  t.match(await app.storage.store.readSidecar({ kind: 'avatar', id: earlier.id as never, extension: 'png' }), { state: 'superseded', aliases: ['/i/again/ada'] })
+  t.match((await app.inject({ url: '/api/avatars/me/versions', headers: await as('ada') })).json().versions, [{ isCurrent: true }, { version: earlier.id, isCurrent: false }])
+  t.strictSame(outcomes(await importing([avatar('ada', old, { source: 'test:again/ada', paths: ['/i/again/ada'] })])), { there: 1 }, 'a second run')
+  t.strictSame(outcomes(await importing([avatar('ada', old, { source: 'r', paths: [] })], { isDryRun: true })), { kept: 1 }, 'nothing would be gained')
+  await app.inject({ method: 'DELETE', url: '/api/avatars/me', headers: await as('ada') })
+  t.strictSame(await answers(), [404, 404, 404, 200], 'who removes their picture removes the earlier ones')
 
   const { hash } = app.storage
   await app.database.client.tombstone.createMany({ data: [hash('avatar', 'gone'), hash('path', '/uploads/gone'), hash('source', 'test:/uploads/source')].map((key) => ({ key, createdAt: new Date() })) })
   await app.database.client.owner.create({ data: { key: hash('owner', 'erased'), epoch: 1 } })
   const again = await importing([avatar('gone', old), avatar('erased', old), attachment('/uploads/gone', old), attachment('/uploads/source', old), attachment('/uploads/fine', old, { ownerId: 'gone' })])
-  t.strictSame(again.listed.map(({ code }) => code).sort(), ['deleted-for-good', 'deleted-for-good', 'erased', 'own-picture'])
+  t.strictSame(again.listed.map(({ code }) => code).sort(), ['deleted-for-good', 'deleted-for-good', 'deleted-for-good', 'erased'])
+})
+
+test('old paths of what was removed here are buried, so that no old folder answers for them; in a dry run they are not', async (t) => {
+  const { app, as, importing } = await home(t)
+  const [bytes, own] = [await picture('png', { seed: 1 }), await picture('png', { seed: 2 })]
+  const { hash, tombstones } = app.storage
+  const { client } = app.database
+  await client.owner.create({ data: { key: hash('owner', 'erased'), epoch: 1 } })
+  await client.tombstone.create({ data: { key: hash('avatar', 'gone'), createdAt: new Date() } })
+  const put = async (user: string) => app.inject({ method: 'PUT', url: '/api/avatars/me', headers: { ...await as(user), 'content-type': 'image/png' }, payload: own })
+  for (const user of ['deleted', 'own']) await put(user)
+  await app.inject({ method: 'DELETE', url: '/api/avatars/me', headers: await as('deleted') })
+  const found = [
+    ...['erased', 'gone', 'deleted', 'own'].map((user) => avatar(user, bytes)),
+    avatar('erased', Buffer.from('no picture'), { source: 'test:bad', paths: ['/i/bad.png'] }),
+    // Of somebody else as well, who is there.
+    avatar('erased', bytes, { source: 'test:shared', paths: ['/i/shared.png'] }), avatar('eve', bytes, { paths: ['/i/shared.png'] }),
+    attachment('/uploads/a', bytes, { ownerId: 'erased' }), attachment('/uploads/b', Buffer.alloc(0)), avatar('bob', Buffer.from('no picture')),
+  ]
+  const buried = async () => {
+    const paths = found.flatMap(({ paths }) => paths)
+    const all = await Promise.all(paths.map(async (path) => await client.tombstone.count({ where: { key: hash('path', path) } }) > 0 ? [path] : []))
+    return [...new Set(all.flat())].sort()
+  }
+  await importing(found, { isDryRun: true })
+  t.strictSame(await buried(), [])
+  const first = outcomes(await importing(found))
+  const wanted = ['/i/bad.png', '/i/deleted.png', '/i/erased.png', '/i/gone.png', '/uploads/a']
+  t.strictSame(await buried(), wanted)
+  const { keys } = await tombstones.read()
+  t.ok(wanted.every((path) => keys.has(hash('path', path))), 'on the volume as well')
+  t.strictSame(first, { imported: 3, kept: 5, refused: 2 })
+  t.strictSame(outcomes(await importing(found)), { there: 3, kept: 5, refused: 2 })
+  t.strictSame(outcomes(await importing([attachment('/i/erased.png', bytes)])), { kept: 1 }, 'a later import obeys')
+  for (const url of ['/i/own.png', '/i/shared.png']) t.equal((await app.inject({ url })).statusCode, 200, url)
+  const bury = async () => { throw new StorageFull() }
+  await t.rejects(importing(found, { tools: { tombstones: { bury } } }), { name: 'Refusal', message: /^The storage is full/ })
+})
+
+test('who removes their picture while an earlier one comes in is not shown by that one', async (t) => {
+  const { app, as, importing, tools } = await home(t)
+  const [old, own] = [await picture('png', { seed: 1 }), await picture('png', { seed: 2 })]
+  await app.inject({ method: 'PUT', url: '/api/avatars/me', headers: { ...await as('ada'), 'content-type': 'image/png' }, payload: own })
+  const read = async function * () {
+    await app.inject({ method: 'DELETE', url: '/api/avatars/me', headers: await as('ada') })
+    yield old
+  }
+  t.strictSame(outcomes(await importing([avatar('ada', old, { read })], { tools: { now: tools.now } })), { imported: 1 })
+  for (const url of ['/i/ada.png', '/api/avatars/ada']) t.equal((await app.inject({ url })).statusCode, 404, url)
 })
 
 test('of two imports for one user the newer picture becomes the current one, the other an earlier version', async (t) => {

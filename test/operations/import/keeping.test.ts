@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { OwnerErased, StorageUnavailable } from '../../../src/errors.ts'
+import { OwnerErased, StorageUnavailable, UploadConflict } from '../../../src/errors.ts'
 import { picture } from '../../helper.ts'
 import { attachment, avatar, home, type Home } from './fixtures/import.ts'
 
@@ -47,8 +47,14 @@ test('when something comes between, the rules are asked again', async (t) => {
     },
   })
   const put = async () => app.inject({ method: 'PUT', url: '/api/avatars/me', headers: { ...await as('ada'), 'content-type': 'image/png' }, payload: own })
-  t.match((await gateway.importing([avatar('ada', old)], { tools: before(put) })).listed, [{ outcome: 'kept', code: 'own-picture' }])
+  t.match((await gateway.importing([avatar('ada', old, { paths: [], notes: ['odd'] })], { tools: before(put) })), { listed: [{ outcome: 'kept', code: 'own-picture' }], withNotes: 1 })
   t.ok((await app.inject({ url: '/api/avatars/ada' })).rawPayload.equals(own))
+  t.equal((await blobs(gateway)).length, 2)
+
+  isFirst = true
+  t.match(await gateway.importing([avatar('ada', old)], { tools: before(put) }), { outcomes: { imported: { files: 1 } }, withNotes: 1 })
+  t.ok((await app.inject({ url: '/api/avatars/ada' })).rawPayload.equals(own))
+  t.ok((await app.inject({ url: '/i/ada.png' })).rawPayload.equals(old))
 
   isFirst = true
   const other = () => gateway.importing([avatar('bob', old, { source: 'other', paths: ['/i/other'], createdAt: new Date('2025-01-01') })])
@@ -56,12 +62,28 @@ test('when something comes between, the rules are asked again', async (t) => {
   t.ok((await app.inject({ url: '/api/avatars/bob' })).rawPayload.equals(old), 'the newer one is the current one')
   const { id } = await app.database.client.blob.findFirstOrThrow({ where: { source: 'test:users/bob' } })
   t.match(await app.storage.store.readSidecar({ kind: 'avatar', id: id as never, extension: 'png' }), { state: 'superseded', aliases: ['/i/bob.png'] }, 'its sidecar says so as well')
-  t.equal((await blobs(gateway)).length, 6)
+  t.equal((await blobs(gateway)).length, 10)
 })
 
 test('it is given up when something comes between again and again', async (t) => {
-  const { importing, tools } = await home(t)
+  const gateway = await home(t)
+  const { importing, tools } = gateway
   await t.rejects(importing([attachment('/uploads/a', Buffer.from('a'))], { tools: { records: { ...tools.records, place: async () => false } } }), { code: 'UPLOAD_CONFLICT' })
+  t.strictSame(await blobs(gateway), [], 'and nothing is left that looks as if it lived')
+})
+
+test('of what was certainly not committed nothing is left, whatever fails then', async (t) => {
+  const gateway = await home(t)
+  const { importing, tools } = gateway
+  const found = [attachment('/uploads/a', Buffer.from('a'))]
+  const failing = async () => { throw new StorageUnavailable() }
+  const place = async () => false
+  const swept = async () => { throw new UploadConflict() }
+  await t.rejects(importing(found, { tools: { records: { ...tools.records, place: swept } } }), { code: 'UPLOAD_CONFLICT' })
+  await t.rejects(importing(found, { tools: { records: { ...tools.records, place }, store: { ...tools.store, writeSidecar: failing } } }), { code: 'STORAGE_UNAVAILABLE' })
+  await t.rejects(importing(found, { tools: { store: { ...tools.store, read: failing } } }), { code: 'STORAGE_UNAVAILABLE' })
+  t.strictSame(await blobs(gateway), [])
+  await t.rejects(importing(found, { tools: { store: { ...tools.store, read: failing, remove: async () => { throw new Error('another') } } } }), { code: 'STORAGE_UNAVAILABLE' }, 'what failed first is told')
 })
 
 test('an attachment that is deleted while its new bytes come stays deleted', async (t) => {

@@ -36,7 +36,8 @@ test('what cannot be begun is refused, and nothing was done', async (t) => {
   await t.rejects(importSystemMAttachments(config, { ...how, folder, reportFile: join(folder, 'report') }), { name: 'Refusal', message: /lies in the folder to import from/ })
   await t.rejects(importSystemMAttachments(config, { ...how, folder, reportFile: join(old, 'none', 'report') }), { name: 'Refusal', message: /cannot be written/ })
   await t.rejects(importSystemMAvatars(config, { ...how, folder: config.uploadsDir }), { name: 'Refusal', message: /lie in one another/ })
-  await t.rejects(importSystemMAvatars(config, { ...how, folder, users: join(old, 'none') }), { name: 'Refusal', message: /cannot be read/ })
+  await t.rejects(importSystemMAvatars(config, { ...how, folder, users: join(old, 'none') }), { name: 'Refusal', message: /^--users .*none: there is no such file\./ })
+  await t.rejects(importSystemMAttachments(config, { ...how, folder, index: join(old, 'none') }), { name: 'Refusal', message: /^--index .*none: there is no such file\./ })
 })
 
 test('System R needs its database; the public folder is looked at first', async (t) => {

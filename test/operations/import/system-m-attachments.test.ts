@@ -9,26 +9,28 @@ import { temporaryFolder } from '../../helper.ts'
 test('a file is what the index says of it, or what it looks like', async (t) => {
   const root = await realpath(await temporaryFolder(t))
   await mkdir(join(root, 'x'))
-  for (const path of ['x/known', 'x/u\u0308', 'x/unknown.csv', 'x/whose']) await writeFile(join(root, path), path)
+  for (const path of ['x/known', 'x/u\u0308', 'x/.env', 'x/unknown.csv', 'x/whose']) await writeFile(join(root, path), path)
   await symlink('known', join(root, 'x', 'link'))
   const index = join(await temporaryFolder(t), 'index')
   await writeFile(index, [
     { path: 'x/known', userId: 'ada', filename: 'Name.txt', contentType: 'text/markdown', createdAt: 1_600_000_000, contextType: 'message', contextId: 'm1' },
     { path: 'x/ü', ownerId: 'bob' }, { path: 'x/whose', ownerId: 'no one' }, { path: 'x/gone', ownerId: 'bob' }, { path: 'x/gone too' }, { path: 'x/link', ownerId: 'bob' },
+    { path: 'x/.env', ownerId: 'eve' }, { path: 'x/unknown.csv', createdAt: '0044-03-15' },
   ].map((line) => JSON.stringify(line)).join('\n'))
   const options = { root, visibility: 'private', now: () => new Date('2026-01-01') } as const
   const found = await collect(systemMAttachments({ ...options, index, ownerId: 'archive' as UserId }).found())
   t.match(found, [
+    { source: 'system-m:/uploads/x/.env', code: 'hidden', ownerId: 'eve', reason: /begins with a dot/ },
     { source: 'system-m:/uploads/x/known', kind: 'attachment', ownerId: 'ada', visibility: 'private', filename: 'Name.txt', declaredType: 'text/markdown', createdAt: new Date(1_600_000_000_000), contextType: 'message', contextId: 'm1', paths: ['/uploads/x/known'] },
     { source: 'system-m:/uploads/x/link', code: 'symlink', ownerId: 'bob' },
-    { source: 'system-m:/uploads/x/unknown.csv', ownerId: 'archive', filename: 'unknown.csv', declaredType: 'text/csv', contextType: null, paths: ['/uploads/x/unknown.csv'] },
+    { source: 'system-m:/uploads/x/unknown.csv', ownerId: 'archive', filename: 'unknown.csv', declaredType: 'text/csv', contextType: null, paths: ['/uploads/x/unknown.csv'], createdAt: new Date('2026-01-01'), notes: [/^its date 0044/, /^its file time/] },
     { source: 'system-m:/uploads/x/u\u0308', ownerId: 'bob', paths: ['/uploads/x/u\u0308', '/uploads/x/ü'] },
-    { source: 'system-m:/uploads/x/whose', code: 'bad-owner' },
+    { source: 'system-m:/uploads/x/whose', code: 'bad-owner', size: Number },
     { source: 'system-m:/uploads/x/gone', code: 'missing', ownerId: 'bob' },
     { source: 'system-m:/uploads/x/gone too', code: 'missing' },
   ])
-  t.equal(found.length, 7)
+  t.equal(found.length, 8)
   const reader = systemMAttachments(options)
-  t.equal(await reader.count(), 5)
-  t.match((await collect(reader.found())).filter((one) => 'code' in one).map(({ code }) => code), ['ownerless', 'symlink', 'ownerless', 'ownerless', 'ownerless'])
+  t.equal(await reader.count(), 6)
+  t.match((await collect(reader.found())).filter((one) => 'code' in one).map(({ code }) => code), ['hidden', 'ownerless', 'symlink', 'ownerless', 'ownerless', 'ownerless'])
 })

@@ -40,5 +40,5 @@ test('a picture is the avatar of every user who names it; everything else belong
 test('without an owner, what is nobody\'s avatar is refused', async (t) => {
   const root = await tree(t, ['a.png'])
   await symlink('a.png', join(root, 'link'))
-  t.match(await collect(find(root).found()), [{ source: 'system-m:/i/a.png', code: 'ownerless', reason: /--owner/ }, { source: 'system-m:/i/link', code: 'symlink' }])
+  t.match(await collect(find(root).found()), [{ source: 'system-m:/i/a.png', code: 'ownerless', reason: /--owner/, size: 5 }, { source: 'system-m:/i/link', code: 'symlink' }])
 })

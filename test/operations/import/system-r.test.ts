@@ -19,13 +19,13 @@ const bytesOf = async (found: Found | undefined, maxBytes = 1000) => Buffer.conc
 test('the picture is in the row, and its old address leads to it', async (t) => {
   const { count, found } = reader([
     row('1', { dataBytes: 8, type: 'image/png', url: 'https://old.example/uploads/avatars/avatar-1680000000123.png?x=1' }), row('2', { dataBytes: 4, url: '/elsewhere', date: new Date('2020-01-01') }),
-    row('3', { dataBytes: 4, url: '/api/uploads/avatars/a%20b.png' }), row('4', { dataBytes: 4, url: '/uploads/avatars/%2e%2e%2fx' }), row('5', { dataBytes: 4 }),
+    row('3', { dataBytes: 4, url: '/api/uploads/avatars/a%20b.png' }), row('4', { dataBytes: 4, url: '/uploads/avatars/%2e%2e%2fx' }), row('5', { dataBytes: 4 }), row('6', { dataBytes: 4, date: Infinity as unknown as Date }),
   ], { data: { 1: 'dGV4dA==', 2: Buffer.from('raw!') } })
-  t.equal(await count(), 5)
+  t.equal(await count(), 6)
   const all = await collect(found())
   t.match(all, [
     { kind: 'avatar', source: 'system-r:users/1', ownerId: '1', paths: ['/uploads/avatars/avatar-1680000000123.png'], canLosePaths: true, declaredType: 'image/png', createdAt: new Date(1680000000123), notes: [] },
-    { paths: [], createdAt: new Date('2020-01-01'), notes: [/"\/elsewhere"/] }, { paths: ['/uploads/avatars/a b.png'], notes: [] }, { paths: [], notes: [/not kept/] }, { paths: [], notes: [], createdAt: new Date('2026-01-01') },
+    { paths: [], createdAt: new Date('2020-01-01'), notes: [/"\/elsewhere"/] }, { paths: ['/uploads/avatars/a b.png'], notes: [] }, { paths: [], notes: [/not kept/] }, { paths: [], notes: [], createdAt: new Date('2026-01-01') }, { createdAt: new Date('2026-01-01'), notes: [/Infinity/] },
   ])
   t.equal(await bytesOf(all[0]), 'text')
   t.equal(await bytesOf(all[1]), 'raw!')
@@ -35,6 +35,8 @@ test('the picture is in the row, and its old address leads to it', async (t) => 
 test('what is far too long is not even fetched', async (t) => {
   const [huge] = await collect(reader([row('1', { dataBytes: 3000 })]).found())
   await t.rejects(bytesOf(huge), { code: 'too-large' })
+  const [large] = await collect(reader([row('1', { dataBytes: 8 })], { data: { 1: 'dGV4dA==' } }).found())
+  await t.rejects(bytesOf(large, 3), { code: 'too-large', size: 4 }, 'what was fetched has a size')
 })
 
 test('without data, it is the file behind the address, and only in the public folder', async (t) => {
@@ -42,9 +44,9 @@ test('without data, it is the file behind the address, and only in the public fo
   await mkdir(join(publicDir, 'uploads', 'avatars'), { recursive: true })
   await writeFile(join(publicDir, 'uploads', 'avatars', 'a.png'), 'file')
   const all = await collect(reader([
-    row('1', { url: '/uploads/avatars/a.png', type: 'image/png' }), row('2', { url: '/uploads/avatars/none.png', date: new Date('2020-01-01') }), row('3', { url: '/uploads/avatars/../../../etc/passwd' }), row('4', { url: '/api/auth/avatar/4' }),
+    row('1', { url: '/uploads/avatars/a.png', type: 'image/png' }), row('2', { url: '/uploads/avatars/none.png', date: new Date('2020-01-01') }), row('3', { url: '/uploads/avatars/../../../etc/passwd' }), row('4', { url: '/api/auth/avatar/4' }), row('5', { url: '/uploads/avatars/.env' }),
   ], { publicDir }).found())
-  t.match(all, [{ paths: ['/uploads/avatars/a.png'], canLosePaths: false, declaredType: 'image/png' }, { createdAt: new Date('2020-01-01') }, { code: 'elsewhere', ownerId: '3' }, { code: 'elsewhere', reason: /api\/auth/ }])
+  t.match(all, [{ paths: ['/uploads/avatars/a.png'], canLosePaths: false, declaredType: 'image/png' }, { createdAt: new Date('2020-01-01') }, { code: 'elsewhere', ownerId: '3' }, { code: 'elsewhere', reason: /api\/auth/ }, { code: 'hidden', ownerId: '5' }])
   t.equal(await bytesOf(all[0]), 'file')
   await t.rejects(bytesOf(all[1]), { name: 'OldFileRefused', fault: 'missing' })
   t.match(await collect(reader([row('1', { url: '/uploads/avatars/a.png' })]).found()), [{ code: 'not-named', reason: /--public-dir/ }])

@@ -2,7 +2,7 @@ import { realpath, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'tap'
 import { collect } from '../../fixtures/collect.ts'
-import { dateOfFile, readerOf } from '../../../src/operations/import/tree-file.ts'
+import { dateOfFile, readerOf, sizeOfFile } from '../../../src/operations/import/tree-file.ts'
 import { temporaryFolder } from '../../helper.ts'
 
 test('a file is read as often as it is asked for, unless it is too large', async (t) => {
@@ -10,8 +10,14 @@ test('a file is read as often as it is asked for, unless it is too large', async
   await writeFile(join(root, 'a'), 'text')
   const read = readerOf(root, 'a')
   for (let n = 0; n < 2; n += 1) t.equal(Buffer.concat(await collect(read(4))).toString(), 'text')
-  await t.rejects(collect(read(3)), { code: 'too-large' })
+  await t.rejects(collect(read(3)), { code: 'too-large', size: 4 })
   await t.rejects(collect(readerOf(root, '../a')(4)), { name: 'OldFileRefused', fault: 'bad-path' })
+})
+
+test('a file that is not read has a size all the same, while it is there', async (t) => {
+  const root = await temporaryFolder(t)
+  await writeFile(join(root, 'a'), 'text')
+  t.strictSame([await sizeOfFile(root, 'a'), await sizeOfFile(root, 'none')], [{ size: 4 }, {}])
 })
 
 test('it is as old as its path says, or its own time', async (t) => {
@@ -19,7 +25,7 @@ test('it is as old as its path says, or its own time', async (t) => {
   const [at, now] = [new Date('2020-05-05'), new Date('2026-01-01')]
   await writeFile(join(root, 'a'), 'text')
   await utimes(join(root, 'a'), at, at)
-  t.strictSame(await dateOfFile(root, 'a', '/i/2021/06/a', now), new Date('2021-06-01'))
-  t.strictSame(await dateOfFile(root, 'a', '/uploads/a', now), at)
-  t.strictSame(await dateOfFile(root, 'none', '/uploads/none', now), now)
+  t.strictSame(await dateOfFile(root, 'a', '/i/2021/06/a', now), { createdAt: new Date('2021-06-01'), notes: [] })
+  t.strictSame(await dateOfFile(root, 'a', '/uploads/a', now), { createdAt: at, notes: [] })
+  t.strictSame(await dateOfFile(root, 'none', '/uploads/none', now), { createdAt: now, notes: [] })
 })

@@ -12,6 +12,7 @@ import { newBlobId } from '../../../src/storage/ids.ts'
 import type { Sidecar } from '../../../src/storage/sidecar.ts'
 import { tombstonesFor } from '../../../src/storage/tombstones.ts'
 import { createDurable } from '../../../src/storage/volume/durable.ts'
+import { createErasureRecords } from '../../../src/users/records.ts'
 import { databaseFor } from '../../records/fixtures/database.ts'
 import { openVolume, publish, sidecarFor } from '../../storage/fixtures/volume.ts'
 
@@ -25,6 +26,7 @@ async function setUp (t: Test, { second }: { second?: string } = {}) {
   t.teardown(() => bulk.close())
   const durable = createDurable({ fs: faults.fs, onSyncFailure: () => {} })
   const erasures = createErasures({ fs: faults.fs, durable, hash, paths: ledgerPlaces(root, second) })
+  writeFileSync(join(root, 'erasures.ndjson'), '')
   const storage = { ...volume, erasures }
   const tombstones = createTombstoneRecords({ client, tombstones: volume.tombstones, hash, now })
   const erase = (owner: string, epoch: number) => erasures.append({ id: `${owner}-${epoch}`, epoch, owner: hash('owner', owner), volume: volumeHash(hash), at: now().toISOString() })
@@ -50,6 +52,17 @@ t.test('who was erased stays erased; what they uploaded since comes back', async
   t.equal(await owners.epoch(), 2)
   t.ok(await owners.hasErasures('ada'))
   await t.rejects(owners.refuseErased('ada', 1), { code: 'OWNER_ERASED' })
+})
+
+t.test('a ledger that is lost is told, and what it counted is not forgotten', async (t) => {
+  const { root, hash, put, fill, client, owners } = await setUp(t)
+  await put({ epoch: 3 })
+  rmSync(join(root, 'erasures.ndjson'))
+  t.match(await fill(), { erasures: 0, findings: [{ problem: 'ledger-damaged', path: 'erasures.ndjson', detail: /is not on the volume/ }] })
+  t.equal(await owners.epoch(), 3, 'uploads from here on are no older than those that are there')
+  await client.blob.deleteMany()
+  t.match(await createErasureRecords({ client, now }).begin({ id: 'e', owner: hash('owner', 'ada'), at: now().toISOString() }), { epoch: 4 }, 'and an erasure is later than all of them, also those that are in flight')
+  t.equal(await owners.epoch(), 4)
 })
 
 t.test('erasures that only the second place knows count too', async (t) => {

@@ -107,6 +107,16 @@ t.test('an old database that is damaged is kept, and the new one is used', async
   t.strictSame(await answers(await build(t, { UPLOADS_DIR: root }), urls), before)
 })
 
+t.test('what this user may not read is neither made anew nor called damaged', async (t) => {
+  const { root } = await used(t)
+  for (const [on, path] of [['open', /gateway\.sqlite$/], ['readFile', /upload-gateway\.json$/]] as const) {
+    const { fs, inject } = createFaults()
+    inject({ on, path, errno: 'EACCES', forever: true })
+    await t.rejects(rebuild(configFor(root), silent, { fs }), { name: 'Refusal', message: /^[^ ]+ may not be read by this user \(EACCES\)\. Run this as the user that runs the gateway\.$/ })
+  }
+  t.strictSame(databaseNames(root).filter((name) => !/-(?:wal|shm)$/.test(name)), ['gateway.sqlite'])
+})
+
 t.test('twice gives the same as once', async (t) => {
   const { root } = await used(t)
   const rows = () => {
@@ -194,7 +204,7 @@ t.test('what cannot be brought back is listed, and the rest is there', async (t)
   const [whole, damaged] = [await publish(store, 'whole'), await publish(store, 'damaged', { ownerId: 'bob' })]
   await staging.close()
   writeFileSync(sidecarPath(root, damaged), 'damaged')
-  t.match(await rebuild(configFor(root), silent), { findings: [{ problem: 'sidecar-damaged', id: damaged.id }], totals: { currentAvatars: 1, blobs: [{ kind: 'avatar', state: 'live', count: 1 }] } })
+  t.match(await rebuild(configFor(root), silent), { findings: [{ problem: 'ledger-damaged' }, { problem: 'sidecar-damaged', id: damaged.id }], totals: { currentAvatars: 1, blobs: [{ kind: 'avatar', state: 'live', count: 1 }] } })
   const connection = new BetterSqlite3(join(root, 'database', 'gateway.sqlite'), { readonly: true })
   t.teardown(() => connection.close())
   t.strictSame(connection.prepare('SELECT id FROM Blob').pluck().all(), [whole.id])

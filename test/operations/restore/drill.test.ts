@@ -1,10 +1,11 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { backup } from '../../../src/operations/backup/backup.ts'
 import { silent as progress } from '../../../src/operations/progress.ts'
 import { drill } from '../../../src/operations/restore/drill.ts'
+import { ownHeartbeat } from '../../../src/storage/volume/instance.ts'
 import { temporaryFolder } from '../../helper.ts'
 import { filesBelow, furnished } from '../fixtures/furnished.ts'
 
@@ -17,6 +18,15 @@ t.test('a drill beside a running gateway restores, proves and throws away', asyn
   t.same((await readdir(tmpdir())).filter((name) => name.startsWith('upload-gateway-drill-')), [])
   t.same((await filesBelow(folder)).filter((path) => !/-(wal|shm)$/.test(path)), before.filter((path) => !/-(wal|shm)$/.test(path)), 'the volume is as it was')
   t.equal(await textOf(url, 'ada'), 'a text')
+})
+
+t.test('what a killed drill left goes with the next one', async (t) => {
+  const { config, dir } = await furnished(t)
+  await backup(config, { to: { dir }, progress })
+  const left = await mkdtemp(join(tmpdir(), 'upload-gateway-drill-'))
+  await writeFile(join(left, 'owner.json'), JSON.stringify({ ...ownHeartbeat(), startedAt: '1' }))
+  await drill(config, dir, { progress })
+  await t.rejects(stat(left), { code: 'ENOENT' })
 })
 
 t.test('a named place must be empty, and is so again', async (t) => {

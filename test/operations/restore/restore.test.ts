@@ -85,7 +85,7 @@ t.test('a snapshot that is damaged is not restored, and another one is named', a
   t.match(await restore(config, dir, { snapshot: first, progress }), { snapshot: first, files: 1 })
   await rm(join(dir, 'snapshots', first), { recursive: true })
   await t.rejects(restore(config, dir, { progress }), { name: 'Refusal', message: /Use another copy of this backup\.$/ })
-  await t.rejects(restore(config, await temporaryFolder(t), { progress }), { name: 'Refusal', message: /There is no backup in/ })
+  await t.rejects(restore(config, await temporaryFolder(t), { progress }), { name: 'Refusal', message: /is no backup: it has no upload-gateway-backup\.json/ })
 })
 
 t.test('files that are missing or damaged in the backup', async (t) => {

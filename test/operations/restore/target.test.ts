@@ -1,4 +1,5 @@
-import { cp, writeFile } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { cp, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { silent as progress } from '../../../src/operations/progress.ts'
@@ -23,7 +24,10 @@ t.test('an interrupted restore goes on, and only that one', async (t) => {
   }
   await cp(folder, `${folder}-2`, { recursive: true })
   await t.rejects(restore({ ...config, databaseFile: '/elsewhere' }, dir, { progress }), { name: 'Refusal', message: /was interrupted/ })
+  const left = join(folder, 'database', `.restored-${randomUUID()}`)
+  await writeFile(left, '')
   t.match(await restore(config, dir, { progress }), { files: 3, isLedgerCurrent: false, verification: { findings: [] } })
+  await t.rejects(stat(left), { code: 'ENOENT' }, 'nor is a copy of the database left, of a run that was killed')
   const { app, as } = await build(t, { UPLOADS_DIR: folder })
   t.equal((await app.inject({ url, headers: await as('ada') })).body, 'a text')
   for (const text of ['{}', 'x']) {

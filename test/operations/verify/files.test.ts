@@ -6,6 +6,7 @@ import type { Context } from '../../../src/operations/verify/context.ts'
 import { checkFiles } from '../../../src/operations/verify/files.ts'
 import { createFindings } from '../../../src/operations/verify/observed.ts'
 import { createInventory } from '../../../src/records/inventory.ts'
+import { createJournaled } from '../../../src/records/journaled.ts'
 import { openStaging } from '../../../src/storage/volume/staging.ts'
 import { createDurable } from '../../../src/storage/volume/durable.ts'
 import { encodeSidecar } from '../../../src/storage/sidecar.ts'
@@ -24,7 +25,7 @@ async function setUp (t: Test) {
   async function check ({ waitsForUploads = true, isErased = (): boolean => false, signal = undefined as AbortSignal | undefined } = {}) {
     const findings = createFindings()
     const context: Context = {
-      ...place, inventory: createInventory(place.client), findings, concurrency: 2, pageSize: 2, signal,
+      ...place, inventory: createInventory(place.client), journaled: createJournaled(place.client), findings, concurrency: 2, pageSize: 2, signal,
       progress: { ...silent, say: (sentence) => { said.push(sentence) } },
       pause: async (ms) => {
         meanwhile.pauses.push(ms)

@@ -98,3 +98,15 @@ test('a folder that cannot be listed is not taken for empty; one that went meanw
   faults.inject({ on: 'readdir', path: /\d{4}\/\d\d\/\d\d$/, before: () => rm(dirname(blobPath(root, sidecar)), { recursive: true }) })
   t.strictSame((await scan()).blobs, [])
 })
+
+test('what is the gateway\'s own is not foreign in any folder, and no blob', async (t) => {
+  const { root, store, faults } = await setUp(t)
+  const sidecar = await publish(store, 'hello', { id: idOf('2026-11-21') })
+  const day = 'avatars/2026/11/21'
+  const own = ['gateway.sqlite', 'avatars/gateway.sqlite', 'avatars/2026/x.sqlite', `${day}/jwt.secret`, `${day}/${sidecar.id}.sqlite`]
+  for (const path of [...own, `${day}/other`]) await writeFile(join(root, path), '')
+  const folders: ScannedFolder[] = []
+  for await (const folder of scanVolume(faults.fs, root, (path) => own.includes(path))) folders.push(folder)
+  t.strictSame(folders.flatMap(({ foreign }) => foreign), [{ path: `${day}/other`, what: 'file' }])
+  t.match(folders.flatMap(({ blobs }) => blobs), [{ id: sidecar.id, extensions: ['png'] }])
+})

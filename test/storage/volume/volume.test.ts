@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { chmod, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { test } from 'tap'
 import { decodeSidecar, encodeSidecar, type Sidecar } from '../../../src/storage/sidecar.ts'
@@ -190,6 +190,26 @@ test('an address with a strange extension is refused before anything is touched'
   await t.rejects(store.read(strange).then(() => {}), refused)
   t.strictSame(faults.calls, [])
   await staged.discard()
+})
+
+test('what is removed for good goes under every name that begins with its id; links are not followed, folders and others stay', async (t) => {
+  const { root, store, files, faults } = await openVolume(t)
+  const [sidecar, other] = [await publish(store, 'hello'), await publish(store, 'hello', { ownerId: 'bob' })]
+  const path = blobPath(root, sidecar)
+  for (const suffix of ['.damaged', '.damaged-2']) await writeFile(path + suffix, 'hello')
+  await writeFile(`${sidecarPath(root, sidecar)}.damaged`, 'ada')
+  await mkdir(`${path}.folder`)
+  await symlink(blobPath(root, other), `${path}.link`)
+  await writeFile(`${blobPath(root, other)}.damaged`, 'of bob')
+  await store.removeForGood(sidecar)
+  t.strictSame((await readdir(dirname(path))).sort(), [`${sidecar.id}.png.folder`, `${other.id}.png`, `${other.id}.png.damaged`, `${other.id}.sidecar.json`].sort())
+  t.equal(await readFile(blobPath(root, other), 'utf8'), 'hello')
+  faults.heal()
+  await Promise.all([sidecar, sidecar, other].map((one) => store.removeForGood(one)))
+  t.ok(faults.calls.filter(({ on }) => on === 'readdir').length < 3, 'those who ask at once share a listing')
+  t.strictSame(await files(), [])
+  faults.inject({ on: 'readdir', errno: 'EIO' })
+  await t.rejects(store.removeForGood(other), { code: 'STORAGE_UNAVAILABLE' })
 })
 
 test('what is removed for good is removed durably, and may be gone already', async (t) => {

@@ -1,0 +1,37 @@
+// What is the gateway's own though the volume's layout knows nothing of it: database, keys and ledger, which settings may put anywhere.
+import { basename, dirname, join, relative } from 'node:path'
+import type { FileSystem } from '../fs.ts'
+
+/** Whether something on the volume, by its path from the root, is such a file, or a folder that holds one. */
+export type IsOwn = (path: string) => boolean
+
+export type OwnPaths = {
+  readonly root: string
+  readonly databaseFile: string
+  /** The second place of the ledger of erasures. */
+  readonly erasureLedger: string | undefined
+}
+
+/** What SQLite keeps beside a database, and what a rebuild makes there and leaves there. */
+const companion = /^(|-wal|-shm|-journal|\.(rebuild|damaged)-.*)$/s
+
+const keyFiles: readonly string[] = ['jwt.secret', 'erasure-signing.jwk']
+
+/** Under whatever names lead to them: each path may go through links. */
+export async function findOwnFiles (fs: Pick<FileSystem, 'realpath'>, { root, databaseFile, erasureLedger }: OwnPaths): Promise<IsOwn> {
+  const real = (path: string) => fs.realpath(path).catch(() => path)
+  const namesOf = async (path: string) => [path, join(await real(dirname(path)), basename(path)), await real(path)]
+  const roots = [root, await real(root)]
+  const within = (paths: readonly string[]) => paths.flatMap((path) => roots.map((one) => relative(one, path))).filter((path) => path !== '' && path !== '..' && !path.startsWith('../'))
+  const databases = within(await namesOf(databaseFile))
+  const others = within([
+    ...(await Promise.all(keyFiles.map((name) => namesOf(join(dirname(databaseFile), name))))).flat(),
+    ...(erasureLedger === undefined ? [] : await namesOf(erasureLedger)),
+  ])
+  return (path) =>
+    others.includes(path) ||
+    databases.some((database) => path.startsWith(database) && companion.test(path.slice(database.length))) ||
+    [...databases, ...others].some((one) => one.startsWith(`${path}/`))
+}
+
+export const nothingOwn: IsOwn = () => false
