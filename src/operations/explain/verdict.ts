@@ -39,7 +39,7 @@ function withBlob (facts: Facts, blob: Examined): Verdict {
   if (record === null) return withoutRecord(blob)
   if (facts.audience === 'nobody') return notShown(facts, blob, record)
   if (file.is === 'nothing') return no(`503: the record is there, but its file ${file.path} is missing. ${bringsBack}`)
-  if (isForbidden(file)) return no(`It is not known whether it is served: ${file.path} may not be read by this user (${file.reason}). ${asGatewayUser}`)
+  if (isForbidden(file)) return no(`It is not known whether it is served: ${file.path} may not be read by this user (${file.reason?.split(':')[0]}). ${asGatewayUser}`)
   if (file.is !== 'file') return no(`503: ${file.path} ${file.is === 'unreadable' ? `cannot be read (${file.reason})` : `is not a file but a ${file.is}`}. Make it readable. ${bringsBack}`)
   if (!file.isWhole) return no(`It is served damaged: ${file.path} has ${file.size === record.size ? 'other bytes than were uploaded' : `${file.size} bytes instead of ${record.size}`}. ${bringsBack}`)
   const served = `It is served: ${record.contentType}, ${record.size} bytes, to ${facts.audience}; the file is whole.`
