@@ -1,6 +1,7 @@
 // Copying one blob, proved on the way, to where it is whole or absent: into a backup, and back out of one.
 import { randomUUID } from 'node:crypto'
 import { dirname, join } from 'node:path'
+import { errnoOf } from '../../storage/failures.ts'
 import type { FileSystem } from '../../storage/fs.ts'
 import type { Sidecar } from '../../storage/sidecar.ts'
 import type { Durable } from '../../storage/volume/durable.ts'
@@ -53,5 +54,12 @@ async function copyProved ({ fs, durable, source, blobs, root, staging, place }:
       await out.close()
       await fs.unlink(partial).catch(() => {})
     }
+  })
+}
+
+/** A folder in which nothing could be kept was never made. */
+export async function syncIfThere (durable: Durable, folder: string): Promise<void> {
+  await durable.syncFolder(folder).catch((error: unknown) => {
+    if (errnoOf(error) !== 'ENOENT') throw error
   })
 }

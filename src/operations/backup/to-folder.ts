@@ -2,7 +2,7 @@
 import { dirname } from 'node:path'
 import type { FileSystem } from '../../storage/fs.ts'
 import { blobPath } from '../../storage/volume/layout.ts'
-import { copyBlob } from './copy-blob.ts'
+import { copyBlob, syncIfThere } from './copy-blob.ts'
 import type { Destination, Kept } from './destination.ts'
 import { placeOf, type BackupFolder } from './folder.ts'
 import { inspectBlob, type BlobFault } from './inspect-blob.ts'
@@ -33,7 +33,7 @@ export async function toFolder (fs: FileSystem, folder: BackupFolder): Promise<D
     },
 
     publish: (name, work, files) => writing(place, async () => {
-      for (const path of touched) await durable.syncFolder(path)
+      for (const path of touched) await syncIfThere(durable, path)
       await placeSnapshot(fs, folder, name, work, files)
     }),
 

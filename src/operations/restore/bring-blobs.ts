@@ -5,7 +5,7 @@ import type { FileSystem } from '../../storage/fs.ts'
 import { encodeSidecar, type Sidecar } from '../../storage/sidecar.ts'
 import { blobPath, sidecarPath } from '../../storage/volume/layout.ts'
 import { atOnce } from '../backup/at-once.ts'
-import { copyBlob } from '../backup/copy-blob.ts'
+import { copyBlob, syncIfThere } from '../backup/copy-blob.ts'
 import { inBackup, inspectBlob } from '../backup/inspect-blob.ts'
 import { blobsRoot, manifestFile } from '../backup/layout.ts'
 import { readManifest } from '../backup/manifest.ts'
@@ -58,7 +58,7 @@ export async function bringBlobs ({ fs, dir, snapshot, progress }: Source, targe
     await bring(sidecar)
     progress.advance(sidecar.size)
   })
-  await writing(place, async () => { for (const folder of touched) await durable.syncFolder(folder) })
+  await writing(place, async () => { for (const folder of touched) await syncIfThere(durable, folder) })
   return findings
 }
 
