@@ -90,6 +90,15 @@ t.test('what is missing or damaged on the volume is named, and all others are ba
   t.match(findings, [{ problem: 'blob-missing' }])
 })
 
+t.test('where a whole folder of the volume is lost, all other files are backed up', async (t) => {
+  const { config, dir, folder, attach, face } = await furnished(t)
+  await attach('ada', 'stays')
+  await face('ada')
+  await rm(join(folder, 'avatars'), { recursive: true })
+  t.match(await backup(config, { to: { dir }, progress }), { copiedFiles: 1, findings: [{ problem: 'blob-missing' }] })
+  t.match((await verifyBackup(dir, { progress })).findings, [{ problem: 'blob-missing' }])
+})
+
 t.test('what went for good while the backup ran is not in it', async (t) => {
   const { app, config, dir, attach, erase } = await furnished(t)
   const { id } = await attach('ada', 'purged')
