@@ -18,7 +18,7 @@ export function restoreCommand (program: Command): void {
     .option('--ledger <file...>', 'further ledgers of erasures, besides the volume\'s, ERASURE_LEDGER and the backup\'s own')
     .option('--without-ledger', 'though no ledger says who was erased')
     .option('--partial', 'though files of the backup are missing or damaged: restore all others')
-    .option('--drill', 'for practice: into a temporary place, or --into, checked and thrown away; a running gateway is no hindrance')
+    .option('--drill', 'for practice: into a temporary place, below --into if given, checked and thrown away; a running gateway is no hindrance')
     .option('--json', 'print JSON')
     .addHelpText('after', helpWith('upload-gateway restore /backups/uploads\nupload-gateway restore --drill /backups/uploads'))
     .action(running(async ({ config, progress }, options: Options, dir: string) => {
