@@ -11,7 +11,7 @@ import { rebuild } from '../src/operations/rebuild/rebuild.ts'
 import { silent } from '../src/operations/progress.ts'
 import { asBlobId, timeOf } from '../src/storage/ids.ts'
 import { encodeSidecar, type Sidecar } from '../src/storage/sidecar.ts'
-import { blobPath, identityFile, sidecarPath } from '../src/storage/volume/layout.ts'
+import { blobPath, erasuresFile, identityFile, sidecarPath } from '../src/storage/volume/layout.ts'
 
 const uploads = Number(process.argv[2] ?? 100_000)
 const days = 100
@@ -39,6 +39,7 @@ async function fill (root: string): Promise<void> {
   const limit = pLimit(64)
   const folders = new Map<string, Promise<unknown>>()
   await writeFile(join(root, identityFile), JSON.stringify({ volumeId: randomUUID(), layout: 1, createdAt: new Date().toISOString() }))
+  await writeFile(join(root, erasuresFile), '')
   await limit.map(Array.from({ length: uploads }, (_, index) => index), async (index) => {
     const sidecar = sidecarOf(index)
     const path = blobPath(root, sidecar)

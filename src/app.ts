@@ -123,7 +123,7 @@ async function compose (app: FastifyInstance, config: Config, { fs = fileSystem,
 
   const settling = createSettling({ client, store, now })
   const tombstoneRecords = createTombstoneRecords({ client, tombstones, hash, now })
-  const ledger = createLedger({ client, entomb: tombstoneRecords.entomb, now })
+  const ledger = createLedger({ client, settling, entomb: tombstoneRecords.entomb, now })
   await app.register(upkeep, {
     sweep: tellingSweeps(metrics, createSweep({
       fs, store, ledger, now,

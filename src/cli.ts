@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The command line: one line for each command. What a command does is a function in operations/.
 import { Command } from 'commander'
-import { exitCodes, failed } from './commands/run.ts'
+import { exitCodes, failed, print } from './commands/run.ts'
 import { version } from './version.ts'
 
 /** In the order of the help. Only the one that is called is loaded: all of them take a second. */
@@ -25,6 +25,7 @@ const program = new Command('upload-gateway')
   .description('Runs and maintains the upload gateway. Settings come from the environment or a file .env; .env.example explains each.')
   .version(version, '--version', 'print the version')
   .exitOverride()
+  .configureOutput({ writeOut: print })
   .showHelpAfterError('Add --help for the options.')
   .configureHelp({ showGlobalOptions: true })
   .addHelpText('after', exitCodes)

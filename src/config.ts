@@ -35,7 +35,7 @@ const Environment = Type.Object({
 
   SWEEP_INTERVAL_SECONDS: count('Time between two clean-ups of the volume.', 3600, 1),
   SWEEP_GRACE_SECONDS: count('How long a file without a record must have stood before it is removed.', 86_400),
-  SWEEP_MAX_PERCENT: Type.Integer({ description: 'A clean-up that would remove more than this share of all files, and more than 100, removes nothing and logs an error. 100: no such brake.', default: 5, minimum: 0, maximum: 100 }),
+  SWEEP_MAX_PERCENT: Type.Integer({ description: 'A clean-up that would remove more than this share of all files, and more than 100, removes nothing and logs an error. What is over TRASH_MAX_BYTES_PER_OWNER is counted for itself, and too much of it holds up only itself. 100: no such brake.', default: 5, minimum: 0, maximum: 100 }),
   TRASH_RETENTION_DAYS: count('How long deleted and replaced files are kept before they are removed for good.', 30),
   TRASH_MAX_BYTES_PER_OWNER: count('Of one owner\'s deleted and replaced files, in bytes; beyond it the oldest are removed for good. 0: no limit.', 1024 ** 3),
   ERASURE_LEDGER: text('A second place, as a file outside of the volume, for the ledger of erasures: after a restore it says who has been erased since. Empty: on the volume alone.'),
@@ -123,6 +123,7 @@ function derive (env: Static<typeof Environment>) {
     auditMaxBytesPerDay: env.AUDIT_MAX_BYTES_PER_DAY,
     readThroughDirs: list(env.READ_THROUGH_DIRS).map((folder) => resolve(folder)),
     keys,
+    jwtPublicKeyFile: env.JWT_PUBLIC_KEY_FILE === '' ? undefined : resolve(env.JWT_PUBLIC_KEY_FILE),
     jwtIssuer: env.JWT_ISSUER,
     jwtAudience: env.JWT_AUDIENCE,
     jwtUserClaim: env.JWT_USER_CLAIM,

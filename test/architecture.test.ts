@@ -21,7 +21,7 @@ const mayImport: Record<string, readonly string[]> = {
   operations: ['attachments', 'avatars', 'callers', 'images', 'records', 'storage', 'transfer', 'users'],
   commands: ['callers', 'operations', 'records', 'storage'],
 }
-const foundation = ['errors.ts', 'config.ts', 'version.ts', 'wording.ts']
+const foundation = ['errors.ts', 'config.ts', 'version.ts', 'wording.ts', 'user-id.ts']
 
 const sources = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts') && !path.startsWith('generated'))
 

@@ -1,4 +1,6 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { jwtVerify } from 'jose'
 import t from 'tap'
@@ -53,4 +55,13 @@ t.test('help shows an example and the exit codes', async (t) => {
 
 t.test('--version prints the version and nothing else', async (t) => {
   t.match(run(['--version'], {}), { status: 0, stdout: /^\d+\.\d+\.\d+\n$/, stderr: '' })
+})
+
+t.test('who has read enough of the help is no failure', async (t) => {
+  for (const args of [['trash', 'purge', '--help'], ['--help'], ['--version']]) {
+    const child = spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] } })
+    child.stdout.destroy()
+    const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')])
+    t.same({ said, code }, { said: '', code: 0 }, args.join(' '))
+  }
 })

@@ -67,7 +67,8 @@ test('a number of proxies is how many of the last addresses are believed', async
 test('a key can be read from a file', async (t) => {
   const file = join(await temporaryFolder(t), 'key.pem')
   await writeFile(file, 'a key')
-  t.match(readConfig({ ACCOUNTS: 'off', JWT_PUBLIC_KEY_FILE: file }).keys, { mode: 'public-key', pem: 'a key' })
+  t.match(readConfig({ ACCOUNTS: 'off', JWT_PUBLIC_KEY_FILE: file }), { keys: { mode: 'public-key', pem: 'a key' }, jwtPublicKeyFile: file })
+  t.equal(readConfig({}).jwtPublicKeyFile, undefined)
   t.throws(() => readConfig({ ACCOUNTS: 'off', JWT_PUBLIC_KEY_FILE: `${file}.not` }), { name: 'ConfigError', message: /JWT_PUBLIC_KEY_FILE cannot be read/ })
 })
 

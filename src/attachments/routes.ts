@@ -36,7 +36,11 @@ const requestBody = {
 }
 const uploadCodes = ['UPLOAD_MISSING', 'UPLOAD_MALFORMED', 'UPLOAD_FIELD_INVALID', 'UPLOAD_FILES_EXCEEDED', 'UPLOAD_TOO_LARGE', 'UPLOAD_STALLED', 'UPLOAD_CONFLICT', 'OWNER_ERASED', 'STORAGE_FULL', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE']
 const missing = { codes: ['ATTACHMENT_NOT_FOUND', 'DATABASE_UNAVAILABLE'] }
-const restoring = { codes: ['SCOPE_MISSING', 'ATTACHMENT_NOT_FOUND', 'STORAGE_FULL', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE'] }
+const restoration = {
+  summary: 'Bring an attachment back from the trash',
+  description: 'Needs a token with the scope uploads:admin. Undoes a deletion, whoever the owner is, for as long as the trash keeps the attachment. One that was not deleted stays as it is.',
+}
+const restoring = { scope: 'uploads:admin', responses: { 200: { description: 'The attachment, which is back where it was.' } }, codes: ['ATTACHMENT_NOT_FOUND', 'STORAGE_FULL', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE'] } as const
 const bytes = { responses: { 200: { description: 'The bytes.', bytes: ['*/*'] }, 206: { description: 'A range of them.', bytes: ['*/*'] } }, codes: [...missing.codes, 'PRECONDITION_FAILED', 'RANGE_NOT_SATISFIABLE', 'STORAGE_UNAVAILABLE'] }
 
 export const attachmentRoutes: FastifyPluginAsyncTypebox<AttachmentRoutesOptions> = async (app, { attachments, receiving, counting }) => {
@@ -66,7 +70,7 @@ export const attachmentRoutes: FastifyPluginAsyncTypebox<AttachmentRoutesOptions
     return reply.code(204).send(null)
   })
 
-  app.post('/api/attachments/:id/restore', { onRequest: [authenticate, requireScope('uploads:admin')], schema: { tags, summary: 'Bring an attachment back from the trash', security: tokenRequired, params, response: { 200: AttachmentSchema } }, config: { openapi: restoring } }, (request) =>
+  app.post('/api/attachments/:id/restore', { onRequest: [authenticate, requireScope('uploads:admin')], schema: { ...restoration, tags, security: tokenRequired, params, response: { 200: AttachmentSchema } }, config: { openapi: restoring } }, (request) =>
     attachments.restore(request.params.id))
 
   await app.register(uploadRoute, { attachments, receiving, counting })

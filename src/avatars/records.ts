@@ -25,16 +25,21 @@ export function createAvatarRecords ({ client, owners, now }: { client: PrismaCl
     return row?.blobId as BlobId | undefined
   }
 
+  /** Now, but after all earlier changes of this user's pictures: a clock that is set back must not turn their order round. */
+  async function changeTime (userId: UserId): Promise<Date> {
+    const { _max: { stateAt } } = await querying(() => client.blob.aggregate({ where: { ownerId: userId, kind: 'avatar' }, _max: { stateAt: true } }))
+    return new Date(Math.max(now().getTime(), (stateAt?.getTime() ?? 0) + 1))
+  }
+
   /** What a change of state sets, so that the sidecar follows. */
   const changed = (state: Sidecar['state'], at: Date) => ({ state, stateAt: at, revision: { increment: 1 }, sidecarDueAt: at })
 
   /** Points the user at `blobId`, and retires what was current; undefined when another change came first. */
   function pointing (userId: UserId, blobId: BlobId, current: BlobId | undefined, at: Date): Prisma.PrismaPromise<unknown>[] {
     if (current === undefined) return [client.avatar.create({ data: { userId, blobId } })]
-    return [
-      client.avatar.update({ where: { userId, blobId: current }, data: { blobId } }),
-      client.blob.update({ where: { id: current, state: 'live' }, data: changed('superseded', at) }),
-    ]
+    const pointed = client.avatar.update({ where: { userId, blobId: current }, data: { blobId } })
+    if (current === blobId) return [pointed]
+    return [pointed, client.blob.update({ where: { id: current, state: 'live' }, data: changed('superseded', at) })]
   }
 
   /** Tries `change` upon what is current until no other change comes between. */
@@ -52,6 +57,8 @@ export function createAvatarRecords ({ client, owners, now }: { client: PrismaCl
   }
 
   return {
+    changeTime,
+
     current: (userId: UserId): Promise<AvatarBlob | null> =>
       querying(async () => (await client.avatar.findUnique({ where: { userId }, include: { blob: true } }))?.blob ?? null),
 
@@ -82,10 +89,14 @@ export function createAvatarRecords ({ client, owners, now }: { client: PrismaCl
       return current
     }),
 
-    /** Makes a blob that is pending, replaced or deleted the user's current avatar, of this epoch. Undefined when it is no longer such a blob. @throws OwnerErased */
-    adopt: (userId: UserId, id: BlobId, state: Sidecar['state'], epoch: number): Promise<{ replaced: BlobId | undefined } | undefined> => untilSettled(userId, async (current) => {
+    /**
+     * Makes a blob the user's current avatar since now, of this epoch, also one that is it already. Undefined when it is in none of
+     * these states any more. @throws OwnerErased
+     */
+    adopt: (userId: UserId, id: BlobId, states: ReadonlyArray<Sidecar['state']>, epoch: number): Promise<{ replaced: BlobId | undefined } | undefined> => untilSettled(userId, async (current) => {
+      const state = { in: [...states] }
       if (await querying(() => client.blob.count({ where: { id, state } })) === 0) return undefined
-      const at = now()
+      const at = await changeTime(userId)
       const commit = () => client.$transaction([
         owners.entering(userId, epoch),
         client.blob.update({ where: { id, state }, data: { ...changed('live', at), ownerId: userId, epoch } }),
@@ -95,21 +106,23 @@ export function createAvatarRecords ({ client, owners, now }: { client: PrismaCl
         await owners.refuseErased(userId, epoch)
         throw error
       })
-      return { replaced: current }
+      return { replaced: current === id ? undefined : current }
     }),
 
     /** Keeps a picture that is replaced or deleted as one that was replaced just now. False when it is no longer such a picture. */
-    retain: async (id: BlobId, state: Sidecar['state']): Promise<boolean> => {
-      const { count } = await querying(() => client.blob.updateMany({ where: { id, kind: 'avatar', state }, data: changed('superseded', now()) }))
+    retain: async (userId: UserId, id: BlobId, state: Sidecar['state']): Promise<boolean> => {
+      const at = await changeTime(userId)
+      const { count } = await querying(() => client.blob.updateMany({ where: { id, kind: 'avatar', state }, data: changed('superseded', at) }))
       return count === 1
     },
 
     /** The user has no avatar any more; the blob is in the trash. Returns it, or undefined when there was none. */
     remove: (userId: UserId): Promise<BlobId | undefined> => untilSettled(userId, async (current) => {
       if (current === undefined) return undefined
+      const at = await changeTime(userId)
       await querying(() => client.$transaction([
         client.avatar.delete({ where: { userId, blobId: current } }),
-        client.blob.update({ where: { id: current, state: 'live' }, data: changed('deleted', now()) }),
+        client.blob.update({ where: { id: current, state: 'live' }, data: changed('deleted', at) }),
       ]))
       return current
     }),

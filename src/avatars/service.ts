@@ -48,10 +48,11 @@ export function createAvatars ({ store, records, settling, warn, now }: Options)
     const { width, height } = await measure(head)
     const id = newBlobId()
     const at = now().toISOString()
+    const stateAt = ownerId === null ? at : (await records.changeTime(ownerId)).toISOString()
     const sidecar = {
       version: 1 as const, kind: 'avatar' as const, id, extension, creatorId, ownerId, contentType, width, height,
       state: ownerId === null ? 'pending' as const : 'live' as const,
-      stateAt: at, createdAt: at, revision: 1, recordId: null, size: file.size, sha256: file.sha256,
+      stateAt, createdAt: at, revision: 1, recordId: null, size: file.size, sha256: file.sha256,
       filename: null, visibility: null, contextType: null, contextId: null, alt: null, aliases: alias === undefined ? [] : [alias(extension)], epoch, source: null, sourceSha256: null,
     }
     await store.publish(file.staged, sidecar)
@@ -70,10 +71,10 @@ export function createAvatars ({ store, records, settling, warn, now }: Options)
     await settling.settle(replaced).catch((error: unknown) => warn(error, 'the sidecar of a replaced avatar was not written yet'))
   }
 
-  /** Makes a picture that is there already the current one. False when it was purged, or taken, meanwhile. */
-  async function adopt (userId: UserId, blob: AvatarBlob, epoch = blob.epoch): Promise<boolean> {
+  /** Makes a picture that is there already, in one of these states, the current one. False when it was purged, or taken, meanwhile. */
+  async function adopt (userId: UserId, blob: AvatarBlob, states: ReadonlyArray<Sidecar['state']>, epoch = blob.epoch): Promise<boolean> {
     const id = blob.id as BlobId
-    const adopted = await records.adopt(userId, id, blob.state as Sidecar['state'], epoch)
+    const adopted = await records.adopt(userId, id, states, epoch)
     if (adopted === undefined) return false
     await settling.settle(id)
     await retire(adopted.replaced)
@@ -85,6 +86,10 @@ export function createAvatars ({ store, records, settling, warn, now }: Options)
     if (state === 'superseded') return !await records.isRemovedSince(ownerId, stateAt)
     return state === 'live' || state === 'pending'
   }
+
+  /** Current, and by its user. What an import made current is so since the day it was made, and a later import replaces it. */
+  const isChosen = ({ state, source, stateAt, createdAt }: AvatarBlob): boolean =>
+    state === 'live' && (source === null || stateAt.getTime() !== createdAt.getTime())
 
   const represent = (blob: AvatarBlob, lastModified: Date, cacheControl: string): Representation => ({
     size: Number(blob.size), sha256: blob.sha256, contentType: blob.contentType, lastModified, cacheControl, isPublic: true,
@@ -112,10 +117,10 @@ export function createAvatars ({ store, records, settling, warn, now }: Options)
       const blob = await records.byAlias(alias)
       if (blob === null || (blob.ownerId !== userId && blob.state !== 'pending')) throw new AvatarUrlRejected()
       // Also after an answer that was an error: it is there, and only its sidecar may be owed (I4).
-      if (blob.state === 'live') return settling.settle(blob.id)
-      if (blob.state !== 'pending' && blob.state !== 'superseded') throw new AvatarUrlRejected()
+      if (isChosen(blob)) return settling.settle(blob.id)
       // What nobody owned becomes theirs only now.
-      if (!await adopt(userId, blob, blob.state === 'pending' ? epoch : blob.epoch)) throw new AvatarUrlRejected()
+      const isClaimed = blob.state === 'pending' ? adopt(userId, blob, ['pending'], epoch) : adopt(userId, blob, ['live', 'superseded'])
+      if (!await isClaimed) throw new AvatarUrlRejected()
     },
 
     async current (userId: UserId): Promise<Representation> {
@@ -149,7 +154,7 @@ export function createAvatars ({ store, records, settling, warn, now }: Options)
     async restore (userId: UserId, id: BlobId): Promise<Avatar> {
       const blob = await records.kept(userId, id)
       if (blob === null) throw new AvatarNotFound()
-      if (blob.state !== 'live') await adopt(userId, blob)
+      if (!isChosen(blob)) await adopt(userId, blob, ['live', 'superseded', 'deleted'])
       const restored = await records.kept(userId, id)
       if (restored?.state !== 'live') throw new AvatarNotFound()
       // Also when another request made it the current one, or an earlier one was answered with an error (I4).
@@ -161,7 +166,7 @@ export function createAvatars ({ store, records, settling, warn, now }: Options)
     async retain (userId: UserId, id: BlobId): Promise<void> {
       const blob = await records.kept(userId, id)
       if (blob === null) throw new AvatarNotFound()
-      if (blob.state !== 'live' && !await records.retain(id, blob.state as Sidecar['state'])) throw new AvatarNotFound()
+      if (blob.state !== 'live' && !await records.retain(userId, id, blob.state as Sidecar['state'])) throw new AvatarNotFound()
       await settling.settle(id)
     },
 

@@ -1,5 +1,8 @@
 // Who makes a request and what they may do. Knows nothing of tokens or HTTP.
 import { OwnerForbidden, RequestInvalid } from '../errors.ts'
+import { isUserId } from '../user-id.ts'
+
+export { userIdPattern } from '../user-id.ts'
 
 export type UserId = string & { readonly brand: 'UserId' }
 
@@ -7,13 +10,8 @@ export type Scope = 'uploads:service' | 'uploads:admin'
 
 export type Caller = { readonly id: UserId, readonly scopes: ReadonlySet<Scope> }
 
-/** 1 to 128 of `A-Z a-z 0-9 . _ : @ -`; never `me`, which is an address, nor a dot segment, which no URL can carry. */
-export const userIdPattern = '^(?!(?:me|\\.|\\.\\.)$)[A-Za-z0-9._:@-]{1,128}$'
-
-const userId = new RegExp(userIdPattern)
-
 export function asUserId (text: unknown): UserId | undefined {
-  return typeof text === 'string' && userId.test(text) ? text as UserId : undefined
+  return typeof text === 'string' && isUserId(text) ? text as UserId : undefined
 }
 
 /** Services and admins act for any user. */

@@ -1,7 +1,6 @@
 // upload-gateway audit: what can be done about each thing that verify finds, and with --repair its doing.
 import type { Command } from 'commander'
 import { auditVolume, repairWork, type Audit, type Outcome } from '../operations/audit.ts'
-import { Refusal } from '../operations/refusal.ts'
 import { atWork } from '../operations/workplace.ts'
 import { findingText } from './findings.ts'
 import { helpWith, running } from './run.ts'
@@ -16,8 +15,11 @@ export function auditCommand (program: Command): void {
     .option('--remove-foreign', 'with --repair: also remove what the gateway never put there')
     .option('--json', 'print JSON')
     .addHelpText('after', helpWith('upload-gateway audit\nupload-gateway audit --repair --from /backups/uploads'))
+    .hook('preAction', (command) => {
+      const { repair = false, removeForeign = false } = command.opts<Options>()
+      if (removeForeign && !repair) command.error('error: --remove-foreign removes only together with --repair; without it, the list of what is foreign is the same.')
+    })
     .action(running(async ({ config, progress }, { repair = false, from, removeForeign = false }: Options) => {
-      if (removeForeign && !repair) throw new Refusal('--remove-foreign removes only together with --repair; without it, the list of what is foreign is the same.')
       const audit = await atWork(config, { work: repair ? repairWork : 'audit' }, (workplace) =>
         auditVolume(workplace, { isRepair: repair, removesForeign: removeForeign, progress, ...(from !== undefined && { from }) }))
       return { report: audit, text: auditText(audit), hasFindings: audit.findings.some(({ outcome }) => outcome !== 'mended') || audit.moreFindings !== undefined }
@@ -31,6 +33,6 @@ export function auditText ({ findings, records, moreFindings = 0, isRepair }: Au
   const more = moreFindings > 0 ? [`and ${moreFindings} more: run this again once these are mended.`] : []
   const counts = (Object.keys(headings) as Outcome[]).map((outcome) => [findings.filter((finding) => finding.outcome === outcome).length, headings[outcome]] as const).filter(([count]) => count > 0)
   const summary = counts.length === 0 ? 'Clean' : counts.map(([count, heading]) => `${heading}: ${count}`).join('; ')
-  const hint = !isRepair && findings.some(({ outcome }) => outcome === 'mendable') ? ' Nothing was changed; --repair does what would mend.' : ''
+  const hint = !isRepair && findings.some(({ outcome }) => outcome === 'mendable') ? ' Nothing was changed: run this with --repair to mend what can be mended.' : ''
   return `${[...listed, ...more].map((text) => `${text}\n\n`).join('')}${summary}. ${records} records were checked.${hint}`
 }

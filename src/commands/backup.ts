@@ -5,6 +5,7 @@ import { backup, type BackupReport } from '../operations/backup/backup.ts'
 import { pruneErased, type PruneReport } from '../operations/backup/prune.ts'
 import { Refusal } from '../operations/refusal.ts'
 import { findingText } from './findings.ts'
+import { ledgersText } from './ledgers.ts'
 import { helpWith, running } from './run.ts'
 import { size } from './terminal.ts'
 
@@ -14,6 +15,7 @@ type PruneOptions = { erased?: boolean, ledger?: string[], json?: boolean }
 
 export function backupCommand (program: Command): void {
   const command = program.command('backup')
+    .hook('preAction', refuseOptions)
     .description('Back up all uploads and the database, as they are at one moment, while the gateway goes on. Into the same folder again, only what is new is copied.')
     .argument('<dir>', 'the backup folder, on another disk; or - for a tar on standard output')
     .option('--keep <count>', 'keep so many snapshots in the folder, and remove older ones once this one is whole', wholeNumber)
@@ -25,7 +27,6 @@ export function backupCommand (program: Command): void {
         const report = await backup(config, { to: { dir }, withKeys, progress, ...(keep !== undefined && { keep }) })
         return { report, text: backupText(report), hasFindings: hasFindings(report) }
       }
-      if (keep !== undefined) throw new Refusal('--keep is for a backup folder: a tar holds one snapshot.')
       if (process.stdout.isTTY) throw new Refusal('A tar is nothing for a terminal. Send it somewhere: upload-gateway backup - > uploads.tar')
       const report = await backup(config, { to: { output: process.stdout }, withKeys, progress })
       // Standard output is the tar.
@@ -35,6 +36,7 @@ export function backupCommand (program: Command): void {
     }))
 
   command.command('prune')
+    .configureHelp({ showGlobalOptions: false })
     .description('Take out of a backup folder, and of each snapshot in it, what erased users uploaded.')
     .argument('<dir>', 'the backup folder')
     .requiredOption('--erased', 'all that a ledger of erasures says is erased')
@@ -43,8 +45,16 @@ export function backupCommand (program: Command): void {
     .addHelpText('after', helpWith('upload-gateway backup prune --erased /backups/uploads'))
     .action(running(async ({ config, progress }, { ledger = [] }: PruneOptions, dir: string) => {
       const report = await pruneErased(config, dir, { ledgers: ledger, progress })
-      return { report, text: pruneText(report), hasFindings: report.findings.length > 0 || report.removedFiles === null }
+      return { report, text: pruneText(report, dir), hasFindings: report.findings.length > 0 || report.removedFiles === null }
     }))
+}
+
+/** Commander takes the options of a backup for its subcommand too, where they would say nothing. */
+function refuseOptions (command: Command, called: Command): void {
+  const known = new Set(called.options.map(({ long }) => long))
+  const strange = command.options.find((option) => command.getOptionValueSource(option.attributeName()) !== undefined && !known.has(option.long))
+  if (strange !== undefined) command.error(`error: ${strange.long} is for making a backup, and no option of "backup ${called.name()}".`)
+  if (called.args[0] === '-' && called.opts<Options>().keep !== undefined) command.error('error: --keep is for a backup folder: a tar holds one snapshot.')
 }
 
 /** For options that take a count. */
@@ -72,10 +82,11 @@ export function backupText (report: BackupReport): string {
   ].join('\n')
 }
 
-export function pruneText ({ snapshots, prunedSnapshots, erasedUploads, erasedAccounts, removedFiles, erasures, ledgers, findings }: PruneReport): string {
+/** `dir`: the backup folder. */
+export function pruneText ({ snapshots, prunedSnapshots, erasedUploads, erasedAccounts, removedFiles, erasures, ledgers, findings }: PruneReport, dir: string): string {
   return [
     ...findings.map((finding) => `${findingText(finding, finding.mend)}\n`),
-    `${erasures} erasures in ${ledgers.join(', ')}.`,
+    `${erasures} erasures in ${ledgersText(ledgers, dir)}.`,
     `Of ${snapshots} snapshots ${prunedSnapshots.length} held something of erased users: ${erasedUploads} uploads and ${erasedAccounts} accounts are gone from them, and ${files(removedFiles ?? 0)} from the folder.`,
   ].join('\n')
 }

@@ -16,7 +16,7 @@ export function eraseCommand (program: Command): void {
     .description('Erase everything a user uploaded, and their embedded account, for good: live files, trash, old versions and what is in flight. It stays erased after any restore. Works beside a running gateway; prints a signed receipt.')
     .addOption(new Option('--owner <id>', 'whom to erase').conflicts(['verify', 'publicKey']))
     .option('--yes', 'do not ask; needed where no terminal is')
-    .option('--receipt <file>', 'write the receipt into this new file')
+    .option('--receipt <file>', 'write the receipt into this new file; with the one that has it already, as when this is run once more, nothing is done')
     .addOption(new Option('--verify <receipt>', 'check that a receipt is genuine, and that what it names is gone').conflicts('publicKey'))
     .option('--public-key', 'print the key that receipts are checked with, as a JWK')
     .option('--json', 'print JSON')
@@ -47,11 +47,12 @@ export async function confirm (owner: string, ask: ReturnType<typeof createAsk>)
 const isNobody = ({ erased: { blobs, counts } }: EraseReport): boolean => blobs.length === 0 && counts.accounts === 0
 
 export function erasedText (report: EraseReport, receiptFile: string | undefined): string {
-  const { erased: { counts, at }, receipt, findings } = report
+  const { erased: { counts, at }, receipt, erasedBefore, findings } = report
   const { avatars, attachments, bytes, accounts } = counts
   const what = [`${avatars} avatar${avatars === 1 ? '' : 's'}`, `${attachments} attachment${attachments === 1 ? '' : 's'}`, ...(accounts > 0 ? ['the account'] : [])]
   const nobody = isNobody(report) ? 'Nobody with this id had anything here: is it spelt right? Who is erased stays erased, also if backups have something of theirs.\n' : ''
-  return `${findings.map((finding) => `${findingText(finding, finding.mend)}\n\n`).join('')}${nobody}Erased at ${at}: ${what.join(', ')}; ${size(bytes)}.\n${receiptFile === undefined ? `Receipt:\n${receipt}` : `The receipt is in ${receiptFile}.`}`
+  const when = erasedBefore === null ? `Erased at ${at}:` : `This user was erased already at ${erasedBefore}, and there was nothing of theirs since. The receipt names`
+  return `${findings.map((finding) => `${findingText(finding, finding.mend)}\n\n`).join('')}${nobody}${when} ${what.join(', ')}; ${size(bytes)}.\n${receiptFile === undefined ? `Receipt:\n${receipt}` : `The receipt is in ${receiptFile}.`}`
 }
 
 export function verifiedText ({ erased: { at, blobs }, places, findings }: ReceiptReport): string {

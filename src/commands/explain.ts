@@ -7,8 +7,8 @@ import { plain, size } from './terminal.ts'
 
 export function explainCommand (program: Command): void {
   program.command('explain')
-    .description('Say whether a file is served, why not, and what to do: by its id or that of its attachment, its user\'s id, a URL or path of any age and host, or its sha-256. Only reads, also beside a running gateway. Exit 0 when it is served whole.')
-    .argument('<what>', 'an id, a URL, a path or a sha-256')
+    .description('Say whether a file is served, why not, and what to do: by its id or that of its attachment, its user\'s id or e-mail address, a URL or path of any age and host, or its sha-256. Only reads, also beside a running gateway. Exit 0 when it is served whole.')
+    .argument('<what>', 'an id, an e-mail address of an embedded account, a URL, a path or a sha-256')
     .option('--json', 'print all that is known as JSON')
     .addHelpText('after', helpWith('upload-gateway explain https://app.example/i/p/2024/01/avatar_1704067200000_x1y2.png\nupload-gateway explain 019aa1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b'))
     .action(running(async ({ config }, _options: { json?: boolean }, what: string) => {
@@ -23,7 +23,7 @@ export function explainText ({ verdict, meaning, blobs, owner, oldPath, unknown 
     '',
     `asked about     ${meaning}`,
     ...blobs.flatMap((blob) => ['', ...blobLines(blob)]),
-    ...(owner === null ? [] : ['', `owner           ${owner.id}: ${owner.uploads} uploads, current avatar ${owner.currentAvatar ?? 'none'}${owner.erasedAt === null ? '' : `, erased on ${owner.erasedAt}`}`]),
+    ...(owner === null ? [] : ['', `owner           ${owner.id}: ${owner.uploads} uploads, current avatar ${owner.currentAvatar ?? 'none'}${owner.hasAccount ? ', an embedded account' : ''}${owner.erasedAt === null ? '' : `, erased on ${owner.erasedAt}`}`]),
     ...(oldPath === null ? [] : [`old path        ${oldPath.hasTombstone ? 'removed for good once' : 'no tombstone'}${oldPath.oldFile === null ? '' : `; in the older system's folder as ${oldPath.oldFile}`}`]),
     ...unknown.map((sentence) => `not known       ${sentence}`),
   ].map(plain).join('\n')

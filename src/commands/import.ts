@@ -40,7 +40,7 @@ function systemR (parent: Command): void {
     .option('--data-column <name>', 'the picture as base64', 'avatar_data')
     .option('--type-column <name>', 'its type; the bytes decide', 'avatar_content_type')
     .option('--url-column <name>', 'its old address', 'avatar_url')
-    .option('--date-column <name>', 'when the picture was set; without it, the day of the import unless its address tells')
+    .option('--date-column <name>', 'when the picture was set; where neither it nor the address tells, that is the day of the import, and the picture replaces no other')
     .addHelpText('after', helpWith('PGPASSWORD=… upload-gateway import system-r --database-url postgres://reader@db.example/app --public-dir /srv/old/public --run'))
     .action(running(async ({ config, progress }, { databaseUrl, publicDir, table, idColumn, dataColumn, typeColumn, urlColumn, dateColumn, ...options }: SystemROptions) =>
       resultOf(await importSystemR(config, {

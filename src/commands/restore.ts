@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { drill } from '../operations/restore/drill.ts'
 import { restore, type RestoreReport } from '../operations/restore/restore.ts'
 import { findingText, verificationText } from './findings.ts'
+import { ledgersText } from './ledgers.ts'
 import { helpWith, running } from './run.ts'
 import { size } from './terminal.ts'
 
@@ -18,30 +19,37 @@ export function restoreCommand (program: Command): void {
     .option('--ledger <file...>', 'further ledgers of erasures, besides the volume\'s, ERASURE_LEDGER and the backup\'s own')
     .option('--without-ledger', 'though no ledger says who was erased')
     .option('--partial', 'though files of the backup are missing or damaged: restore all others')
-    .option('--drill', 'for practice: into a temporary place, below --into if given, checked and thrown away; a running gateway is no hindrance')
+    .option('--drill', 'for practice: into a folder of its own, below --into if given, checked and thrown away; what a killed one left there goes with the next. A running gateway is no hindrance')
     .option('--json', 'print JSON')
     .addHelpText('after', helpWith('upload-gateway restore /backups/uploads\nupload-gateway restore --drill /backups/uploads'))
     .action(running(async ({ config, progress }, options: Options, dir: string) => {
       const { snapshot, into, ledger = [], withoutLedger = false, partial = false } = options
       const wanted = { ledgers: ledger.map((file) => resolve(file)), withoutLedger, isPartial: partial, progress, ...(snapshot !== undefined && { snapshot }), ...(into !== undefined && { into: resolve(into) }) }
       const report = await (options.drill === true ? drill : restore)(config, resolve(dir), wanted)
-      return { report, text: restoreText(report, options.drill === true), hasFindings: report.damaged.length + report.verification.findings.length > 0 }
+      return { report, text: restoreText(report, { dir: resolve(dir), isDrill: options.drill === true }), hasFindings: report.damaged.length + report.verification.findings.length > 0 }
     }))
 }
 
-/** Of less, a time for a gigabyte says nothing. */
-const meaningfulBytes = 10_000_000
+const unknownErasures = {
+  restored: 'Whoever was erased after this backup was made is back: its own ledger does not know of it. Name a newer one with --ledger, or erase them again.',
+  inDrill: 'No ledger of erasures is known to be newer than the backup: a restore without one brings back whoever was erased after the backup was made.',
+}
 
-export function restoreText (report: RestoreReport, isDrill: boolean): string {
+/** Most often that is so; a ledger that was lost and begun anew looks the same. */
+const noErasures = (erasures: number): string[] => erasures > 0 ? [] : ['No ledger knows of any erasure: right if nobody was ever erased here.']
+
+/** `dir`: the backup folder. */
+export function restoreText (report: RestoreReport, { dir, isDrill }: { dir: string, isDrill: boolean }): string {
   const { damaged, moreDamaged, verification, erasures, erasedFiles, ledgers, keys, secondsPerGigabyte } = report
   return [
     ...damaged.map((finding) => `${findingText(finding, finding.mend)}\n`),
     ...moreDamaged > 0 ? [`and ${moreDamaged} more.\n`] : [],
     verificationText(verification),
-    `${isDrill ? 'Restored for practice, and thrown away' : `Restored to ${report.root}`}: the snapshot of ${report.createdAt}, ${report.files.toLocaleString('en')} files, ${size(report.bytes)}, in ${report.seconds.toFixed(1)} s${secondsPerGigabyte === null || report.bytes < meaningfulBytes ? '' : ` (${secondsPerGigabyte.toFixed(1)} s per GB)`}.`,
-    `${erasures} erasures in ${ledgers.join(', ') || 'no ledger'}; ${erasedFiles} files of erased users are gone again.`,
+    `${isDrill ? 'Restored for practice, and thrown away' : `Restored to ${report.root}`}: the snapshot of ${report.createdAt}, ${report.files.toLocaleString('en')} files, ${size(report.bytes)}, in ${report.seconds.toFixed(1)} s${secondsPerGigabyte === null ? '' : ` (${secondsPerGigabyte.toFixed(1)} s per GB)`}.`,
+    `${erasures} erasures in ${ledgersText(ledgers, dir)}; ${erasedFiles} files of erased users are gone again.`,
     ...keys.length > 0 ? [`Restored the keys ${keys.join(', ')}.`] : [],
-    ...report.isLedgerCurrent ? [] : ['Whoever was erased after this backup was made is back: its own ledger does not know of it. Name a newer one with --ledger, or erase them again.'],
+    ...report.ledgerDoubts,
+    ...report.isLedgerCurrent ? noErasures(erasures) : [isDrill ? unknownErasures.inDrill : unknownErasures.restored],
     ...isDrill ? [] : ['The gateway can be started.'],
   ].join('\n')
 }

@@ -1,11 +1,12 @@
 // How every command runs: settings in, one result out, as text for people or as JSON, and an exit code that says how it went.
 import { existsSync } from 'node:fs'
 import process from 'node:process'
-import { inspect } from 'node:util'
 import { CommanderError, type Command } from 'commander'
 import { ConfigError, readConfig, type Config } from '../config.ts'
 import type { Progress } from '../operations/progress.ts'
+import { reasonOf } from '../operations/reason.ts'
 import { Refusal } from '../operations/refusal.ts'
+import { databaseRefusal } from '../records/failures.ts'
 import { plain, showProgress } from './terminal.ts'
 
 const envFile = '.env'
@@ -44,7 +45,7 @@ export function reporting<Options extends { json?: boolean }, Arguments extends 
       const result = await work(progress, options, ...args)
       progress.stop()
       if (result === undefined) return
-      print(options.json === true ? JSON.stringify(result.report, null, 1) : result.text)
+      print(`${options.json === true ? JSON.stringify(result.report, null, 1) : result.text}\n`)
       if (result.hasFindings === true) process.exitCode = 3
     } finally {
       progress.stop()
@@ -53,9 +54,9 @@ export function reporting<Options extends { json?: boolean }, Arguments extends 
 }
 
 /** Whoever reads it may have seen enough, as `head` has. Not for what is output itself, such as a tar: half of that is a failure. */
-function print (text: string): void {
+export function print (text: string): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => { if (error.code !== 'EPIPE') throw error })
-  process.stdout.write(`${text}\n`)
+  process.stdout.write(text)
 }
 
 /** As the service itself takes it. */
@@ -78,8 +79,16 @@ export function failed (error: unknown): number {
 function sentenceOf (error: unknown): string {
   if (error instanceof ConfigError || error instanceof Refusal) return error.message
   // Errors of the table are sentences too; what they come from is for operators to know.
-  if (error instanceof Error && 'statusCode' in error) return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message
-  // What the operating system says names the file, and no line of ours would tell more.
-  if (error instanceof Error && 'syscall' in error) return `A file, a folder or a connection cannot be used: ${error.message}.`
-  return inspect(error)
+  if (error instanceof Error && 'statusCode' in error) return error.cause instanceof Error ? `${error.message} (${reasonOf(error.cause)})` : error.message
+  if (error instanceof Error && 'syscall' in error) return `A file, a folder or a connection cannot be used: ${reasonOf(error)}.`
+  const refusal = databaseRefusal(error)
+  return refusal === undefined ? unexpected(error) : `${refusal} Run "upload-gateway doctor", which looks at the database.`
+}
+
+/** For whoever mends the gateway: where it happened, but none of the values that were in play there. */
+function unexpected (error: unknown): string {
+  if (!(error instanceof Error)) return `Something unexpected happened: ${reasonOf(error)}.`
+  const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : ''
+  const frames = (error.stack ?? '').split('\n').filter((line) => /^ +at /.test(line))
+  return [`Something unexpected happened, ${error.name}${code}: ${reasonOf(error)}`, ...frames].join('\n')
 }

@@ -28,14 +28,14 @@ export function sweepCommand (program: Command): void {
 
 const names = { pending: 'claimed by nobody', trash: 'in the trash for long enough', quota: 'trash over its owner\'s limit', orphans: 'without a record' }
 
-export function sweepText ({ isDryRun, due, deadStaging, wouldStop, removed, failures }: SweepReport): string {
+export function sweepText ({ isDryRun, due, deadStaging, wouldStop, wouldHoldOnly, removed, failures }: SweepReport): string {
   const left = due.reduce((sum, { leftToGateway }) => sum + leftToGateway, 0)
   const parts = [
     table(['Files', 'due', 'bytes', ...(removed === null ? [] : ['removed'])], due.map(({ step, count, bytes }) => [names[step], count, size(bytes), ...(removed === null ? [] : [removed[step]])])),
     ...(isDryRun ? due.flatMap(({ blobs }) => blobs).slice(0, shownBlobs).map(({ path, bytes, reason }) => `${plain(path)}  ${size(bytes)}\n  ${plain(reason)}`) : []),
     ...(due.some(({ count, blobs }) => count > blobs.length) ? ['One run takes at most 10,000 files of each kind, and the bytes are of those; run it again for the rest.'] : []),
     ...(left > 0 ? [`${left} more without a record ${left === 1 ? 'is' : 'are'} left to the gateway or command that is at work on the volume, which can tell them from uploads about to be recorded.`] : []),
-    ...(isDryRun && wouldStop !== null ? [`It would stop and ask. ${wouldStop}`] : []),
+    ...(isDryRun && wouldStop !== null ? [`It would ${wouldHoldOnly === null ? 'stop and ask' : 'ask, and do the rest in any case'}. ${wouldStop}`] : []),
     ...(deadStaging.length > 0 ? [`${deadStaging.length} folder${deadStaging.length === 1 ? '' : 's'} in staging of processes that have ended${removed === null ? '' : `, ${removed.staging} removed`}.`] : []),
     ...failures.map((failure) => `Failed: ${plain(failure)}`),
     isDryRun ? 'Nothing was removed: this was a dry run.' : 'Done.',

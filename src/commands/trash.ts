@@ -3,7 +3,7 @@ import process from 'node:process'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { purgeTrash, type PurgeReport, type PurgeSelection } from '../operations/purge-trash.ts'
 import { Refusal } from '../operations/refusal.ts'
-import { listTrash, restoreTrash, type LeftAlone, type RestoreReport, type TrashList } from '../operations/trash.ts'
+import { listTrash, restoreTrash, type LeftAlone, type RestoreReport, type TrashItem, type TrashList } from '../operations/trash.ts'
 import { atWork } from '../operations/workplace.ts'
 import type { Kind } from '../storage/store.ts'
 import { createAsk } from './ask.ts'
@@ -31,19 +31,19 @@ function listCommand (trash: Command): void {
     .addHelpText('after', helpWith('upload-gateway trash list --owner ada'))
     .action(running(async ({ config, progress }, { owner, kind, limit }: ListOptions) => {
       const report = await atWork(config, { work: 'trash list', progress }, (workplace) => listTrash(workplace, { filter: { ownerId: owner, kind }, limit, retentionMs: config.trashRetentionMs }))
-      return { report, text: listText(report) }
+      return { report, text: listText(report, { ownerId: owner, retentionMs: config.trashRetentionMs }) }
     }))
 }
 
 function restoreCommand (trash: Command): void {
   trash.command('restore')
-    .description('Bring files back from the trash. An attachment comes back under its id and URL. A picture becomes its user\'s picture again when they have none now; else it comes back as an earlier one, and theirs stays.')
+    .description('Bring files back from the trash. An attachment comes back under its id and URL. A picture becomes its user\'s picture again when they have none now; else it comes back as an earlier one, and theirs stays; one that is an earlier one already is left alone.')
     .argument('<id...>', 'of the blob, or of the attachment')
     .option('--current', 'make a picture its user\'s current one also when they have another now, which becomes an earlier one')
     .option('--json', 'print JSON')
     .addHelpText('after', helpWith('upload-gateway trash restore 019aa1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b'))
     .action(running(async ({ config, progress }, { current = false }: { current?: boolean, json?: boolean }, ids: string[]) => {
-      const report = await atWork(config, { work: 'trash restore', progress }, (workplace) => restoreTrash(workplace, ids, { isCurrent: current, progress }))
+      const report = await atWork(config, { work: 'trash restore', progress }, (workplace) => restoreTrash(workplace, ids, { isCurrent: current, retentionMs: config.trashRetentionMs, progress }))
       return { report, text: restoreText(report), hasFindings: report.left.length > 0 }
     }))
 }
@@ -80,7 +80,9 @@ export function createConfirm (isMeant: boolean, ask: ReturnType<typeof createAs
 
 function selectionOf (command: Command, ids: readonly string[], { owner, olderThan, all = false }: PurgeOptions): PurgeSelection {
   const hasFilter = owner !== undefined || olderThan !== undefined
-  if ([ids.length > 0, hasFilter, all].filter(Boolean).length !== 1) command.error('error: name what is to go: ids, or --owner and --older-than, or --all', { exitCode: 2 })
+  const given = [ids.length > 0, hasFilter, all].filter(Boolean).length
+  if (given === 0) command.error('error: name what is to go: ids, or --all, or one or both of --owner and --older-than', { exitCode: 2 })
+  if (given > 1) command.error('error: these exclude each other: ids, --all, and --owner or --older-than. Give only one of them; --owner and --older-than go together', { exitCode: 2 })
   if (ids.length > 0) return { ids }
   return { filter: { ownerId: owner, before: olderThan === undefined ? undefined : new Date(Date.now() - olderThan * 1000) } }
 }
@@ -90,13 +92,19 @@ function wholeNumber (text: string): number {
   return Number(text)
 }
 
-const day = (instant: string) => instant.slice(0, 16).replace('T', ' ')
+const days = (ms: number): string => ms === 86_400_000 ? '1 day' : `${ms / 86_400_000} days`
 
-export function listText ({ count, bytes, items }: TrashList): string {
-  const total = `${count} in the trash, ${size(bytes)}${count > items.length ? `; the latest ${items.length} are shown` : ''}.`
-  if (items.length === 0) return total
-  const rows = items.map(({ id, kind, attachmentId, ownerId, state, stateAt, keptUntil, bytes: own, filename }) => [attachmentId ?? id, kind, ownerId ?? '', state, day(stateAt), day(keptUntil), size(own), filename ?? ''])
-  return `${table(['id', 'kind', 'owner', 'state', 'since (UTC)', 'kept until', 'size', 'name'], rows)}\n${total}`
+/** Only avatars are replaced. */
+const whatIs = ({ kind, state }: TrashItem): string => state === 'superseded' ? `replaced ${kind}` : kind
+
+/** In 100 columns, unless ids of owners or names are long. `ownerId`: whose all of it is, if one user's was asked for. */
+export function listText ({ count, bytes, items }: TrashList, { ownerId, retentionMs }: { ownerId: string | undefined, retentionMs: number }): string {
+  const total = `${count}${ownerId === undefined ? '' : ` of ${plain(ownerId)}`} in the trash, ${size(bytes)}`
+  if (items.length === 0) return `${total}.`
+  const ofOwner = (text: string): string[] => ownerId === undefined ? [text] : []
+  const rows = items.map((item) => [item.id, whatIs(item), ...ofOwner(item.ownerId ?? ''), item.stateAt.slice(0, 10), size(item.bytes), item.filename ?? ''])
+  const listed = table(['id', 'what', ...ofOwner('owner'), 'since', 'size', 'name'], rows).replaceAll(/ +$/gm, '')
+  return `${listed}\n${total}; each is kept for ${days(retentionMs)}${count > items.length ? `; the latest ${items.length} are shown` : ''}.`
 }
 
 const leftText = (left: readonly LeftAlone[]) => left.map(({ id, reason }) => `${plain(id)}  left alone: ${plain(reason)}\n`).join('')

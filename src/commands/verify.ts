@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { verifyBackup } from '../operations/backup/verify.ts'
 import { requireBackup } from '../operations/backup/folder.ts'
-import { Refusal } from '../operations/refusal.ts'
+import { readAtLeast } from '../operations/sample.ts'
 import { verifyVolume } from '../operations/verify.ts'
 import { atWork } from '../operations/workplace.ts'
 import { fileSystem } from '../storage/fs.ts'
@@ -17,15 +17,17 @@ export function verifyCommand (program: Command): void {
     .description('Check every record, file and sidecar, and say what is wrong with which file. Changes nothing; a running gateway is no hindrance.')
     .argument('[dir]', 'a backup folder; without it, the uploads volume')
     .addOption(new Option('--full', 'read and hash every file (the default)').conflicts('sample'))
-    .option('--sample <share>', 'read and hash only such a share of the files, as 5%; of the others compare the size', share)
-    .option('--snapshot <name>', 'of the backup: this snapshot, instead of the newest')
+    .option('--sample <share>', `read and hash only such a share of the files, as 5%, but about ${readAtLeast} at least; of the others compare the size`, share)
+    .option('--snapshot <name>', 'of the backup: this snapshot alone, instead of all')
     .option('--json', 'print JSON')
     .addHelpText('after', helpWith('upload-gateway verify\nupload-gateway verify --sample 5%\nupload-gateway verify /backups/uploads'))
+    .hook('preAction', (command) => {
+      if (command.args.length === 0 && command.opts<Options>().snapshot !== undefined) command.error('error: --snapshot is for backups: name the backup folder too.')
+    })
     .action(running(async ({ config, progress }, { sample, snapshot }: Options, dir: string | undefined) => {
-      if (dir === undefined && snapshot !== undefined) throw new Refusal('--snapshot is for backups: name the backup folder too.')
       const part = sample ?? 1
       const verification = dir === undefined
-        ? await atWork(config, { work: 'verify' }, (workplace) => verifyVolume(workplace, { sample: part, progress }))
+        ? await atWork(config, { work: 'verify', onlyReads: true, progress }, (workplace) => verifyVolume(workplace, { sample: part, progress }))
         : await verifyBackup(await backupFolder(dir), { sample: part, progress, ...(snapshot !== undefined && { snapshot }) })
       return { report: verification, text: verificationText(verification), hasFindings: verification.findings.length > 0 }
     }))

@@ -14,10 +14,11 @@ import { mendTombstones } from './audit/tombstones.ts'
 import { backupFile } from './backup/layout.ts'
 import type { Finding, Problem, Verification } from './finding.ts'
 import type { Progress } from './progress.ts'
+import { reasonOf } from './reason.ts'
 import { Refusal } from './refusal.ts'
 import { verifyVolume, type VerifyOptions } from './verify.ts'
 import { readErased } from './verify/erased.ts'
-import { createFindings, type Observed } from './verify/observed.ts'
+import { createFindings, databaseIsOlder, type Observed } from './verify/observed.ts'
 import type { Workplace } from './workplace.ts'
 
 /** The heartbeat of one that repairs says so: two at once would take files from each other. */
@@ -94,12 +95,15 @@ type Mender = (finding: Finding, audited: readonly Audited[]) => Promise<Mending
 
 function mendersFor (tools: Tools, observed: readonly Observed[], { removesForeign }: AuditOptions): Partial<Record<Problem, Mender>> {
   const elsewhere = new Map(observed.filter(({ problem }) => problem === 'foreign').map(({ path }) => [basename(path), path]))
-  const blob: Mender = ({ id = '' }) => mendBlob(tools, id)
+  const behind = new Set(observed.filter(({ mend }) => mend === databaseIsOlder).map(({ id }) => id))
+  // Mending would write the sidecar of the older row over the newer one.
+  const unlessBehind = (mend: typeof mendBlob): Mender => async ({ id = '' }) => behind.has(id) ? left(databaseIsOlder) : mend(tools, id)
+  const blob = unlessBehind(mendBlob)
   const sidecar: Mender = ({ id = '', path }) => mendSidecar(tools, id, elsewhere.get(basename(path)))
   // Nothing is made a record of while it is not known who was erased.
   const row: Mender = async ({ id = '', kind }) => kind === undefined || !isLedgerWhole(observed) ? left('Mend the ledger first: as long as it is damaged, it is not known who was erased.') : mendRow(tools, kind, id)
   return {
-    'row-inconsistent': ({ id = '' }) => mendInconsistency(tools, id),
+    'row-inconsistent': unlessBehind(mendInconsistency),
     'blob-swapped': blob, 'blob-missing': blob, 'blob-size': blob, 'blob-corrupt': blob,
     'sidecar-missing': sidecar, 'sidecar-damaged': sidecar, 'sidecar-differs': sidecar,
     'row-missing': row, 'sidecar-alone': row,
@@ -128,11 +132,11 @@ async function carriedOut (finding: Finding, isRepair: boolean, menders: Partial
     await mending.mend()
     return said('mended', mending.done)
   } catch (error) {
-    return said('failed', `${action} That failed: ${reasonOf(error)}`)
+    return said('failed', `${action} That failed: ${failureOf(error)}`)
   }
 }
 
-function reasonOf (error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message
+function failureOf (error: unknown): string {
+  if (!(error instanceof Error && 'statusCode' in error)) return reasonOf(error)
+  return error.cause instanceof Error ? `${error.message} (${reasonOf(error.cause)})` : error.message
 }

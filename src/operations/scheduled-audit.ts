@@ -14,6 +14,9 @@ const saveEveryMs = 30_000
 /** After a failure, such as of the volume, the next try is not at once. */
 const retryMs = 15 * 60_000
 
+/** So far the clocks of gateways may be apart. A time further ahead was written by a clock that was wrong. */
+const clockToleranceMs = 5 * 60_000
+
 /** Its files are checked beside requests: few at once, and small pages. */
 const pace = { concurrency: 2, pageSize: 200 }
 
@@ -47,8 +50,10 @@ export function createScheduledAudit ({ surroundings, record, everyMs, maxBytesP
   async function take (): Promise<Taken | undefined> {
     const { state, text } = await record.read()
     const at = nowMs()
-    if (at - state.finishedAt < everyMs || state.heldUntil > at) return undefined
-    const isNewDay = at - state.dayStartedAt >= dayMs
+    /** 0 where no clock that is right can have written this. */
+    const believed = (time: number, farthest = at) => time > farthest + clockToleranceMs ? 0 : time
+    if (at - believed(state.finishedAt) < everyMs || believed(state.heldUntil, at + retryMs) > at) return undefined
+    const isNewDay = at - believed(state.dayStartedAt) >= dayMs
     const held = { ...state, heldUntil: at + leaseMs, ...(isNewDay && { dayStartedAt: at, dayBytes: 0 }) }
     const written = await record.replace(text, held)
     return written === false ? undefined : { begun: held, held, written }

@@ -2,7 +2,7 @@
 import { timeOf } from '../storage/ids.ts'
 import { createLoneLook } from '../storage/orphans.ts'
 import type { BlobAddress } from '../storage/store.ts'
-import { createSweep, type PlannedStep, type SweepCounts, type SweepPlan, type SweepStep } from '../storage/sweep.ts'
+import { createSweep, SweepStopped, type PlannedStep, type SweepCounts, type SweepPlan, type SweepStep } from '../storage/sweep.ts'
 import { blobPath } from '../storage/volume/layout.ts'
 import type { Config } from '../config.ts'
 import type { Progress } from './progress.ts'
@@ -27,8 +27,10 @@ export type SweepReport = {
   readonly due: readonly SweepStepReport[]
   /** Folders in staging whose processes have ended. */
   readonly deadStaging: readonly string[]
-  /** Why it would stop and ask; null when it would not. */
+  /** Why it would stop and ask, or hold up a part of it; null when it would do neither. */
   readonly wouldStop: string | null
+  /** The only step that would be held up while the others are done; null when it is none or all. */
+  readonly wouldHoldOnly: SweepStep | null
   /** Null for a dry run. */
   readonly removed: SweepCounts | null
   readonly failures: readonly string[]
@@ -48,18 +50,30 @@ type Options = {
 export async function sweep (workplace: Workplace, config: SweepConfig, { isDryRun = false, isForced = false, ask, progress }: Options): Promise<SweepReport> {
   const { plan, take } = sweepOf(workplace, config, progress)
   const planned = await plan()
-  const report = { isDryRun, due: await Promise.all(planned.steps.map((step) => describe(workplace, step))), deadStaging: await workplace.storage.staging.dead(), wouldStop: planned.stop?.message ?? null }
+  const report = {
+    isDryRun,
+    due: await Promise.all(planned.steps.map((step) => describe(workplace, step))),
+    deadStaging: await workplace.storage.staging.dead(),
+    wouldStop: planned.stop?.message ?? null,
+    wouldHoldOnly: planned.stop?.part ?? null,
+  }
   if (isDryRun) return { ...report, removed: null, failures: messages(planned.attempts.failure()) }
-  if (!isForced) await refuseUnasked(planned, ask, progress)
-  const { counts, failure } = await take(planned, { isForced: true })
+  const { counts, failure } = await take(planned, { isForced: isForced || await isMeant(planned, ask, progress) })
   return { ...report, removed: counts, failures: messages(failure) }
 }
 
-async function refuseUnasked ({ stop }: SweepPlan, ask: Options['ask'], progress: Progress): Promise<void> {
-  if (stop === undefined) return
-  if (ask === undefined) throw new Refusal(stop.message)
+/** False for a part that is held up alone: the rest is done. @throws Refusal when all of it is held up, and nobody says that it is meant */
+async function isMeant ({ stop }: SweepPlan, ask: Options['ask'], progress: Progress): Promise<boolean> {
+  if (stop === undefined) return true
+  const isAll = stop.part === undefined
+  if (ask === undefined) {
+    if (isAll) throw new Refusal(stop.message)
+    return false
+  }
   progress.say(stop.message)
-  if (!await ask('Remove them now?')) throw new Refusal('Nothing was removed.')
+  const isConfirmed = await ask('Remove them now?')
+  if (isAll && !isConfirmed) throw new Refusal('Nothing was removed.')
+  return isConfirmed
 }
 
 function sweepOf ({ fs, root, storage: { store, staging }, ledger, settling, now }: Workplace, config: SweepConfig, progress: Progress) {
@@ -103,6 +117,7 @@ const idTime = ({ id }: BlobAddress) => timeOf(id).toISOString()
 
 function messages (failure: Error | undefined): string[] {
   if (failure === undefined) return []
+  if (failure instanceof SweepStopped) return [failure.message, ...messages(failure.cause instanceof Error ? failure.cause : undefined)]
   const all: unknown[] = failure instanceof AggregateError ? failure.errors : [failure]
   return all.map((error) => error instanceof Error ? error.message : String(error))
 }

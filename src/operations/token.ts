@@ -1,11 +1,11 @@
 // Makes a token for a service, an admin, or for trying things out. cli.ts is its command line.
-import { asUserId, type Scope } from '../callers/caller.ts'
+import type { Scope, UserId } from '../callers/caller.ts'
 import { openKeys } from '../callers/keys.ts'
 import { createMint } from '../callers/mint.ts'
 import { ConfigError, type Config } from '../config.ts'
 
 export type TokenRequest = {
-  readonly subject: string
+  readonly subject: UserId
   readonly scopes: readonly Scope[]
   readonly seconds: number
 }
@@ -16,16 +16,14 @@ type KeyConfig = Pick<Config, 'keys' | 'databaseFile' | 'jwtIssuer' | 'jwtAudien
 
 /**
  * Signs with the first configured secret, or with the generated one, created when absent.
- * @throws ConfigError when the subject can be no user's id, or the gateway only checks tokens of an identity service
+ * @throws ConfigError when the gateway only checks tokens of an identity service
  */
 export async function mintToken (config: KeyConfig, { subject, scopes, seconds }: TokenRequest, now: () => Date = () => new Date()): Promise<MintedToken> {
-  const id = asUserId(subject)
-  if (id === undefined) throw new ConfigError('--subject must be 1 to 128 of A-Z a-z 0-9 . _ : @ -, and not "me".')
   const { signingSecret } = await openKeys(config)
   if (signingSecret === undefined) throw new ConfigError('This gateway only checks tokens; ask the identity service whose public key or JWKS it is set up with for one.')
   const issuedAt = now()
-  const token = await createMint(signingSecret, config, () => issuedAt)(id, { seconds, scopes })
-  return { token, subject: id, scopes, expiresAt: new Date((Math.floor(issuedAt.getTime() / 1000) + seconds) * 1000).toISOString() }
+  const token = await createMint(signingSecret, config, () => issuedAt)(subject, { seconds, scopes })
+  return { token, subject, scopes, expiresAt: new Date((Math.floor(issuedAt.getTime() / 1000) + seconds) * 1000).toISOString() }
 }
 
 const unitSeconds: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }

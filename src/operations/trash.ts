@@ -12,10 +12,10 @@ import type { Progress } from './progress.ts'
 import type { Workplace } from './workplace.ts'
 
 export type TrashItem = {
-  /** Of the blob. */
+  /** Of the attachment, or of the picture: the one to restore or purge it by. */
   readonly id: string
+  readonly blobId: string
   readonly kind: Kind
-  readonly attachmentId: string | null
   readonly ownerId: string | null
   readonly state: Sidecar['state']
   readonly stateAt: string
@@ -33,10 +33,12 @@ type ListOptions = { readonly filter: TrashFilter, readonly limit: number, reado
 export async function listTrash ({ client }: Workplace, { filter, limit, retentionMs }: ListOptions): Promise<TrashList> {
   const trash = createTrashRecords(client)
   const items = (await trash.list(filter, limit)).map(({ id, kind, recordId, ownerId, state, stateAt, size, filename }): TrashItem => ({
-    id, kind, attachmentId: recordId, ownerId, state, stateAt, keptUntil: new Date(new Date(stateAt).getTime() + retentionMs).toISOString(), bytes: size, filename,
+    id: recordId ?? id, blobId: id, kind, ownerId, state, stateAt, keptUntil: keptUntil(stateAt, retentionMs), bytes: size, filename,
   }))
   return { ...await trash.total(filter), items }
 }
+
+const keptUntil = (stateAt: string, retentionMs: number): string => new Date(new Date(stateAt).getTime() + retentionMs).toISOString()
 
 /** One that was named and left as it is. */
 export type LeftAlone = { readonly id: string, readonly reason: string }
@@ -48,36 +50,44 @@ export type RestoreReport = { readonly restored: readonly Restored[], readonly l
 type RestoreOptions = {
   /** Also where the user has another picture now, which is replaced then. */
   readonly isCurrent?: boolean
+  readonly retentionMs: number
   readonly progress: Progress
 }
 
 /** By id of the blob or of the attachment. Each is settled, row and sidecar, before the next. */
-export async function restoreTrash (workplace: Workplace, ids: readonly string[], { isCurrent = false, progress }: RestoreOptions): Promise<RestoreReport> {
+export async function restoreTrash (workplace: Workplace, ids: readonly string[], options: RestoreOptions): Promise<RestoreReport> {
   const trash = createTrashRecords(workplace.client)
-  const restore = createRestore(workplace, isCurrent)
+  const restore = createRestore(workplace, options)
+  const { progress } = options
   const restored: Restored[] = []
   const left: LeftAlone[] = []
   progress.step('Restoring', ids.length)
   for (const id of ids) {
     const named = await trash.find(id)
     const reason = whyNotTrash(named)
-    const back = named === undefined || reason !== undefined ? undefined : await restore(named.sidecar)
-    if (back === undefined) left.push({ id, reason: reason ?? 'It was purged or changed at this moment.' })
-    else restored.push(back)
+    const outcome = named === undefined || reason !== undefined ? reason : await restore(named.sidecar)
+    if (typeof outcome === 'object') restored.push(outcome)
+    else left.push({ id, reason: outcome ?? 'It was purged or changed at this moment.' })
     progress.advance()
   }
   return { restored, left }
 }
 
-function createRestore ({ client, storage: { store, hash }, settling, now }: Workplace, isCurrent: boolean) {
+/** Gives back what came back, or why it was left alone; undefined when it is gone. */
+function createRestore ({ client, storage: { store, hash }, settling, now }: Workplace, { isCurrent = false, retentionMs }: RestoreOptions) {
   const owners = createOwners({ client, hash })
   const attachments = createAttachments({ store, settling, now, records: createAttachmentRecords({ client, owners, now }) })
   const avatars = createAvatars({ store, settling, now, records: createAvatarRecords({ client, owners, now }), warn () {} })
 
-  async function restoreAvatar ({ id, ownerId }: Sidecar): Promise<Restored> {
+  async function restoreAvatar ({ id, ownerId, state, stateAt }: Sidecar): Promise<Restored | string> {
     const userId = asUserId(ownerId)
     if (userId === undefined) throw new TypeError(`the owner of ${id} can be no user`)
     const becomesCurrent = isCurrent || !await avatars.has(userId)
+    if (!becomesCurrent && state === 'superseded' && await isFound(avatars.version(userId, id))) {
+      // An earlier restore may have ended before its sidecar was written (I4).
+      await settling.settle(id)
+      return `It is an earlier picture of ${userId} already, kept until ${keptUntil(stateAt, retentionMs).slice(0, 16).replace('T', ' ')} UTC; --current makes it the current one.`
+    }
     await (becomesCurrent ? avatars.restore(userId, id) : avatars.retain(userId, id))
     return { id, kind: 'avatar', ownerId, as: becomesCurrent ? 'current picture' : 'earlier picture', url: `/api/avatars/${userId}/${id}` }
   }
@@ -87,13 +97,17 @@ function createRestore ({ client, storage: { store, hash }, settling, now }: Wor
     return { id, kind: 'attachment', ownerId, as: 'attachment', url }
   }
 
-  return (sidecar: Sidecar): Promise<Restored | undefined> => (sidecar.kind === 'avatar' ? restoreAvatar : restoreAttachment)(sidecar).catch((error: unknown) => {
-    if (isNotFound(error)) return undefined
-    throw error
-  })
+  return async (sidecar: Sidecar): Promise<Restored | string | undefined> => {
+    const outcome = (sidecar.kind === 'avatar' ? restoreAvatar : restoreAttachment)(sidecar)
+    return await isFound(outcome) ? outcome : undefined
+  }
 }
 
-const isNotFound = (error: unknown) => error instanceof Error && 'statusCode' in error && error.statusCode === 404
+/** False for a 404. */
+const isFound = (asked: Promise<unknown>): Promise<boolean> => asked.then(() => true, (error: unknown) => {
+  if (error instanceof Error && 'statusCode' in error && error.statusCode === 404) return false
+  throw error
+})
 
 /** Undefined for what is in the trash. */
 export function whyNotTrash (named: NamedBlob | undefined): string | undefined {

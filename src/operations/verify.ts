@@ -5,6 +5,7 @@ import type { Sidecar } from '../storage/sidecar.ts'
 import { erasuresFile } from '../storage/volume/layout.ts'
 import type { Verification } from './finding.ts'
 import type { Progress } from './progress.ts'
+import { sampleOf } from './sample.ts'
 import { pausing, type Context, type Surroundings } from './verify/context.ts'
 import { checkDangling } from './verify/dangling.ts'
 import { readErased } from './verify/erased.ts'
@@ -15,7 +16,7 @@ import { relate } from './verify/relate.ts'
 import { checkRows, type ReadsBytes, type RowCounts } from './verify/rows.ts'
 
 export type VerifyOptions = {
-  /** The share of files whose bytes are read, from 0 to 1; of the others only the size is compared. */
+  /** The share of files whose bytes are read, from 0 to 1, but more where they are few; of the others only the size is compared. */
   readonly sample?: number
   /** So many bytes are read at most. */
   readonly maxBytes?: number
@@ -44,8 +45,8 @@ export type VolumeVerification = Verification & {
 /** @throws only when volume or database cannot be read at all, or `signal` is aborted */
 export async function verifyVolume (surroundings: Surroundings, options: VerifyOptions): Promise<VolumeVerification> {
   const context = contextFor(surroundings, options)
-  const { findings } = context
-  const reading = createReading(options)
+  const { findings, inventory } = context
+  const reading = createReading({ ...options, sample: sampleOf(await inventory.count(), options.sample ?? 1) })
   const unreadable = await unreadableJournals(context)
   findings.add(...unreadable)
   const isErased = unreadable.some(({ path }) => path === erasuresFile) ? () => false : await readErased(context)
@@ -70,14 +71,14 @@ type Reading = {
 }
 
 /** Decides whose bytes are read: by lot, in the order of the ids, and within the budget, which one file may exceed. */
-function createReading ({ sample = 1, maxBytes = Infinity, after = '', always = new Set(), random = Math.random }: VerifyOptions): Reading {
+function createReading ({ sample, maxBytes = Infinity, after = '', always = new Set(), random = Math.random }: VerifyOptions & { readonly sample: number }): Reading {
   let left = maxBytes
   let isSpent = false
   let last = after
   return {
     readsBytes ({ id, size }: Sidecar) {
       if (always.has(id)) return true
-      if (isSpent || id <= after || (sample < 1 && random() >= sample)) return false
+      if (isSpent || id <= after || random() >= sample) return false
       isSpent = left <= 0
       if (isSpent) return false
       left -= size

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { Config } from '../config.ts'
 import { createLedger } from '../records/ledger.ts'
-import { openDatabase, type Database, type PrismaClient } from '../records/database.ts'
+import type { Database, PrismaClient } from '../records/database.ts'
 import { createSettling, type Settling } from '../records/sidecars.ts'
 import { createTombstoneRecords, type TombstoneRecords } from '../records/tombstones.ts'
 import { createVolumeRecord } from '../records/volume.ts'
@@ -14,6 +14,7 @@ import { identityFile } from '../storage/volume/layout.ts'
 import { findOwnFiles, type IsOwn } from '../storage/volume/own-files.ts'
 import { silent, type Progress } from './progress.ts'
 import { Refusal } from './refusal.ts'
+import { createRetreat, openReadable, type Retreat } from './retreat.ts'
 import { refuseForeignRoot } from './volume-user.ts'
 
 export type Workplace = {
@@ -21,6 +22,8 @@ export type Workplace = {
   readonly root: string
   readonly now: () => Date
   readonly database: Database
+  /** Where it is open: where the settings say, or a copy. */
+  readonly databaseFile: string
   readonly client: PrismaClient
   readonly storage: Storage
   readonly settling: Settling
@@ -30,13 +33,15 @@ export type Workplace = {
   readonly isOwn: IsOwn
 }
 
-export type WorkplaceConfig = Pick<Config, 'uploadsDir' | 'databaseFile' | 'diskReserveBytes' | 'erasureLedger'>
+export type WorkplaceConfig = Pick<Config, 'uploadsDir' | 'databaseFile' | 'diskReserveBytes' | 'erasureLedger' | 'jwtPublicKeyFile' | 'readThroughDirs'>
 
 type Options = {
   /** The command, for those who find its heartbeat. */
   readonly work: string
   /** No gateway and no other command may run meanwhile. */
   readonly isExclusive?: boolean
+  /** It writes to neither volume nor database, and so works where neither takes writes. */
+  readonly onlyReads?: boolean
   /** Hears why nothing happens while it is watched whether another process lives. */
   readonly progress?: Pick<Progress, 'say'>
   readonly fs?: FileSystem
@@ -48,24 +53,36 @@ type Options = {
  * @throws Refusal, ConfigError when they are not there, do not belong together or are in use by one that must be alone
  */
 export async function atWork<T> (config: WorkplaceConfig, options: Options, use: (workplace: Workplace) => Promise<T>): Promise<T> {
-  const { work, isExclusive = false, progress = silent, fs = fileSystem, now = () => new Date() } = options
-  const root = config.uploadsDir
+  const { onlyReads = false, progress = silent, fs = fileSystem } = options
   await refuseAbsent(fs, config)
-  await refuseForeignRoot(fs, root)
-  // Whether the database may lie where it does was settled when the gateway made it.
-  const database = await openDatabase({ file: config.databaseFile, requireMount: false })
+  await refuseForeignRoot(fs, config.uploadsDir)
+  const retreat = onlyReads ? createRetreat(fs, progress) : undefined
   try {
-    const { client } = database
-    const storage = await openStorage({ fs, root, reserveBytes: config.diskReserveBytes, known: await createVolumeRecord(client).known(), secondLedger: config.erasureLedger, role: { work, isExclusive }, onWait: ([other]) => progress.say(`Watching for up to 90 seconds whether ${other?.work} of another host or container still runs on this volume.`) })
+    const { database, file } = await openReadable(fs, config.databaseFile, retreat)
     try {
-      const tombstones = createTombstoneRecords({ client, tombstones: storage.tombstones, hash: storage.hash, now })
-      const ledger = createLedger({ client, entomb: tombstones.entomb, now })
-      return await use({ fs, root, now, database, client, storage, tombstones, ledger, settling: createSettling({ client, store: storage.store, now }), isOwn: await findOwnFiles(fs, { ...config, root }) })
+      return await onVolume(config, { ...options, fs, progress }, { database, databaseFile: file, retreat }, use)
     } finally {
-      await storage.staging.close()
+      await database.close()
     }
   } finally {
-    await database.close()
+    await retreat?.close()
+  }
+}
+
+type Opened = Pick<Workplace, 'database' | 'databaseFile'> & { readonly retreat: Retreat | undefined }
+
+async function onVolume<T> (config: WorkplaceConfig, options: Options & Required<Pick<Options, 'fs' | 'progress'>>, { database, databaseFile, retreat }: Opened, use: (workplace: Workplace) => Promise<T>): Promise<T> {
+  const { work, isExclusive = false, progress, fs, now = () => new Date() } = options
+  const { client } = database
+  const root = config.uploadsDir
+  const storage = await openStorage({ fs, root, reserveBytes: config.diskReserveBytes, known: await createVolumeRecord(client).known(), secondLedger: config.erasureLedger, role: { work, isExclusive }, retreat: retreat?.home, onWait: ([other]) => progress.say(`Watching for up to 90 seconds whether ${other?.work} of another host or container still runs on this volume.`) })
+  try {
+    const tombstones = createTombstoneRecords({ client, tombstones: storage.tombstones, hash: storage.hash, now })
+    const settling = createSettling({ client, store: storage.store, now })
+    const ledger = createLedger({ client, settling, entomb: tombstones.entomb, now })
+    return await use({ fs, root, now, database, databaseFile, client, storage, tombstones, ledger, settling, isOwn: await findOwnFiles(fs, { ...config, root }) })
+  } finally {
+    await storage.staging.close()
   }
 }
 

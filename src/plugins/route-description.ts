@@ -1,5 +1,6 @@
 // How a route says what Fastify does not check: bodies that stay unread, answers of bytes, headers, codes of errors.
 import type { FastifySchema } from 'fastify'
+import type { Scope } from '../callers/caller.ts'
 import { errorTable } from '../errors.ts'
 
 /** What the description says of a route beyond the schemas that Fastify itself checks and serializes with. */
@@ -8,6 +9,8 @@ export type RouteDescription = {
   readonly requestBody?: Readonly<Record<string, object>>
   /** By status. Joined with what `schema.response` says of the same status. */
   readonly responses?: Readonly<Record<number, ResponseDescription>>
+  /** What a token must carry, or may have to: without it comes SCOPE_MISSING. */
+  readonly scope?: Scope
   /** Codes of errors.ts that callers of this route should expect. */
   readonly codes?: readonly string[]
   /** The JSON body of failures, where clients know another than the Problem. */
@@ -82,7 +85,7 @@ function codeTable (): string {
 const commonHeaders = { 'X-Request-Id': text('Finds this request in the log.') }
 
 /** The schema of a route together with its description, in the form that @fastify/swagger reads. */
-export function describe (schema: FastifySchema | undefined, { requestBody, responses = {}, codes = [], failure }: RouteDescription = {}): FastifySchema {
+export function describe (schema: FastifySchema | undefined, { requestBody, responses = {}, scope, codes = [], failure }: RouteDescription = {}): FastifySchema {
   const own = (schema?.response ?? {}) as Record<string, object>
   const given = mapValues(responses, (description, status) => response(own[status], description))
   const checked = mapValues(own, (body) => response(body, {}))
@@ -93,7 +96,7 @@ export function describe (schema: FastifySchema | undefined, { requestBody, resp
     ...(requestBody !== undefined && { body: { content: contentOf(requestBody) } }),
     response: {
       ...(!Object.keys(joined).some((status) => /^[123]/.test(status)) && { 200: response(undefined, {}) }),
-      ...refusals([...codes, ...impliedCodes(schema)], refusal),
+      ...refusals([...codes, ...(scope === undefined ? [] : ['SCOPE_MISSING']), ...impliedCodes(schema)], refusal, scope),
       ...joined,
       default: response({ content: refusal }, { description: 'Any other failure.' }),
     },
@@ -120,11 +123,11 @@ function impliedCodes ({ security = [], body, querystring, headers }: FastifySch
   ]
 }
 
-function refusals (codes: readonly string[], content: object): Record<number, object> {
+function refusals (codes: readonly string[], content: object, scope = '…'): Record<number, object> {
   const entries = errorTable.filter(({ code }) => codes.includes(code))
   const byStatus = Map.groupBy(entries, ({ status }) => status)
   return Object.fromEntries([...byStatus].map(([status, group]) => {
-    const description = group.map(({ code, sentence }) => `\`${code}\`: ${sentence}`).join('\n\n')
+    const description = group.map(({ code, sentence }) => `\`${code}\`: ${code === 'SCOPE_MISSING' ? sentence.replace('…', `${scope}.`) : sentence}`).join('\n\n')
     return [status, response({ content }, { description })]
   }))
 }

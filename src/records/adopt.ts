@@ -2,21 +2,33 @@
 import type { Prisma } from '../generated/prisma/client.ts'
 import { newRecordId } from '../storage/ids.ts'
 import type { Sidecar } from '../storage/sidecar.ts'
+import { isUserId } from '../user-id.ts'
 import type { PrismaClient } from './database.ts'
 import { isStale, isTaken, querying } from './failures.ts'
 import { toBlobRow } from './sidecars.ts'
 
 const attempts = 100
 
+/** Nothing ever counts so far; and there is room above it to count on from. */
+const mostCounted = 1_500_000_000
+
 export type Rows = { blob: Prisma.BlobCreateManyInput, attachments: Prisma.AttachmentCreateManyInput[], aliases: Prisma.AliasCreateManyInput[] }
 
 /** Why no rows can be made of a sidecar that is whole: the end of a sentence. Undefined when they can. */
 export function unfitness (sidecar: Sidecar): string | undefined {
-  const { kind, state, ownerId, extension, stateAt, createdAt } = sidecar
+  const { kind, state, ownerId, extension, stateAt, createdAt, epoch, revision } = sidecar
   if (!/^[a-z0-9]{1,8}$/.test(extension)) return 'it names no extension that a blob can have'
-  if ([stateAt, createdAt].some((time) => Number.isNaN(Date.parse(time)))) return 'a time in it is none'
+  if (![stateAt, createdAt].every(isTime)) return 'a time in it is none'
+  if (epoch > mostCounted || revision > mostCounted) return 'it counts higher than there can have been changes or erasures'
   if (ownerId === null && state !== 'pending') return 'it names no owner'
-  return kind === 'attachment' ? unfitAttachment(sidecar) : undefined
+  if (ownerId !== null && !isUserId(ownerId)) return 'what it names as its owner can be no user'
+  return kind === 'attachment' ? unfitAttachment(sidecar) : sidecar.recordId === null ? undefined : 'it is an avatar and names an attachment'
+}
+
+/** As the gateway writes them, so that they compare as text. */
+function isTime (text: string): boolean {
+  const time = new Date(text)
+  return /^\d{4}-/.test(text) && !Number.isNaN(time.getTime()) && time.toISOString() === text
 }
 
 function unfitAttachment ({ state, ownerId, recordId, filename, visibility }: Sidecar): string | undefined {

@@ -21,6 +21,23 @@ export async function querying<T> (query: () => Promise<T>): Promise<T> {
   }
 }
 
+/**
+ * What to say of an error of Prisma's or of a driver: its own message shows the query, with values of rows such as e-mail
+ * addresses. Undefined for others.
+ */
+export function databaseRefusal (error: unknown): string | undefined {
+  if (!(error instanceof Error) || !/^(PrismaClient|DriverAdapter)/.test(error.name)) return undefined
+  const { code, meta, cause } = error as { code?: unknown, meta?: { driverAdapterError?: { cause?: unknown } }, cause?: unknown }
+  const { originalCode } = (meta?.driverAdapterError?.cause ?? cause ?? {}) as { originalCode?: unknown }
+  return `The database refused what was asked of it (${[error.name, code, originalCode].filter((one) => typeof one === 'string').join(', ')}).`
+}
+
+/** SQLite says many things where it cannot write: that the disk is full, that it fails, that a file cannot be opened. */
+export function writeFailure (error: unknown): boolean {
+  const { code, cause, meta } = (error ?? {}) as { code?: unknown, cause?: { code?: unknown }, meta?: { driverAdapterError?: { cause?: { originalCode?: unknown } } } }
+  return [code, cause?.code, meta?.driverAdapterError?.cause?.originalCode].some((one) => /^(SQLITE_(READONLY|CANTOPEN|FULL|IOERR)|EROFS|ENOSPC|EDQUOT)/.test(String(one)))
+}
+
 /** SQLITE_FULL, or PostgreSQL's 53100 disk_full. */
 function isDiskFull (error: unknown): boolean {
   const text = error instanceof Error ? error.message : ''

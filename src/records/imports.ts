@@ -12,10 +12,10 @@ import { createGroupCommits, isPlain, toAttachmentRow } from './import-commits.t
 import type { Owners } from './owners.ts'
 import { toBlobRow } from './sidecars.ts'
 
-const fields = { id: true, kind: true, state: true, ownerId: true, source: true, sourceSha256: true, stateAt: true, createdAt: true } as const satisfies Prisma.BlobSelect
+const fields = { id: true, kind: true, state: true, ownerId: true, creatorId: true, source: true, sourceSha256: true, stateAt: true, createdAt: true, attachment: { select: { visibility: true } } } as const satisfies Prisma.BlobSelect
 
 /** A blob that is here already, as far as an import is concerned. */
-export type Known = { readonly id: BlobId, readonly kind: Kind, readonly state: BlobState, readonly ownerId: string | null, readonly source: string | null, readonly sourceSha256: string | null, readonly stateAt: Date, readonly createdAt: Date }
+export type Known = { readonly id: BlobId, readonly kind: Kind, readonly state: BlobState, readonly ownerId: string | null, readonly creatorId: string | null, readonly source: string | null, readonly sourceSha256: string | null, readonly stateAt: Date, readonly createdAt: Date, /** Null for an avatar. */ readonly visibility: string | null }
 
 /** What is asked of a file that might be imported. */
 export type Asked = { readonly kind: Kind, readonly source: string, readonly ownerId: string, readonly paths: readonly string[] }
@@ -41,6 +41,9 @@ export type Present = {
 /** What is said of an attachment, which stays when its file is imported again. */
 export type KnownRecord = Pick<Sidecar, 'recordId' | 'filename' | 'visibility' | 'contextType' | 'contextId' | 'alt'> & { readonly ownerId: string }
 
+/** A blob that old paths of others go to; `epoch`: of the run that says so. */
+export type Heir = { readonly id: BlobId, readonly ownerId: string, readonly epoch: number }
+
 /** How a new blob takes its place; what it says of the present must still hold, or nothing is committed. */
 export type Placing = {
   readonly sidecar: Sidecar
@@ -54,13 +57,25 @@ export type Placing = {
   readonly movedPaths: readonly string[]
 }
 
-const known = (row: Prisma.BlobGetPayload<{ select: typeof fields }>): Known => ({ ...row, id: row.id as BlobId, kind: row.kind as Kind, state: row.state as BlobState })
+const known = ({ attachment, ...row }: Prisma.BlobGetPayload<{ select: typeof fields }>): Known =>
+  ({ ...row, id: row.id as BlobId, kind: row.kind as Kind, state: row.state as BlobState, visibility: attachment?.visibility ?? null })
+
+/** False when the present was not as the change took it to be. */
+async function unlessOther (change: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await change()
+    return true
+  } catch (error) {
+    if (!isStale(error) && !isTaken(error)) throw error
+    return false
+  }
+}
 
 export type ImportRecords = ReturnType<typeof createImportRecords>
 
 export function createImportRecords ({ client, owners, hash, now }: { client: PrismaClient, owners: Pick<Owners, 'entering' | 'refuseErased'>, hash: KeyedHash, now: () => Date }) {
-  const retiring = (id: BlobId, state: Sidecar['state'], at: Date) =>
-    client.blob.update({ where: { id, state: 'live' }, data: { state, stateAt: at, revision: { increment: 1 }, sidecarDueAt: at } })
+  const retiring = (id: BlobId, state: Sidecar['state'], at: Date, more: { ownerId?: string } = {}) =>
+    client.blob.update({ where: { id, state: 'live' }, data: { state, stateAt: at, revision: { increment: 1 }, sidecarDueAt: at, ...more } })
 
   const creating = ({ sidecar, movedPaths, replaces }: Placing, at: Date) => client.blob.create({
     data: {
@@ -111,13 +126,8 @@ export function createImportRecords ({ client, owners, hash, now }: { client: Pr
     const { sidecar } = placing
     const at = now()
     const changes = sidecar.kind === 'avatar' ? avatar(ownerId, placing, at) : attachment(placing, at, newRecordId())
-    try {
-      await committing(client, [sidecar.id], () => client.$transaction([owners.entering(ownerId, sidecar.epoch), ...changes]), () => owners.refuseErased(ownerId, sidecar.epoch))
-      return true
-    } catch (error) {
-      if (!isStale(error) && !isTaken(error)) throw error
-      return false
-    }
+    const commit = () => client.$transaction([owners.entering(ownerId, sidecar.epoch), ...changes])
+    return unlessOther(() => committing(client, [sidecar.id], commit, () => owners.refuseErased(ownerId, sidecar.epoch)))
   }
 
   const placeInGroup = createGroupCommits({ client, owners, hash, single: placeAlone })
@@ -180,6 +190,29 @@ export function createImportRecords ({ client, owners, hash, now }: { client: Pr
       if (row === null) return undefined
       const { id: recordId, ownerId, filename, visibility, contextType, contextId, alt } = row
       return { recordId, ownerId, filename, visibility, contextType, contextId, alt }
+    },
+
+    /**
+     * Attachments go to the trash; where there is an heir, as those of its owner, and their old paths to the heir. False, and nothing
+     * changed, when one of them is not live any more. @throws OwnerErased
+     */
+    async handOver (ids: readonly BlobId[], heir: Heir | undefined): Promise<boolean> {
+      const at = now()
+      const taker = heir === undefined ? {} : { ownerId: heir.ownerId }
+      const leaving = ids.flatMap((blobId) => [
+        client.attachment.update({ where: { blobId, deletedAt: null }, data: { deletedAt: at, ...taker } }),
+        retiring(blobId, 'deleted', at, taker),
+      ])
+      const inheriting = ({ id, ownerId, epoch }: Heir) => [
+        owners.entering(ownerId, epoch),
+        client.blob.update({ where: { id, state: { in: ['live', 'superseded'] } }, data: { revision: { increment: 1 }, sidecarDueAt: at } }),
+        client.alias.updateMany({ where: { blobId: { in: [...ids] } }, data: { blobId: id } }),
+      ]
+      const changes: Array<Prisma.PrismaPromise<unknown>> = [...heir === undefined ? [] : inheriting(heir), ...leaving]
+      return unlessOther(() => querying(() => client.$transaction(changes))).catch(async (error: unknown) => {
+        if (heir !== undefined) await owners.refuseErased(heir.ownerId, heir.epoch)
+        throw error
+      })
     },
 
     /**

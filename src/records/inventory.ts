@@ -56,9 +56,6 @@ export function createInventory (client: PrismaClient) {
       return new Map(rows.map(({ id, state, kind, extension }) => [id as BlobId, { state: state as BlobState, kind: kind as Kind, extension }]))
     },
 
-    /** Whether anything of this import source has a row. */
-    isImported: async (source: string): Promise<boolean> => await querying(() => client.blob.findFirst({ where: { source }, select: { id: true } })) !== null,
-
     /** Rows of the same content, for bytes that are lost elsewhere. */
     async alike ({ id, sha256, size }: Pick<Sidecar, 'id' | 'sha256' | 'size'>, limit: number): Promise<Sidecar[]> {
       const rows = await querying(() => client.blob.findMany({ where: { sha256, size: BigInt(size), id: { not: id }, state: { notIn: withoutFiles } }, take: limit, include: withRecord }))

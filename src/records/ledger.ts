@@ -1,12 +1,22 @@
 // The sweep's view of the rows: what storage/ledger.ts asks, answered with Prisma.
+import type { Prisma } from '../generated/prisma/client.ts'
 import type { BlobId } from '../storage/ids.ts'
-import type { BlobState, Doomed, Ledger } from '../storage/ledger.ts'
+import type { BlobState, Doomed, Hidden, Ledger } from '../storage/ledger.ts'
+import type { Sidecar } from '../storage/sidecar.ts'
 import type { Kind } from '../storage/store.ts'
 import type { PrismaClient } from './database.ts'
-import { isTaken, querying } from './failures.ts'
-import { toSidecar, withRecord } from './sidecars.ts'
+import { isStale, isTaken, querying } from './failures.ts'
+import { toSidecar, withRecord, type Settling } from './sidecars.ts'
 
-export function createLedger ({ client, entomb, now }: { client: PrismaClient, entomb: Ledger['entomb'], now: () => Date }): Ledger {
+type Options = { client: PrismaClient, settling: Pick<Settling, 'settle'>, entomb: Ledger['entomb'], now: () => Date }
+
+/** Which rows a blob hides; undefined for what hides none. */
+function hidden ({ kind, state, ownerId, stateAt }: Sidecar): Prisma.BlobWhereInput | undefined {
+  if (kind !== 'avatar' || state !== 'deleted' || ownerId === null) return undefined
+  return { ownerId, kind, state: 'superseded', stateAt: { lte: new Date(stateAt) } }
+}
+
+export function createLedger ({ client, settling, entomb, now }: Options): Ledger {
   return {
     count: () => querying(() => client.blob.count({ where: { state: { not: 'swept' } } })),
 
@@ -61,9 +71,34 @@ export function createLedger ({ client, entomb, now }: { client: PrismaClient, e
       await querying(() => client.blob.updateMany({ where: { id, sidecarDueAt: null }, data: { sidecarDueAt: now() } }))
     },
 
-    async startPurge ({ id, state, revision }) {
-      const { count } = await querying(() => client.blob.updateMany({ where: { id, state, revision, sidecarDueAt: null }, data: { state: 'purging', stateAt: now() } }))
-      return count === 1
+    async hiddenBy (sidecar) {
+      const where = hidden(sidecar)
+      if (where === undefined) return []
+      const rows = await querying(() => client.blob.findMany({ where, select: { id: true, kind: true, extension: true, state: true, revision: true } }))
+      return rows.map((row) => row as Hidden)
+    },
+
+    async startPurge (sidecar) {
+      const { id, state, revision } = sidecar
+      const where = hidden(sidecar)
+      const at = now()
+      try {
+        await querying(() => client.$transaction([
+          client.blob.update({ where: { id, state, revision, sidecarDueAt: null }, data: { state: 'purging', stateAt: at } }),
+          // Each stays in the trash for as long as it would have: `stateAt` is its own.
+          ...(where === undefined ? [] : [client.blob.updateMany({ where, data: { state: 'deleted', revision: { increment: 1 }, sidecarDueAt: at } })]),
+        ]))
+        return true
+      } catch (error) {
+        if (isStale(error)) return false
+        throw error
+      }
+    },
+
+    async settleHidden ({ kind, ownerId }) {
+      if (kind !== 'avatar' || ownerId === null) return
+      const due = await querying(() => client.blob.findMany({ where: { ownerId, kind, state: 'deleted', sidecarDueAt: { not: null } }, select: { id: true } }))
+      for (const { id } of due) await settling.settle(id)
     },
 
     async purging (limit) {

@@ -1,11 +1,7 @@
-// The embedded database that a rebuild replaces: what only it knows, and how it makes way without ever being half of another.
+// The embedded database that a rebuild replaces: what it is, and how it makes way without ever being half of another. What is
+// brought over from it is not decided here.
 import { existsSync } from 'node:fs'
 import BetterSqlite3 from 'better-sqlite3'
-import type { Prisma } from '../generated/prisma/client.ts'
-import type { PrismaClient } from './database.ts'
-import { querying } from './failures.ts'
-
-const accountsPerPage = 500
 
 export type OldDatabase =
   | { readonly is: 'absent' }
@@ -13,13 +9,15 @@ export type OldDatabase =
   | { readonly is: 'readable', readonly volumeId: string | undefined, readonly isOurs: boolean }
   | { readonly is: 'damaged', readonly reason: string }
 
-const opened = (file: string) => new BetterSqlite3(file, { readonly: true, fileMustExist: true })
+export type Connection = BetterSqlite3.Database
+
+export const openOld = (file: string): Connection => new BetterSqlite3(file, { readonly: true, fileMustExist: true })
 
 /** What can be told of it without changing it. */
 export function lookAtOld (file: string): OldDatabase {
   if (!existsSync(file)) return { is: 'absent' }
   try {
-    return using(opened(file), (connection) => {
+    return using(openOld(file), (connection) => {
       const tables = connection.prepare<[], string>("SELECT name FROM sqlite_master WHERE type = 'table'").pluck().all()
       const isOurs = tables.length === 0 || ['Setting', 'Blob', '_prisma_migrations'].every((name) => tables.includes(name))
       const volumeId = tables.includes('Setting') && isOurs ? connection.prepare<[], string>("SELECT value FROM Setting WHERE key = 'volumeId'").pluck().get() : undefined
@@ -28,33 +26,6 @@ export function lookAtOld (file: string): OldDatabase {
   } catch (error) {
     return { is: 'damaged', reason: reasonOf(error) }
   }
-}
-
-type AccountRow = Record<keyof Prisma.AccountCreateManyInput, string | number>
-
-/** Embedded accounts, which no sidecar has. `failure`: why those after the first `count` could not be read. */
-export async function carryAccounts (file: string, client: PrismaClient): Promise<{ count: number, failure: string | undefined }> {
-  let count = 0
-  try {
-    for (let after = '', page = accountsAfter(file, after); page.length > 0; page = accountsAfter(file, after)) {
-      await querying(() => client.account.createMany({ data: page }))
-      count += page.length
-      after = page.at(-1)?.id ?? ''
-    }
-  } catch (error) {
-    // The new database failing is another matter than the old one.
-    if (!(error instanceof BetterSqlite3.SqliteError)) throw error
-    return { count, failure: reasonOf(error) }
-  }
-  return { count, failure: undefined }
-}
-
-function accountsAfter (file: string, id: string): Prisma.AccountCreateManyInput[] {
-  return using(opened(file), (connection) => {
-    if (connection.prepare("SELECT 1 FROM sqlite_master WHERE name = 'Account'").get() === undefined) return []
-    const rows = connection.prepare<[string, number], AccountRow>('SELECT id, email, displayName, passwordHash, tokenGeneration, createdAt, updatedAt FROM Account WHERE id > ? ORDER BY id LIMIT ?').all(id, accountsPerPage)
-    return rows.map((row) => ({ id: String(row.id), email: String(row.email), displayName: String(row.displayName), passwordHash: String(row.passwordHash), tokenGeneration: Number(row.tokenGeneration), createdAt: new Date(row.createdAt), updatedAt: new Date(row.updatedAt) }))
-  })
 }
 
 /**
@@ -68,7 +39,7 @@ export function emptyLog (file: string): void {
   })
 }
 
-function using<T> (connection: BetterSqlite3.Database, work: (connection: BetterSqlite3.Database) => T): T {
+export function using<T> (connection: Connection, work: (connection: Connection) => T): T {
   try {
     return work(connection)
   } finally {
@@ -76,4 +47,27 @@ function using<T> (connection: BetterSqlite3.Database, work: (connection: Better
   }
 }
 
-const reasonOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
+export const reasonOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
+
+export type OldRow = Readonly<Record<string, unknown>>
+
+/** Some hundreds of rows of a table, in the order in which they lie there, from behind `after`; none where there is no such table. */
+export function rowsAfter (connection: Connection, table: 'Account' | 'Erasure' | 'Owner' | 'Tombstone', after: number): Array<OldRow & { readonly rowid: number }> {
+  if (connection.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?").get(table) === undefined) return []
+  return connection.prepare<[number, number], OldRow & { rowid: number }>(`SELECT rowid AS rowid, * FROM "${table}" WHERE rowid > ? ORDER BY rowid LIMIT ?`).all(after, rowsPerPage)
+}
+
+const rowsPerPage = 500
+
+/** What nobody wrote is no count: that is damaged. */
+export const isCount = (value: unknown): value is number => typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= mostCounted
+
+const mostCounted = 1_500_000_000
+
+export const isText = (value: unknown): value is string => typeof value === 'string' && value !== '' && !value.includes('\0')
+
+/** Undefined for what is no time of a year that has four digits. */
+export function timeIn (value: unknown): Date | undefined {
+  const time = new Date(typeof value === 'string' || typeof value === 'number' ? value : NaN)
+  return time.getTime() >= 0 && time.getTime() < Date.UTC(10_000) ? time : undefined
+}

@@ -1,6 +1,7 @@
 // The line between uploads and erasures of their owner: every commit passes through the owner's row, kept by keyed hash. Erases nothing.
 import type { Prisma } from '../generated/prisma/client.ts'
 import { OwnerErased } from '../errors.ts'
+import { lastEpoch } from '../storage/erasures.ts'
 import type { KeyedHash } from '../storage/keyed-hash.ts'
 import type { PrismaClient } from './database.ts'
 import { querying } from './failures.ts'
@@ -11,7 +12,7 @@ export type Owners = ReturnType<typeof createOwners>
 export type ErasedOwner = { readonly ownerKey: string, readonly epoch: number }
 
 /** An epoch that the rows of erasures do not know of. */
-const floorKey = 'epochFloor'
+export const floorKey = 'epochFloor'
 
 /** The epoch is never lower than what this finds, though the rows of the erasures that it counts may be gone. */
 async function epochFloor (client: PrismaClient): Promise<number> {
@@ -30,10 +31,25 @@ export const highestEpoch = (client: PrismaClient): Promise<number> => querying(
   return Math.max(floor, ...[erasures, owners, blobs].map(({ _max }) => _max.epoch ?? 0))
 })
 
-/** In a new database that was filled with nobody else at it: uploads after this have no lower epoch than those that are there. */
-export const keepEpoch = async (client: PrismaClient): Promise<void> => {
-  const epoch = await highestEpoch(client)
-  if (epoch > 0) await querying(() => client.setting.create({ data: { key: floorKey, value: String(epoch) } }))
+/** More than there are erasures in one go. */
+const leap = 10_000
+
+const leapBeganAt = Date.UTC(2026)
+
+/** However wrong the clock is, half of all epochs are left. */
+const latestByClock = 2 ** 30
+
+/**
+ * Uploads from now on lie above whatever is counted in a ledger that is lost: when it comes back, it erases what there is now, and
+ * none of those. Nothing here may know of it, nor of earlier leaps, as when one backup is restored twice. Only the clock goes on in
+ * any case: by one each second, which is more than there are erasures. Uploads are not counted below `least` either. To be called by
+ * who is alone on the volume.
+ */
+export const leapEpoch = async (client: PrismaClient, now: Date, least = 0): Promise<void> => {
+  const highest = Math.max(least, await highestEpoch(client))
+  const byClock = Math.min(Math.floor((now.getTime() - leapBeganAt) / 1000), latestByClock)
+  const value = String(Math.max(highest, Math.min(Math.max(highest, byClock) + leap, lastEpoch - leap)))
+  await querying(() => client.setting.upsert({ where: { key: floorKey }, create: { key: floorKey, value }, update: { value } }))
 }
 
 export function createOwners ({ client, hash }: { client: PrismaClient, hash: KeyedHash }) {

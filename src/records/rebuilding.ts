@@ -1,13 +1,12 @@
-// Fills a new database from sidecars, many at a time, with nobody else at it; what two sidecars disagree on is decided here.
-import type { Prisma } from '../generated/prisma/client.ts'
+// Fills a new database from sidecars, many at a time, with nobody else at it. Who gets what two sidecars claim is not decided here.
 import type { Erasure } from '../storage/erasures.ts'
-import { newRecordId } from '../storage/ids.ts'
 import type { Sidecar } from '../storage/sidecar.ts'
 import { amended, isLater, isRemoved, toRows, type Candidate } from './adopt.ts'
 import type { Bulk } from './bulk.ts'
+import { createClaims, type Dispute } from './claims.ts'
 import type { PrismaClient } from './database.ts'
 import { querying } from './failures.ts'
-import { keepEpoch } from './owners.ts'
+import { leapEpoch } from './owners.ts'
 
 const avatarsPerPage = 500
 const erasuresPerQuery = 500
@@ -18,65 +17,51 @@ export type Totals = {
   readonly oldUrls: number
 }
 
-/** Two sidecars claimed the same: what `id` was not given, and who has it. */
-export type Dispute = { readonly id: string, readonly kind: Sidecar['kind'], readonly claim: 'old URL' | 'attachment id', readonly value: string, readonly holder: string }
-
-type Claim = Candidate & { readonly path: string, readonly kind: Sidecar['kind'], readonly state: string }
-
-const isShown = ({ state }: Claim) => state === 'live' || state === 'pending'
-
-/** An old URL goes to the file that is shown; of two such to the one that changed last. */
-const isStronger = (one: Claim, other: Claim): boolean => isShown(one) === isShown(other) ? isLater(one, other) : isShown(one)
+/** Of these rows, rather than of the database as a whole: others may go in. */
+function isOfOne (error: unknown): boolean {
+  const code = String((error as { code?: unknown }).code)
+  return error instanceof TypeError || error instanceof RangeError || /^SQLITE_(?:CONSTRAINT|MISMATCH|TOOBIG)/.test(code)
+}
 
 export type Rebuilding = ReturnType<typeof createRebuilding>
 
-export function createRebuilding ({ client, bulk, now }: { client: PrismaClient, bulk: Pick<Bulk, 'insert'>, now: () => Date }) {
-  /** Who holds these attachment ids. */
-  async function holdersOf (recordIds: readonly string[]): Promise<Map<string, string>> {
-    const rows = await client.attachment.findMany({ where: { id: { in: [...recordIds] } }, select: { id: true, blobId: true } })
-    return new Map(rows.map(({ id, blobId }) => [id, blobId]))
+type Options = {
+  client: PrismaClient
+  bulk: Pick<Bulk, 'insert'>
+  now: () => Date
+  /** Which blob has an attachment id in the old database, as far as anybody knows. */
+  oldHolder?: (recordId: string) => string | undefined
+}
+
+export function createRebuilding ({ client, bulk, now, oldHolder = () => undefined }: Options) {
+  const claims = createClaims({ client, now, oldHolder })
+
+  async function insertPage (batch: readonly Sidecar[]): Promise<Dispute[]> {
+    const disputes: Dispute[] = []
+    const fresh = await claims.withoutKnown(batch, disputes)
+    const [ids, paths] = [await claims.settleRecordIds(fresh, disputes), await claims.settlePaths(fresh, disputes)]
+    const rows = fresh.map((sidecar) => {
+      const changes = { ...ids.changes.get(sidecar.id), ...paths.changes.get(sidecar.id) }
+      return Object.keys(changes).length === 0 ? toRows(sidecar, null) : toRows(amended(sidecar, changes), now())
+    })
+    const taking = [...ids.taking, ...paths.taking]
+    if (taking.length > 0) await client.$transaction(taking)
+    bulk.insert(rows)
+    return disputes
   }
 
-  /** The first to come keeps an id that two claim; the other gets a fresh one, so that its file is not left to the sweep. */
-  async function settleRecordIds (batch: readonly Sidecar[], disputes: Dispute[]): Promise<Map<string, Partial<Sidecar>>> {
-    const holders = await holdersOf(batch.map(({ recordId }) => recordId).filter((recordId) => recordId !== null))
-    const changes = new Map<string, Partial<Sidecar>>()
-    for (const { id, kind, recordId } of batch) {
-      if (recordId === null) continue
-      const holder = holders.get(recordId)
-      if (holder === undefined) {
-        holders.set(recordId, id)
-      } else {
-        disputes.push({ id, kind, claim: 'attachment id', value: recordId, holder })
-        changes.set(id, { recordId: newRecordId() })
-      }
+  /** One by one where they do not go in together: a single one that does not fit keeps no other out. */
+  async function insertFitting (batch: readonly Sidecar[]): Promise<Dispute[]> {
+    try {
+      return await insertPage(batch)
+    } catch (error) {
+      if (!isOfOne(error)) throw error
+      const [first, ...others] = batch
+      if (first !== undefined && others.length === 0) return [{ id: first.id, kind: first.kind, claim: 'rows', reason: error instanceof Error ? error.message : String(error) }]
+      const disputes: Dispute[] = []
+      for (const one of batch) disputes.push(...await insertFitting([one]))
+      return disputes
     }
-    return changes
-  }
-
-  async function claimsHeld (paths: readonly string[]): Promise<Map<string, Claim>> {
-    if (paths.length === 0) return new Map()
-    const rows = await client.alias.findMany({ where: { path: { in: [...paths] } }, include: { blob: { select: { kind: true, state: true, stateAt: true } } } })
-    return new Map(rows.map(({ path, blobId, blob }) => [path, { path, id: blobId, kind: blob.kind as Sidecar['kind'], state: blob.state, stateAt: blob.stateAt }]))
-  }
-
-  /** Which old URLs each of the batch is left with, and the statements that take some from those who came before. */
-  async function settlePaths (batch: readonly Sidecar[], disputes: Dispute[]): Promise<{ lost: Map<string, Set<string>>, taking: Prisma.PrismaPromise<unknown>[] }> {
-    const claims = batch.flatMap(({ id, kind, state, stateAt, aliases }) => [...new Set(aliases)].map((path): Claim => ({ path, id, kind, state, stateAt: new Date(stateAt) })))
-    const holders = await claimsHeld(claims.map(({ path }) => path))
-    const lost = new Map<string, Set<string>>()
-    const taking: Prisma.PrismaPromise<unknown>[] = []
-    const isNew = new Set(batch.map(({ id }) => id as string))
-    for (const claim of claims) {
-      const holder = holders.get(claim.path)
-      const [winner, loser] = holder === undefined || isStronger(claim, holder) ? [claim, holder] : [holder, claim]
-      holders.set(claim.path, winner)
-      if (loser === undefined) continue
-      disputes.push({ id: loser.id, kind: loser.kind, claim: 'old URL', value: claim.path, holder: winner.id })
-      if (isNew.has(loser.id)) lost.set(loser.id, (lost.get(loser.id) ?? new Set()).add(claim.path))
-      else taking.push(client.alias.delete({ where: { path: claim.path } }), client.blob.update({ where: { id: loser.id }, data: { revision: { increment: 1 }, sidecarDueAt: now() } }))
-    }
-    return { lost, taking }
   }
 
   /** One page of live avatars that no owner's row points at yet. Returns the id of its last, if there was any. */
@@ -101,20 +86,8 @@ export function createRebuilding ({ client, bulk, now }: { client: PrismaClient,
   }
 
   return {
-    /** Makes the rows of sidecars that are fit, all of them. Returns what more than one claimed. */
-    insert: (batch: readonly Sidecar[]): Promise<Dispute[]> => querying(async () => {
-      const disputes: Dispute[] = []
-      const recordIds = await settleRecordIds(batch, disputes)
-      const { lost, taking } = await settlePaths(batch, disputes)
-      const rows = batch.map((sidecar) => {
-        const without = lost.get(sidecar.id)
-        const changes = { ...recordIds.get(sidecar.id), ...(without !== undefined && { aliases: sidecar.aliases.filter((path) => !without.has(path)) }) }
-        return Object.keys(changes).length === 0 ? toRows(sidecar, null) : toRows(amended(sidecar, changes), now())
-      })
-      if (taking.length > 0) await client.$transaction(taking)
-      bulk.insert(rows)
-      return disputes
-    }),
+    /** Makes the rows of sidecars that are fit. Returns what more than one claimed, and what did not fit all the same. */
+    insert: (batch: readonly Sidecar[]): Promise<Dispute[]> => querying(() => insertFitting(batch)),
 
     /**
      * When all blobs are in: of each owner's avatars the newest live one is the current one, unless one was deleted since.
@@ -129,8 +102,9 @@ export function createRebuilding ({ client, bulk, now }: { client: PrismaClient,
     /**
      * The ledger's erasures, oldest first, and with them the epoch that requests begin in. All are open: the gateway carries them out
      * once more, upon what has no record either. To be called when all blobs are in: what they began in counts too, as the ledger may be lost.
+     * Uploads from here on lie above whatever a ledger that comes up later may count.
      */
-    insertErasures: (erasures: readonly Erasure[]): Promise<void> => querying(async () => {
+    insertErasures: (erasures: readonly Erasure[], { epochFloor = 0 } = {}): Promise<void> => querying(async () => {
       // Of two that ledgers counted alike that did not know of each other, one has a row; both bind their owners.
       const counted = [...new Map(erasures.toReversed().map((erasure) => [erasure.epoch, erasure])).values()].toReversed()
       for (let from = 0; from < counted.length; from += erasuresPerQuery) {
@@ -140,7 +114,7 @@ export function createRebuilding ({ client, bulk, now }: { client: PrismaClient,
       for (let from = 0; from < owners.length; from += erasuresPerQuery) {
         await client.owner.createMany({ data: owners.slice(from, from + erasuresPerQuery).map(([key, epoch]) => ({ key, epoch })) })
       }
-      await keepEpoch(client)
+      await leapEpoch(client, now(), epochFloor)
     }),
 
     /** Of all that is there now. */

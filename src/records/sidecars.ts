@@ -1,5 +1,6 @@
 // Sidecars as the rows say they ought to be, and the settling of those that lag behind (I4, I9).
 import type { Prisma } from '../generated/prisma/client.ts'
+import { StorageUnavailable } from '../errors.ts'
 import { createAttempts } from '../storage/attempts.ts'
 import type { BlobId } from '../storage/ids.ts'
 import type { Sidecar } from '../storage/sidecar.ts'
@@ -62,8 +63,10 @@ export function toBlobRow (sidecar: Sidecar): Prisma.BlobCreateInput {
 
 export type Settling = ReturnType<typeof createSettling>
 
-export function createSettling ({ client, store, now }: { client: PrismaClient, store: Pick<Store, 'writeSidecar' | 'remove'>, now: () => Date }) {
+export function createSettling ({ client, store, now }: { client: PrismaClient, store: Pick<Store, 'readSidecar' | 'writeSidecar' | 'remove'>, now: () => Date }) {
   const turns = new Map<string, Promise<void>>()
+
+  const isUnchanged = async ({ id, revision }: BlobRow) => (await querying(() => client.blob.count({ where: { id, revision } }))) === 1
 
   async function settleOnce (id: string, written?: Sidecar): Promise<void> {
     const row = await querying(() => client.blob.findUnique({ where: { id }, include: withRecord }))
@@ -74,6 +77,12 @@ export function createSettling ({ client, store, now }: { client: PrismaClient, 
     }
     if (row.sidecarDueAt === null && written === undefined) return
     const sidecar = toSidecar(row)
+    // What cannot be read is written over.
+    const onVolume = await store.readSidecar(sidecar).catch(() => undefined)
+    if (onVolume !== undefined && onVolume.revision > row.revision) {
+      if (await isUnchanged(row)) throw new StorageUnavailable({ cause: new Error(`The sidecar of ${id} is newer than its record: the database is older than the volume. Stop the gateway and run "upload-gateway rebuild", which takes the volume's word.`) })
+      return settleOnce(id, written)
+    }
     await store.writeSidecar(sidecar)
     const { count } = await querying(() => client.blob.updateMany({ where: { id, revision: row.revision, state: row.state }, data: { sidecarDueAt: null } }))
     // Another process changed the row meanwhile, and may have written its newer sidecar before this older one.

@@ -8,10 +8,13 @@ import type { Durable } from './volume/durable.ts'
 import { createJournal } from './volume/journal.ts'
 import { erasuresFile } from './volume/layout.ts'
 
+/** A column of the database holds little more. There is room for more erasures than there are users. */
+export const lastEpoch = 2_000_000_000
+
 const ErasureSchema = Type.Object({
   id: Type.String(),
   /** Counts the erasures of a volume: it erases the owner's uploads that began before it, those of a lower epoch. */
-  epoch: Type.Integer({ minimum: 1 }),
+  epoch: Type.Integer({ minimum: 1, maximum: lastEpoch }),
   /** Keyed hashes of the owner and of the volume. */
   owner: Type.String(),
   volume: Type.String(),
@@ -20,11 +23,26 @@ const ErasureSchema = Type.Object({
 
 export type Erasure = Static<typeof ErasureSchema>
 
-const isErasure = (value: unknown): value is Erasure => Check(ErasureSchema, value)
+/** What no gateway wrote is damaged, also where its checksum is right: no row could be made of it. */
+const isErasure = (value: unknown): value is Erasure => Check(ErasureSchema, value) && isTime(value.at)
+
+const isTime = (text: string): boolean => {
+  const at = new Date(text)
+  return !Number.isNaN(at.getTime()) && at.toISOString() === text && text.length === 24
+}
+
+export type LedgerPlace = {
+  readonly path: string
+  readonly isThere: boolean
+  readonly damagedLines: number
+  /** Erasures of this volume, and those of others: one file may be the second place of several volumes. */
+  readonly count: number
+  readonly ofOthers: number
+}
 
 export type Erasures = {
   /** Every erasure of this volume that any place knows, by epoch; and what was found where. */
-  read (): Promise<{ erasures: Erasure[], places: Array<{ path: string, isThere: boolean, damagedLines: number, count: number }> }>
+  read (): Promise<{ erasures: Erasure[], places: LedgerPlace[] }>
   /** Returns when it is durable in every place. */
   append (erasure: Erasure): Promise<void>
   /** Gives each place what another has and it has not, and makes it where it is missing. Returns the erasures of all. */
@@ -44,7 +62,6 @@ export function createErasures ({ fs, durable, paths, hash }: { fs: FileSystem, 
 
   const readEach = () => Promise.all(journals.map(async (journal) => ({ journal, found: await journal.read() })))
 
-  /** One file may be the second place of several volumes. */
   const own = (entries: readonly Erasure[]) => entries.filter((entry) => entry.volume === volume)
 
   const union = (lists: ReadonlyArray<readonly Erasure[]>) => [...new Map(lists.flat().map((entry) => [entry.id, entry])).values()].sort((a, b) => a.epoch - b.epoch)
@@ -54,7 +71,11 @@ export function createErasures ({ fs, durable, paths, hash }: { fs: FileSystem, 
       const each = await readEach()
       return {
         erasures: union(each.map(({ found }) => own(found?.entries ?? []))),
-        places: each.map(({ journal, found }) => ({ path: journal.path, isThere: found !== undefined, damagedLines: found?.damagedLines ?? 0, count: own(found?.entries ?? []).length })),
+        places: each.map(({ journal: { path }, found }) => {
+          const { entries, damagedLines } = found ?? { entries: [], damagedLines: 0 }
+          const count = own(entries).length
+          return { path, isThere: found !== undefined, damagedLines, count, ofOthers: entries.length - count }
+        }),
       }
     },
 

@@ -9,6 +9,9 @@ export const errnoOf = (error: unknown): string | undefined =>
 /** No space, no inodes, over a disk quota, or over the largest file allowed. */
 export const isFull = (error: unknown): boolean => fullCodes.has(errnoOf(error) ?? '') || errnoOf(error) === 'STORAGE_FULL'
 
+/** Full, or mounted read-only. */
+export const isUnwritable = (error: unknown): boolean => isFull(error) || errnoOf(error) === 'EROFS'
+
 /** Awaits `work`; whatever it throws becomes StorageFull or StorageUnavailable, with the cause. */
 export async function storing<T> (work: () => Promise<T>): Promise<T> {
   try {

@@ -7,6 +7,7 @@ import { Check } from 'typebox/value'
 import { ConfigError } from '../config.ts'
 import { errnoOf } from './failures.ts'
 import type { FileSystem } from './fs.ts'
+import { NotOrdinary, readOrdinaryText } from './ordinary-file.ts'
 import type { Durable } from './volume/durable.ts'
 import { identityFile, kindFolder, kinds } from './volume/layout.ts'
 
@@ -60,7 +61,7 @@ async function readIdentity ({ fs, root, pauseMs = 50 }: Options): Promise<Ident
   const path = join(root, identityFile)
   for (let reading = 1; ; reading += 1) {
     try {
-      const text = await fs.readFile(path, 'utf8')
+      const text = await readOrdinaryText(fs, path)
       if (text !== '') return parseIdentity(text)
       if (reading === readings) {
         // Whoever created it died before it could write, and so before anything was kept here.
@@ -69,6 +70,7 @@ async function readIdentity ({ fs, root, pauseMs = 50 }: Options): Promise<Ident
       }
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return undefined
+      if (error instanceof NotOrdinary) throw error
       throw new ConfigError(`${path} cannot be read, or is damaged. Restore it from a backup of this volume.`, { cause: error })
     }
     await setTimeout(pauseMs)
@@ -80,7 +82,7 @@ async function readIdentity ({ fs, root, pauseMs = 50 }: Options): Promise<Ident
  * @throws when it cannot be read or is damaged
  */
 export async function identityAt (fs: FileSystem, root: string): Promise<Identity | undefined> {
-  const text = await fs.readFile(join(root, identityFile), 'utf8').catch((error: unknown) => {
+  const text = await readOrdinaryText(fs, join(root, identityFile)).catch((error: unknown) => {
     if (errnoOf(error) === 'ENOENT') return undefined
     throw error
   })

@@ -9,6 +9,9 @@ export type BlobState = Sidecar['state'] | 'purging' | 'swept'
 /** A blob on its way out, and what is remembered of it. */
 export type Doomed = BlobAddress & Pick<Sidecar, 'ownerId' | 'source' | 'aliases'>
 
+/** As its row is. */
+export type Hidden = BlobAddress & Pick<Sidecar, 'state' | 'revision'>
+
 export type Ledger = {
   /** Rows of blobs that are on the volume, or ought to be. */
   count (): Promise<number>
@@ -30,12 +33,19 @@ export type Ledger = {
   revisionOf (id: BlobId): Promise<number | undefined>
   /** The blob's sidecar does not say what its row says: it is written anew by whoever settles next. */
   oweSidecar (id: BlobId): Promise<void>
-  /** Compare-and-set to `purging`; false when the row is not as `sidecar` says any more. */
+  /** Replaced avatars of the same owner that are shown no more because this one was deleted after them. */
+  hiddenBy (sidecar: Sidecar): Promise<Hidden[]>
+  /**
+   * Compare-and-set to `purging`; false when the row is not as `sidecar` says any more. What it hides is deleted with it: nothing
+   * else would tell that its owner removed it.
+   */
   startPurge (sidecar: Sidecar): Promise<boolean>
   /** Rows left in `purging`, also by a process that died. */
   purging (limit: number): Promise<Doomed[]>
   /** Remembers durably that these are gone for good, so that no import revives them; before their files go. */
   entomb (doomed: readonly Doomed[]): Promise<void>
+  /** Makes the sidecars of what it hid say that durably, so that a rebuild shows none of it; before its files go. */
+  settleHidden (doomed: Doomed): Promise<void>
   /** Deletes the row, and with it the record and its old URLs. */
   purged (id: BlobId): Promise<void>
 }

@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks'
 import { randomUUID } from 'node:crypto'
 import { dirname, join } from 'node:path'
 import { ConfigError } from '../config.ts'
-import { errnoOf, isFull } from './failures.ts'
+import { errnoOf, isFull, isUnwritable } from './failures.ts'
 import type { FileSystem } from './fs.ts'
 import { createErasures, ledgerPlaces } from './erasures.ts'
 import { identify, type KnownVolume } from './identity.ts'
@@ -59,6 +59,8 @@ type Options = {
   /** The second place of the ledger of erasures. */
   secondLedger?: string | undefined
   role?: Role
+  /** For who only reads: makes another place for the own folder when the volume takes no writes. */
+  retreat?: (() => Promise<string>) | undefined
   /** Hears of processes elsewhere that are watched for a while, because nobody can tell yet whether they live. */
   onWait?: (neighbours: Neighbour[]) => void
   monotonicMs?: () => number
@@ -68,13 +70,17 @@ type Options = {
  * @throws ConfigError when the volume is not the one that belongs to the database (promise 3), or a process is at work on
  * it that must be alone.
  */
-export async function openStorage ({ fs, root, reserveBytes, known, secondLedger, role = gatewayRole, onWait, monotonicMs = () => performance.now() }: Options) {
+export async function openStorage ({ fs, root, reserveBytes, known, secondLedger, role = gatewayRole, retreat, onWait, monotonicMs = () => performance.now() }: Options) {
   // During a start a failed fsync refuses the start; nobody has to remember it.
   const remember: Pick<Probe, 'noteSyncFailure'> = { noteSyncFailure () {} }
   const durable = createDurable({ fs, onSyncFailure: () => remember.noteSyncFailure() })
   await refuseUnfinishedRestore(fs, root, role)
-  const volumeId = await identify({ fs, durable, root, known }).catch(refuseFull(root))
-  const staging = await openStaging({ fs, durable, root, role, monotonicMs }).catch(refuseFull(root))
+  const volumeId = await identify({ fs, durable, root, known }).catch(refuseUnwritable(root))
+  const openIn = (home: string) => openStaging({ fs, durable, root, home, role, monotonicMs })
+  const staging = await openIn(root).catch(async (error: unknown) => {
+    if (retreat === undefined || !isUnwritable(error)) throw error
+    return openIn(await retreat())
+  }).catch(refuseUnwritable(root))
   await refuseCompany(staging, root, role, onWait).catch(async (error: unknown) => {
     await staging.close()
     throw error
@@ -98,6 +104,7 @@ export async function refuseCompany (staging: Pick<Staging, 'living'>, root: str
   throw new ConfigError(`The volume ${root} is in use: ${other.work} runs on it as process ${other.pid}, and ${role.isExclusive ? role.work : other.work} must be alone there. Stop that process, or wait for its end, and run this again.`)
 }
 
-const refuseFull = (root: string) => (error: unknown): never => {
+const refuseUnwritable = (root: string) => (error: unknown): never => {
+  if (errnoOf(error) === 'EROFS') throw new ConfigError(`UPLOADS_DIR ${root} is mounted read-only. Mount it writable; "upload-gateway verify" and "backup" work on it as it is.`, { cause: error })
   throw isFull(error) ? new ConfigError(`UPLOADS_DIR ${root} is full: not even a small file for the start fits. Free some space or inodes on it.`, { cause: error }) : error
 }

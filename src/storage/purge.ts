@@ -1,7 +1,7 @@
 // How a blob leaves for good, with its sidecar and its row (I10). What is due, and whether it may go, is decided elsewhere.
 import { createAttempts } from './attempts.ts'
 import type { BlobId } from './ids.ts'
-import type { Doomed, Ledger } from './ledger.ts'
+import type { Doomed, Hidden, Ledger } from './ledger.ts'
 import type { Sidecar } from './sidecar.ts'
 import type { Store } from './store.ts'
 
@@ -10,7 +10,7 @@ export type Purge = ReturnType<typeof createPurge>
 /** `removed` hears of every blob that is gone, from however many purges at once. */
 export function createPurge ({ store, ledger, removed = () => {} }: { store: Pick<Store, 'readSidecar' | 'remove'>, ledger: Ledger, removed?: (id: BlobId) => void }) {
   /** A sidecar is written after its row: one that is ahead of its row comes from a time that the database does not know. */
-  async function refuseAhead (sidecar: Sidecar, onVolume: Sidecar | undefined): Promise<void> {
+  async function refuseAhead (sidecar: Hidden, onVolume: Sidecar | undefined): Promise<void> {
     if (onVolume === undefined || onVolume.revision <= sidecar.revision) return
     // Or the row was changed since it was read.
     if (await ledger.revisionOf(sidecar.id) !== sidecar.revision) return
@@ -21,13 +21,18 @@ export function createPurge ({ store, ledger, removed = () => {} }: { store: Pic
     const onVolume = await store.readSidecar(sidecar)
     await refuseAhead(sidecar, onVolume)
     // Row and sidecar must both say so, and compare-and-set: one that was restored meanwhile stays.
-    if (onVolume?.state === sidecar.state) return ledger.startPurge(sidecar)
+    if (onVolume?.state === sidecar.state) {
+      // Their sidecars are written anew with it.
+      for (const hidden of await ledger.hiddenBy(sidecar)) await refuseAhead(hidden, await store.readSidecar(hidden))
+      return ledger.startPurge(sidecar)
+    }
     // It is written anew from the row, and purged in a later run.
     if (onVolume === undefined || onVolume.revision <= sidecar.revision) await ledger.oweSidecar(sidecar.id)
     return false
   }
 
   async function removeOne (doomed: Doomed): Promise<void> {
+    await ledger.settleHidden(doomed)
     await store.remove(doomed)
     await ledger.purged(doomed.id)
     removed(doomed.id)
@@ -36,7 +41,8 @@ export function createPurge ({ store, ledger, removed = () => {} }: { store: Pic
   return {
     /** Sets those to purging that row and sidecar both call `sidecar.state` still. Returns how many. */
     async condemn (sidecars: readonly Sidecar[]): Promise<number> {
-      const condemned = await attemptAll(sidecars, condemnOne)
+      // What a deleted one hides first: it would not be as it was read any more.
+      const condemned = await attemptAll(sidecars.toSorted((one, other) => Number(one.state === 'deleted') - Number(other.state === 'deleted')), condemnOne)
       return condemned.filter((isCondemned) => isCondemned === true).length
     },
 

@@ -2,10 +2,15 @@
 import { createHash } from 'node:crypto'
 import { Type, type Static } from 'typebox'
 import { Check } from 'typebox/value'
+import { lastEpoch } from './erasures.ts'
 import type { BlobId } from './ids.ts'
 
+/** What the columns hold, and a JSON number to the last digit: of what is larger no record could be made. */
+const maxSize = 2 ** 52
+const maxCount = lastEpoch
+
 const nullableText = Type.Union([Type.String(), Type.Null()])
-const nullableCount = Type.Union([Type.Integer({ minimum: 0 }), Type.Null()])
+const nullableCount = Type.Union([Type.Integer({ minimum: 0, maximum: maxCount }), Type.Null()])
 
 const SidecarSchema = Type.Object({
   /** Of this format. */
@@ -18,7 +23,7 @@ const SidecarSchema = Type.Object({
   stateAt: Type.String(),
   createdAt: Type.String(),
   /** Counts the changes of this sidecar; the row says which one is due. */
-  revision: Type.Integer({ minimum: 1 }),
+  revision: Type.Integer({ minimum: 1, maximum: maxCount }),
   /** The attachment's id; null for an avatar, which is found by its owner. */
   recordId: nullableText,
   ownerId: nullableText,
@@ -26,7 +31,7 @@ const SidecarSchema = Type.Object({
   creatorId: nullableText,
   contentType: Type.String(),
   /** Bytes. */
-  size: Type.Integer({ minimum: 0 }),
+  size: Type.Integer({ minimum: 0, maximum: maxSize }),
   /** Lower-case hex. */
   sha256: Type.String(),
   width: nullableCount,
@@ -39,7 +44,7 @@ const SidecarSchema = Type.Object({
   /** Paths that older clients were given for this blob. */
   aliases: Type.Array(Type.String()),
   /** Erasures there had been when the upload began; one that came later, of its owner, erases it. Absent in the oldest: 0. */
-  epoch: Type.Optional(Type.Integer({ minimum: 0 })),
+  epoch: Type.Optional(Type.Integer({ minimum: 0, maximum: maxCount })),
   /** Where an import had it from, and the sha-256 it had there. Absent in the oldest: null. */
   source: Type.Optional(nullableText),
   sourceSha256: Type.Optional(nullableText),

@@ -11,6 +11,9 @@ import type { BlobAddress, Store } from './store.ts'
 /** Of blobs, by one step of one run. */
 const mostPerRun = 10_000
 
+/** Pictures that nobody claimed are never a user's yet, and a flood of them must not be kept by the brake. */
+const braked: readonly SweepStep[] = ['trash', 'quota', 'orphans']
+
 /** So few are never too many. */
 const alwaysAllowed = 100
 
@@ -40,7 +43,7 @@ export type PlannedStep = {
 
 export type SweepPlan = {
   readonly steps: readonly PlannedStep[]
-  /** Why it would remove nothing of what users had: too much of it is due. */
+  /** Why it would remove nothing of what users had, or nothing of a part of it: too much of that is due. */
   readonly stop: SweepStopped | undefined
   /** Keeps what failed so far. */
   readonly attempts: ReturnType<typeof createAttempts>
@@ -62,17 +65,27 @@ type Options = {
   pendingMs?: number
   /** Of one owner's trash; 0: no limit. */
   trashMaxBytesPerOwner: number
-  /** A run that would remove more than this share of all blobs, and more than 100, removes none and throws. 100: no such brake. */
+  /**
+   * A run that would remove more than this share of all blobs, and more than 100, removes none and throws. What is over its owners' limit
+   * for trash does not count there: too much of it holds up only itself. 100: no such brake.
+   */
   maxPercent: number
   now: () => Date
   /** Hears how far it is. */
   progress?: { step (name: string, total?: number): void, advance (count?: number): void }
 }
 
-/** Thrown by a run that its brake has stopped. */
+/** Thrown by a run that its brake has stopped, or that it held up in part. */
 export class SweepStopped extends Error {
   override name = 'SweepStopped'
   readonly code = 'SWEEP_STOPPED'
+  /** The only step that is held up; undefined when all are that remove what users had. */
+  readonly part: SweepStep | undefined
+
+  constructor (message: string, part?: SweepStep) {
+    super(message)
+    this.part = part
+  }
 }
 
 export function createSweep (options: Options) {
@@ -117,23 +130,23 @@ export function createSweep (options: Options) {
     const pending = await attempts.attempt(() => planAged('pending', ['pending'], before(options.pendingMs ?? pendingMs)))
     const trash = await attempts.attempt(() => planAged('trash', ['superseded', 'deleted'], before(options.trashMs)))
     const steps = [pending, trash, await attempts.attempt(() => planQuota(trash)), await attempts.attempt(planOrphans)].filter((step) => step !== undefined)
-    return { steps, attempts, stop: await brake(options, steps) }
+    return { steps, attempts, stop: await brakes(options, steps) }
   }
 
-  /** Removes what was planned and is still due. A brake that held it up counts as a failure, unless forced: what users had is all there still. */
+  /** Removes what was planned and is still due. A brake that held it up, or a part of it, counts as a failure, unless forced: all of that is there still. */
   async function take ({ steps, stop, attempts }: SweepPlan, { isForced = false } = {}): Promise<SweepOutcome> {
-    const isStopped = stop !== undefined && !isForced
+    const stopped = isForced ? undefined : stop
     const counts: SweepCounts = { staging: 0, sidecars: 0, orphans: 0, pending: 0, trash: 0, quota: 0, forgotten: 0 }
     counts.staging = await attempts.attempt(options.removeDeadStaging) ?? 0
     counts.sidecars = await attempts.attempt(options.settleSidecars) ?? 0
     for (const step of steps) {
-      if (isStopped && isBraked(step)) continue
+      if (stopped !== undefined && isHeld(stopped, step)) continue
       progress.step(`Removing what is ${what[step.name]}`, step.blobs.length)
       counts[step.name] = await attempts.attempt(step.take) ?? 0
     }
     counts.forgotten = await attempts.attempt(() => ledger.forgetSwept(before(sweptMemoryMs))) ?? 0
     const failure = attempts.failure()
-    return { counts, failure: isStopped ? Object.assign(stop, { cause: failure }) : failure }
+    return { counts, failure: stopped === undefined ? failure : Object.assign(stopped, { cause: failure }) }
   }
 
   async function run (): Promise<SweepCounts> {
@@ -154,17 +167,28 @@ export function createSweep (options: Options) {
   }
 }
 
-/** Pictures that nobody claimed are never a user's yet, and a flood of them must not be kept by the brake. */
-const isBraked = ({ name }: PlannedStep) => name !== 'pending'
+const isHeld = ({ part }: SweepStopped, { name }: PlannedStep): boolean => part === undefined ? braked.includes(name) : part === name
 
-/** A restored database that is too old, or a clock that is wrong, makes live files look like rubbish: many at once is no routine. */
-async function brake ({ ledger, maxPercent }: Options, steps: readonly PlannedStep[]): Promise<SweepStopped | undefined> {
-  const due = steps.filter((step) => isBraked(step) && step.count > 0)
+/** Of these parts of the clean-up. */
+async function brake ({ ledger, maxPercent }: Options, steps: readonly PlannedStep[], names: readonly SweepStep[]): Promise<string | undefined> {
+  const due = steps.filter(({ name, count }) => names.includes(name) && count > 0)
   const count = due.reduce((sum, step) => sum + step.count, 0)
   if (count <= alwaysAllowed) return undefined
   const all = Math.max(await ledger.count(), count)
   if (count * 100 <= all * maxPercent) return undefined
-  const parts = due.map((step) => `${step.count} ${what[step.name]}`).join(', ')
-  const orphansToo = due.some(({ name }) => name === 'orphans') ? ', those without a record only while no gateway runs' : ''
-  return new SweepStopped(`A sweep would remove ${count} blobs of ${all} (${parts}): more than ${maxPercent} % (SWEEP_MAX_PERCENT), so none of them goes. Is the database older than the volume, or the clock wrong? "upload-gateway sweep --dry-run" lists them; if they are meant to go, "upload-gateway sweep --force" removes them${orphansToo}.`)
+  return `A sweep would remove ${count} blobs of ${all} (${due.map((step) => `${step.count} ${what[step.name]}`).join(', ')}): more than ${maxPercent} % (SWEEP_MAX_PERCENT), so none of them goes`
+}
+
+const force = '"upload-gateway sweep --dry-run" lists them; if they are meant to go, "upload-gateway sweep --force" removes them'
+
+/** A restored database that is too old, or a clock that is wrong, makes live files look like rubbish: many at once is no routine. */
+async function brakes (options: Options, steps: readonly PlannedStep[]): Promise<SweepStopped | undefined> {
+  if (await brake(options, steps, ['trash', 'orphans']) !== undefined) {
+    const all = await brake(options, steps, braked)
+    const orphansToo = steps.some(({ name, count }) => name === 'orphans' && count > 0) ? ', those without a record only while no gateway runs' : ''
+    return new SweepStopped(`${all}. Is the database older than the volume, or the clock wrong? ${force}${orphansToo}.`)
+  }
+  // Any user can have that much of it at any moment: it must not keep the rest from its turn.
+  const quota = await brake(options, steps, ['quota'])
+  return quota === undefined ? undefined : new SweepStopped(`${quota}; whatever else is due does. Is TRASH_MAX_BYTES_PER_OWNER too small, or the database older than the volume? ${force}.`, 'quota')
 }

@@ -1,6 +1,7 @@
 // Erasing all uploads of one user, for good, and doing it again after whatever brought them back. Who may ask for it is not decided here.
 import { randomUUID } from 'node:crypto'
 import pLimit from 'p-limit'
+import type { Removed } from '../records/removed.ts'
 import { createAttempts } from '../storage/attempts.ts'
 import { volumeHash, type Erasure, type Erasures } from '../storage/erasures.ts'
 import { storing } from '../storage/failures.ts'
@@ -17,10 +18,16 @@ import type { Erased } from './schema.ts'
  */
 const settleMs = 30_000
 
+/** So long a receipt can be asked for again, as nobody knows whether it arrived. */
+const receiptKeptMs = 30 * 24 * 60 * 60_000
+
 const blobsAtOnce = 500
 const removalsAtOnce = 16
 
 export type Replayed = { readonly owners: number, readonly blobs: number }
+
+/** As a receipt of now says it; and whether there is something of the user again, or still. */
+export type Earlier = { readonly erased: Erased, readonly isAnythingThere: boolean }
 
 export type ErasureService = ReturnType<typeof createErasure>
 
@@ -53,12 +60,13 @@ export function createErasure ({ records, orphans, store, erasures, entomb, remo
     return homeless
   }
 
-  /**
-   * Every blob of the owner and of a lower epoch. They are all known before the first one goes, so that the receipt has them also
-   * when another process finishes this meanwhile; one that cannot be removed does not keep the others.
-   */
+  const removedOf = (gone: readonly Gone[]): Removed => ({ blobs: gone.map(({ id, kind, size, sha256 }) => ({ id, kind, size, content: hash('content', sha256) })), accounts: 0 })
+
+  const note = (owner: string, gone: Gone) => records.note(owner, removedOf([gone]))
+
+  /** Every blob of the owner and of a lower epoch; one that cannot be removed does not keep the others. */
   async function removeBlobs (ownerId: string, epoch: number): Promise<OwnedBlob[]> {
-    const doomed = await records.condemn(ownerId, epoch)
+    const doomed = await records.condemn({ ownerId, owner: hash('owner', ownerId), epoch, removedOf })
     const attempts = createAttempts()
     for (let at = 0; at < doomed.length; at += blobsAtOnce) {
       const group = doomed.slice(at, at + blobsAtOnce)
@@ -90,14 +98,15 @@ export function createErasure ({ records, orphans, store, erasures, entomb, remo
       blobs += gone.length
     }
     for await (const { name, epoch } of named(targets, records.owners())) count(await removeBlobs(name, epoch))
-    for await (const { name } of named(targets, records.accounts())) await records.removeAccount(name)
-    count(await orphans.remove(targets))
+    for await (const { name } of named(targets, records.accounts())) await records.removeAccount(name, hash('owner', name))
+    count(await orphans.remove(targets, note))
     await removeDeadStaging()
     return { owners: owners.size, blobs }
   }
 
   async function replay ({ isFull = false } = {}): Promise<Replayed> {
     const startedAt = now()
+    await records.removed.forget(new Date(startedAt.getTime() - receiptKeptMs))
     const homeless = await agree()
     const open = await records.all({ isOpen: true })
     const targets = latest([...homeless, ...isFull ? await records.all() : open])
@@ -109,12 +118,14 @@ export function createErasure ({ records, orphans, store, erasures, entomb, remo
 
   const before = (at: Date) => new Date(at.getTime() - settleMs)
 
-  function receiptOf ({ id, at, owner, epoch }: ErasureRow, gone: readonly Gone[], accounts: number): Erased {
-    const count = (kind: string) => gone.filter((one) => one.kind === kind).length
+  /** It names what all erasures of the owner removed: one that was killed, or whose receipt did not arrive, is asked for again. */
+  async function erasedBy ({ id, at, owner, epoch }: ErasureRow): Promise<Erased> {
+    const { blobs, accounts } = await records.removed.of(owner)
+    const count = (kind: string) => blobs.filter((one) => one.kind === kind).length
     return {
       id, at, owner, epoch,
-      blobs: gone.map((one) => ({ id: one.id, content: hash('content', one.sha256) })),
-      counts: { avatars: count('avatar'), attachments: count('attachment'), bytes: gone.reduce((sum, { size }) => sum + size, 0), accounts },
+      blobs: blobs.map(({ id, content }) => ({ id, content })),
+      counts: { avatars: count('avatar'), attachments: count('attachment'), bytes: blobs.reduce((sum, { size }) => sum + size, 0), accounts },
     }
   }
 
@@ -131,12 +142,20 @@ export function createErasure ({ records, orphans, store, erasures, entomb, remo
       const owner = hash('owner', ownerId)
       const erasure = await records.begin({ id: randomUUID(), owner, at: now().toISOString() })
       await storing(() => erasures.append(entryOf(erasure)))
-      const gone: Gone[] = await removeBlobs(ownerId, erasure.epoch)
-      const accounts = await records.removeAccount(ownerId)
-      gone.push(...await orphans.remove(new Map([[owner, erasure.epoch]])))
+      await removeBlobs(ownerId, erasure.epoch)
+      await records.removeAccount(ownerId, owner)
+      await orphans.remove(new Map([[owner, erasure.epoch]]), note)
       await removeDeadStaging()
       await scrub({ isThorough })
-      return receiptOf(erasure, gone, accounts)
+      const erased = await erasedBy(erasure)
+      await records.receipted(owner)
+      return erased
+    },
+
+    /** What earlier erasures of this user removed; undefined when there was none. */
+    async earlier (ownerId: string): Promise<Earlier | undefined> {
+      const last = await records.lastOf(hash('owner', ownerId))
+      return last && { erased: await erasedBy(last), isAnythingThere: await records.hasAny(ownerId) }
     },
 
     /**

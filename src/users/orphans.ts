@@ -20,6 +20,9 @@ export type Targets = ReadonlyMap<string, number>
 
 export type ErasedOrphan = Doomed & { readonly sha256: string, readonly size: number }
 
+/** Remembers it durably for the receipt of the owner with this keyed hash. */
+export type Note = (owner: string, gone: ErasedOrphan) => Promise<void>
+
 export type Orphans = ReturnType<typeof createOrphans>
 
 type Options = { fs: FileSystem, root: string, store: Pick<Store, 'readSidecar' | 'removeForGood'>, ledger: Pick<Ledger, 'states' | 'entomb'>, hash: KeyedHash }
@@ -42,16 +45,19 @@ export function createOrphans ({ fs, root, store, ledger, hash }: Options) {
     }
   }
 
-  function isErased ({ ownerId, epoch }: Sidecar, targets: Targets): boolean {
-    const erased = ownerId === null ? undefined : targets.get(hash('owner', ownerId))
-    return erased !== undefined && epoch < erased
+  /** The keyed hash of the owner, when they are erased and the blob is from before. */
+  function erasedOwner ({ ownerId, epoch }: Sidecar, targets: Targets): string | undefined {
+    const owner = ownerId === null ? '' : hash('owner', ownerId)
+    return epoch < (targets.get(owner) ?? 0) ? owner : undefined
   }
 
-  async function orphaned (blobs: readonly FoundBlob[], targets: Targets): Promise<ErasedOrphan[]> {
+  async function orphaned (blobs: readonly FoundBlob[], targets: Targets, note: Note): Promise<ErasedOrphan[]> {
     const gone: ErasedOrphan[] = []
     for await (const found of withoutRow(blobs)) {
       const sidecar = found.hasSidecar ? await store.readSidecar(found) : undefined
-      if (sidecar === undefined || !isErased(sidecar, targets)) continue
+      const owner = sidecar && erasedOwner(sidecar, targets)
+      if (sidecar === undefined || owner === undefined) continue
+      await note(owner, sidecar)
       await ledger.entomb([sidecar])
       for (const extension of new Set([sidecar.extension, ...found.extensions])) await store.removeForGood({ ...found, extension })
       gone.push(sidecar)
@@ -60,13 +66,18 @@ export function createOrphans ({ fs, root, store, ledger, hash }: Options) {
   }
 
   /** Sidecars that an audit put aside, and what lies beside them of a blob that nobody knows any more. */
-  async function putAside (foreign: readonly ForeignEntry[], targets: Targets): Promise<void> {
+  async function putAside (foreign: readonly ForeignEntry[], targets: Targets, note: Note): Promise<void> {
     for (const { path, what } of foreign) {
       if (what !== 'file' || !asidePattern.test(path)) continue
       const sidecar = await storing(() => sidecarAt(join(root, path)))
-      if (sidecar === undefined || !isErased(sidecar, targets)) continue
-      await storing(() => fs.unlink(join(root, path)))
-      if ((await ledger.states([sidecar.id])).size === 0) await store.removeForGood(sidecar)
+      const owner = sidecar && erasedOwner(sidecar, targets)
+      if (sidecar === undefined || owner === undefined) continue
+      if ((await ledger.states([sidecar.id])).size === 0) {
+        await note(owner, sidecar)
+        await store.removeForGood(sidecar)
+      }
+      // Last, as nothing else says whose the others are.
+      await storing(() => fs.rm(join(root, path), { force: true }))
     }
   }
 
@@ -82,13 +93,13 @@ export function createOrphans ({ fs, root, store, ledger, hash }: Options) {
   return {
     /**
      * Removes those whose sidecar names one of `targets`, by keyed hash, and an epoch below theirs: no commit can come for them any
-     * more. Others are the sweep's.
+     * more. Each is noted before it goes. Others are the sweep's.
      */
-    async remove (targets: Targets): Promise<ErasedOrphan[]> {
+    async remove (targets: Targets, note: Note): Promise<ErasedOrphan[]> {
       const gone: ErasedOrphan[] = []
       for await (const { blobs, foreign } of scanned()) {
-        gone.push(...await orphaned(blobs, targets))
-        await putAside(foreign, targets)
+        gone.push(...await orphaned(blobs, targets, note))
+        await putAside(foreign, targets, note)
       }
       return gone
     },

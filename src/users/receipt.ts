@@ -64,7 +64,8 @@ function parseKey (text: string): Key | undefined {
   }
 }
 
-function jwsIn (text: string): string {
+/** Of the JWS itself, or of the answer of the API that holds it. */
+export function jwsIn (text: string): string {
   try {
     const { receipt } = JSON.parse(text)
     return String(receipt)

@@ -2,6 +2,7 @@
 import type { PrismaClient } from '../records/database.ts'
 import { isTaken, querying } from '../records/failures.ts'
 import { highestEpoch } from '../records/owners.ts'
+import { createRemoved, type Removed } from '../records/removed.ts'
 import { toSidecar, withRecord } from '../records/sidecars.ts'
 import type { Erasure } from '../storage/erasures.ts'
 import type { BlobId } from '../storage/ids.ts'
@@ -22,10 +23,13 @@ export type ErasureRow = Pick<Erasure, 'id' | 'epoch' | 'owner' | 'at'>
 export type ErasureRecords = ReturnType<typeof createErasureRecords>
 
 export function createErasureRecords ({ client, now }: { client: PrismaClient, now: () => Date }) {
-  /** From its commit on, no upload of the owner that began in a lower epoch can commit. */
-  const insert = ({ id, epoch, owner, at }: ErasureRow) => querying(() => client.$transaction([
+  const removed = createRemoved(client)
+
+  /** From its commit on, no upload of the owner that began in a lower epoch can commit. `isAsked`: somebody waits for its receipt. */
+  const insert = ({ id, epoch, owner, at }: ErasureRow, { isAsked }: { isAsked: boolean }) => querying(() => client.$transaction([
     client.erasure.create({ data: { id, epoch, ownerKey: owner, createdAt: new Date(at) } }),
     ...raising(owner, epoch),
+    isAsked ? removed.awaiting(owner) : removed.receipted(owner, now()),
   ]))
 
   const raising = (key: string, epoch: number) => [
@@ -50,6 +54,18 @@ export function createErasureRecords ({ client, now }: { client: PrismaClient, n
   }
 
   return {
+    removed: { of: removed.of, forget: removed.forget },
+
+    /** Durably, before it goes: the receipt names it, whichever run makes that. */
+    async note (owner: string, what: Removed): Promise<void> {
+      await querying(() => removed.noting(owner, what))
+    },
+
+    /** A receipt names what was noted up to now. */
+    async receipted (owner: string): Promise<void> {
+      await querying(() => removed.receipted(owner, now()))
+    },
+
     /** The next erasure, of this owner: above whatever the volume has, also when the ledger was lost that counted it. */
     async begin ({ id, owner, at }: Omit<ErasureRow, 'epoch'>): Promise<ErasureRow> {
       const highest = await highestEpoch(client)
@@ -57,7 +73,7 @@ export function createErasureRecords ({ client, now }: { client: PrismaClient, n
         const last = await querying(() => client.erasure.findFirst({ orderBy: { epoch: 'desc' }, select: { epoch: true } }))
         const erasure = { id, owner, at, epoch: Math.max(highest, last?.epoch ?? 0) + 1 }
         try {
-          await insert(erasure)
+          await insert(erasure, { isAsked: true })
           return erasure
         } catch (error) {
           if (!isTaken(error) || attempt >= attempts) throw error
@@ -80,7 +96,7 @@ export function createErasureRecords ({ client, now }: { client: PrismaClient, n
     /** False when another erasure has its epoch, as when two databases went on from one backup: then only the owner's row says it. */
     async adopt (entry: Erasure): Promise<boolean> {
       try {
-        await insert(entry)
+        await insert(entry, { isAsked: false })
         return true
       } catch (error) {
         if (!isTaken(error)) throw error
@@ -128,11 +144,26 @@ export function createErasureRecords ({ client, now }: { client: PrismaClient, n
       }
     },
 
-    /** How many went: one or none. */
-    removeAccount: async (id: string): Promise<number> => (await querying(() => client.account.deleteMany({ where: { id } }))).count,
+    /** The last one of this owner. */
+    async lastOf (owner: string): Promise<ErasureRow | undefined> {
+      const row = await querying(() => client.erasure.findFirst({ where: { ownerKey: owner }, orderBy: { epoch: 'desc' } }))
+      return row === null ? undefined : { id: row.id, epoch: row.epoch, owner, at: row.createdAt.toISOString() }
+    },
 
-    /** The owner's blobs of a lower epoch, in whatever state; they are on their way out from here on, and shown no more. */
-    async condemn (ownerId: string, epoch: number): Promise<OwnedBlob[]> {
+    /** Whether there is a blob or an account of theirs. */
+    hasAny: (ownerId: string): Promise<boolean> => querying(async () =>
+      await client.blob.findFirst({ where: { ownerId }, select: { id: true } }) !== null || await client.account.count({ where: { id: ownerId } }) > 0),
+
+    async removeAccount (id: string, owner: string): Promise<void> {
+      if (await querying(() => client.account.count({ where: { id } })) === 0) return
+      await querying(() => client.$transaction([removed.noting(owner, { blobs: [], accounts: 1 }), client.account.deleteMany({ where: { id } })]))
+    },
+
+    /**
+     * The owner's blobs of a lower epoch, in whatever state; they are on their way out from here on, shown no more, and noted as
+     * `removedOf` says it.
+     */
+    async condemn ({ ownerId, owner, epoch, removedOf }: { ownerId: string, owner: string, epoch: number, removedOf: (blobs: readonly OwnedBlob[]) => Removed }): Promise<OwnedBlob[]> {
       const all: OwnedBlob[] = []
       for (let after = ''; ;) {
         const page = await owned(ownerId, epoch, after)
@@ -140,6 +171,7 @@ export function createErasureRecords ({ client, now }: { client: PrismaClient, n
         if (last === undefined) return all
         const ids = page.map(({ id }) => id as string)
         await querying(() => client.$transaction([
+          removed.noting(owner, removedOf(page)),
           client.blob.updateMany({ where: { id: { in: ids } }, data: { state: 'purging', stateAt: now() } }),
           client.avatar.deleteMany({ where: { blobId: { in: ids } } }),
           client.attachment.updateMany({ where: { blobId: { in: ids } }, data: { deletedAt: now() } }),

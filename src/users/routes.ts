@@ -10,7 +10,7 @@ import { tokenRequired } from '../plugins/route-description.ts'
 import type { ErasureService } from './erasure.ts'
 import type { Exports } from './export.ts'
 import type { Receipts } from './receipt.ts'
-import { Erasure, UserParams } from './schema.ts'
+import { ErasedUserParams, Erasure, ExportedUserParams } from './schema.ts'
 
 export type UserRoutesOptions = {
   erasure: Pick<ErasureService, 'erase'>
@@ -22,13 +22,28 @@ export type UserRoutesOptions = {
 const stalledReaderMs = 60_000
 
 const tags = ['users']
-const archive = { responses: { 200: { description: 'A tar of the files as they were kept, those in the trash in a folder of their own, and manifest.json as the last of it. A connection that ends before the tar does means that a file could not be read: ask again.', bytes: ['application/x-tar'] } }, codes: ['SCOPE_MISSING', 'REQUEST_INVALID', 'DATABASE_UNAVAILABLE'] }
+
+const erasing = {
+  summary: 'Erase everything a user uploaded, for good',
+  description: 'Needs a token with the scope uploads:admin. Removes all avatars and attachments of the user, those in the trash too, their old URLs, and their account if this gateway keeps it; nothing brings them back, and a backup that is restored later loses them again. Uploads of the user that are under way fail with OWNER_ERASED. May be repeated.',
+}
+
+const exporting = {
+  summary: 'All files of a user, as a tar',
+  description: 'For the user themselves, with any token of theirs; for others with a token with the scope uploads:admin.',
+}
+
+const archive = {
+  scope: 'uploads:admin',
+  responses: { 200: { description: 'A tar of the files as they were kept, those in the trash in a folder of their own, and manifest.json as the last of it (of very many files manifest-2.json and so on; the last says isLast). It lists every file with its status: whole; missing, when the service has lost it and the tar goes without it; or damaged, when its bytes are not those that were uploaded. A tar that ends before its last manifest was cut short: ask again.', bytes: ['application/x-tar'] } },
+  codes: ['REQUEST_INVALID', 'DATABASE_UNAVAILABLE'],
+} as const
 
 export const userRoutes: FastifyPluginAsyncTypebox<UserRoutesOptions> = async (app, { erasure, exports, receipts }) => {
   app.delete('/api/users/:userId/uploads', {
     onRequest: [authenticate, requireScope('uploads:admin')],
-    config: { openapi: { codes: ['SCOPE_MISSING', 'REQUEST_INVALID', 'STORAGE_FULL', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE'] } },
-    schema: { tags, summary: 'Erase everything a user uploaded, for good', security: tokenRequired, params: UserParams, response: { 200: Erasure } },
+    config: { openapi: { scope: 'uploads:admin', codes: ['REQUEST_INVALID', 'STORAGE_FULL', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE'] } },
+    schema: { ...erasing, tags, security: tokenRequired, params: ErasedUserParams, response: { 200: Erasure } },
   }, async (request, reply) => {
     reply.header('Cache-Control', 'no-store')
     const erased = await erasure.erase(spelledOut(request.params.userId))
@@ -40,12 +55,12 @@ export const userRoutes: FastifyPluginAsyncTypebox<UserRoutesOptions> = async (a
     // The one that Fastify makes reads all files for nothing.
     exposeHeadRoute: false,
     config: { openapi: archive },
-    schema: { tags, summary: 'All files of a user, as a tar', security: tokenRequired, params: UserParams },
+    schema: { ...exporting, tags, security: tokenRequired, params: ExportedUserParams },
   }, async (request, reply) => {
     const caller = callerOf(request)
     const userId = userNamed(caller, request.params.userId)
     if (userId !== caller.id && !caller.scopes.has('uploads:admin')) throw scopeMissing('uploads:admin')
-    const tar = await exports.tarOf(userId)
+    const tar = await exports.tarOf(userId, (files, count) => request.log.warn({ files }, `${count} ${count === 1 ? 'file' : 'files'} of an export ${count === 1 ? 'is' : 'are'} missing or damaged.`))
     // Also when the client is gone before anything is sent.
     finished(reply.raw, () => tar.destroy())
     if (reply.raw.socket instanceof Socket) reply.raw.socket.setTimeout(stalledReaderMs)

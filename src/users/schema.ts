@@ -15,9 +15,11 @@ export const ErasedSchema = Type.Object({
 
 export type Erased = Static<typeof ErasedSchema>
 
-export const UserParams = Type.Object({ userId: Type.String({ description: 'Of the user, as in their token; for the export also "me".' }) })
+export const ErasedUserParams = Type.Object({ userId: Type.String({ description: 'Whose uploads: the id of the user, as in their token. Not "me".' }) })
+
+export const ExportedUserParams = Type.Object({ userId: Type.String({ description: 'Whose files: the id of the user, as in their token, or "me" for your own.' }) })
 
 export const Erasure = Type.Object({
   erased: ErasedSchema,
   receipt: Type.String({ description: 'The same, signed: a compact JWS (RFC 7515, EdDSA). Keep it: "upload-gateway erase --verify" checks it.' }),
-})
+}, { description: 'Everything is erased. What went, without a name, and the receipt.' })

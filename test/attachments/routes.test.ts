@@ -288,3 +288,10 @@ test('a restore whose sidecar could not be written is not acknowledged, and is f
   t.equal(await restore(), 200)
   t.match(await app.database.client.blob.findFirst(), { state: 'live', sidecarDueAt: null })
 })
+
+test('the description of a restore says who may, and what comes of it', async (t) => {
+  const { app } = await build(t)
+  const { description, responses } = (await app.inject('/openapi.json')).json().paths['/api/attachments/{id}/restore'].post
+  t.match(description, /with the scope uploads:admin/)
+  t.match(responses, { 200: { description: /^The attachment/ }, 403: { description: /with the scope uploads:admin\./ } })
+})

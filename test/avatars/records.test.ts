@@ -68,20 +68,48 @@ test('a picture is adopted only from the state it was seen in', async (t) => {
   const { records: avatars } = await records(t)
   const pending = { ...sidecar(), state: 'pending' as const, ownerId: null }
   await avatars.keepPending(pending)
-  t.equal(await avatars.adopt(ada, pending.id, 'superseded', 3), undefined)
-  t.strictSame(await avatars.adopt(ada, pending.id, 'pending', 3), { replaced: undefined })
-  t.equal(await avatars.adopt('bob' as UserId, pending.id, 'pending', 3), undefined)
+  t.equal(await avatars.adopt(ada, pending.id, ['superseded', 'deleted'], 3), undefined)
+  t.strictSame(await avatars.adopt(ada, pending.id, ['pending'], 3), { replaced: undefined })
+  t.equal(await avatars.adopt('bob' as UserId, pending.id, ['pending'], 3), undefined)
   t.match(await avatars.current(ada), { id: pending.id, ownerId: 'ada', revision: 2, epoch: 3 })
+})
+
+test('one that is current already can be made so anew, unless another replaced it meanwhile: then it replaces that', async (t) => {
+  const { client } = await records(t)
+  const [first, second] = [sidecar(), sidecar()]
+  await recordsOn(client).set(ada, first)
+  t.strictSame(await recordsOn(client).adopt(ada, first.id, ['live'], 0), { replaced: undefined })
+  t.match(await recordsOn(client).current(ada), { id: first.id, revision: 2, sidecarDueAt: Date })
+
+  let looked = 0
+  const late = new Proxy(client, {
+    get: (target, name, receiver) => name === 'avatar'
+      ? new Proxy(target.avatar, {
+        get: (avatar, method) => method === 'findUnique'
+          ? async (query: never) => {
+            const found = await target.avatar.findUnique(query)
+            looked += 1
+            if (looked === 1) await recordsOn(client).set(ada, second)
+            return found
+          }
+          : Reflect.get(avatar, method),
+      })
+      : Reflect.get(target, name, receiver),
+  }) as PrismaClient
+  t.strictSame(await recordsOn(late).adopt(ada, first.id, ['live', 'superseded'], 0), { replaced: second.id })
+  t.equal(looked, 2)
+  t.match(await recordsOn(client).current(ada), { id: first.id, state: 'live' })
+  t.match(await client.blob.findUnique({ where: { id: second.id } }), { state: 'superseded' })
 })
 
 test('a picture that is kept as an earlier one must still be in the trash as it was', async (t) => {
   const { client, records: avatars } = await records(t)
   const first = sidecar()
   await avatars.set(ada, first)
-  t.equal(await avatars.retain(first.id, 'deleted'), false, 'it is live')
+  t.equal(await avatars.retain(ada, first.id, 'deleted'), false, 'it is live')
   await avatars.remove(ada)
-  t.equal(await avatars.retain(first.id, 'superseded'), false)
-  t.equal(await avatars.retain(first.id, 'deleted'), true)
+  t.equal(await avatars.retain(ada, first.id, 'superseded'), false)
+  t.equal(await avatars.retain(ada, first.id, 'deleted'), true)
   t.match(await client.blob.findUnique({ where: { id: first.id } }), { state: 'superseded', revision: 3, sidecarDueAt: Date })
   t.equal(await avatars.current(ada), null)
 })
@@ -90,6 +118,6 @@ test('of two who adopt one picture at once, one has it and the other comes too l
   const { records: avatars } = await records(t)
   const pending = { ...sidecar(), state: 'pending' as const, ownerId: null }
   await avatars.keepPending(pending)
-  const adopted = await Promise.all([ada, 'bob' as UserId].map((user) => avatars.adopt(user, pending.id, 'pending', 0)))
+  const adopted = await Promise.all([ada, 'bob' as UserId].map((user) => avatars.adopt(user, pending.id, ['pending'], 0)))
   t.equal(adopted.filter((one) => one !== undefined).length, 1)
 })

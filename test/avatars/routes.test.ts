@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { test } from 'tap'
 import { StorageUnavailable } from '../../src/errors.ts'
 import { build, multipart, picture } from '../helper.ts'
+import { avatar, home } from '../operations/import/fixtures/import.ts'
 
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
 const form = async (bytes: Buffer, type = 'image/jpeg') => multipart([['avatar', { bytes, filename: 'me.jpg', type }]])
@@ -81,6 +82,27 @@ test('a deleted avatar is gone for everyone, while its file waits in the trash',
   t.equal((await app.inject({ url: earlier.json().versionedUrl })).statusCode, 404, 'and does not come back with a new picture')
 })
 
+test('a clock that is set back does not turn the order of changes round', async (t) => {
+  const clock = { minutes: 0 }
+  const { app, as } = await build(t, {}, { now: () => new Date(Date.now() + clock.minutes * 60_000) })
+  const headers = await as('ada')
+  const put = async () => (await app.inject({ method: 'PUT', url: '/api/avatars/me', headers: { 'content-type': 'image/png', ...headers }, payload: await picture('png') })).json()
+  const first = await put()
+  clock.minutes = -10
+  const second = await put()
+  clock.minutes = -20
+  await app.inject({ method: 'DELETE', url: '/api/avatars/me', headers })
+  t.equal((await app.inject({ url: first.versionedUrl })).statusCode, 404, 'what was replaced before the removal')
+  clock.minutes = -30
+  const third = await put()
+  const rows = await app.database.client.blob.findMany({ orderBy: { stateAt: 'asc' } })
+  t.strictSame(rows.map(({ id }) => id), [first, second, third].map(({ version }) => version))
+  clock.minutes = -40
+  t.equal((await app.inject({ method: 'POST', url: `/api/avatars/me/versions/${first.version}/restore`, headers })).statusCode, 200)
+  const restored = await app.database.client.blob.findUniqueOrThrow({ where: { id: first.version } })
+  t.ok(restored.stateAt > (rows.at(-1)?.stateAt ?? restored.stateAt), 'since after all that was before')
+})
+
 test('only services and admins act for another user', async (t) => {
   const { app, as } = await build(t)
   const payload = await picture()
@@ -152,6 +174,34 @@ test('an earlier picture, replaced or deleted, can be gone back to, for as long 
   t.ok((await app.inject({ url: '/api/avatars/ada' })).rawPayload.equals(await picture('png', { seed: 5 })))
   t.match(await app.storage.store.readSidecar({ kind: 'avatar', id: sent[5].version, extension: 'png' }), { state: 'live' })
   t.strictSame(await list(await as('bob')), [])
+})
+
+test('who chooses the picture that an import brought keeps it, whatever the source has later', async (t) => {
+  const { app, as, importing } = await home(t)
+  const [old, changed] = [await picture('png', { seed: 1 }), await picture('png', { seed: 2 })]
+  const users = ['ada', 'bob', 'eve']
+  await importing(users.map((user) => avatar(user, old)))
+  const blobOf = async (user: string) => (await app.database.client.avatar.findUniqueOrThrow({ where: { userId: user }, include: { blob: true } })).blob
+  const choices = [
+    async () => app.inject({ method: 'PATCH', url: '/api/users/me/avatar', headers: await as('ada'), payload: { avatar: '/i/ada.png' } }),
+    async () => app.inject({ method: 'POST', url: `/api/avatars/me/versions/${(await blobOf('bob')).id}/restore`, headers: await as('bob') }),
+  ]
+  const commits = async () => (await app.database.client.owner.findMany()).reduce((sum, owner) => sum + owner.commits, 0)
+  const before = await commits()
+  for (const choose of choices) t.equal((await choose()).statusCode, 200)
+  t.equal(await commits(), before + 2, 'an import that was asked what to do before it comes to nothing')
+  for (const user of ['ada', 'bob']) {
+    const { id, state, stateAt, createdAt, revision } = await blobOf(user)
+    t.ok(stateAt > createdAt)
+    t.match(await app.storage.store.readSidecar({ kind: 'avatar', id: id as never, extension: 'png' }), { state, stateAt: stateAt.toISOString(), revision, aliases: [`/i/${user}.png`] }, 'a rebuild knows it too')
+  }
+  const chosen = await blobOf('ada')
+  for (const choose of choices) t.equal((await choose()).statusCode, 200)
+  t.strictSame(await blobOf('ada'), chosen, 'again changes nothing')
+
+  t.match(await importing(users.map((user) => avatar(user, changed))), { outcomes: { kept: { files: 2 }, changed: { files: 1 } } })
+  const shown = (bytes: Buffer) => Promise.all(users.map(async (user) => (await app.inject({ url: `/api/avatars/${user}` })).rawPayload.equals(bytes)))
+  t.strictSame([await shown(old), await shown(changed)], [[true, true, false], [false, false, true]])
 })
 
 test('a restore whose sidecar could not be written is not acknowledged, and is finished by asking again', async (t) => {

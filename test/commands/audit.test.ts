@@ -15,7 +15,7 @@ test('audit says what it would do, and does it when it is told to, with bytes fr
   const [blob = ''] = (await files()).filter((path) => path.endsWith('.txt'))
   await rm(join(folder, blob))
   await writeFile(join(folder, 'notes'), '')
-  t.match(commandLine(folder, ['audit', '--from', backup]), { status: 3, stdout: /Would be mended: Copy .*\/backup\/blobs\/attachments\/.* to it\.\n[^]*Would be mended: 1; Left: 1\. 1 records were checked\. Nothing was changed; --repair/ })
+  t.match(commandLine(folder, ['audit', '--from', backup]), { status: 3, stdout: /Would be mended: Copy .*\/backup\/blobs\/attachments\/.* to it\.\n[^]*Would be mended: 1; Left: 1\. 1 records were checked\. Nothing was changed: run this with --repair to mend what can be mended\.\n$/ })
   t.notOk(existsSync(join(folder, blob)))
   const { status, stdout } = commandLine(folder, ['audit', '--repair', '--from', backup, '--json'])
   t.equal(status, 3)
@@ -27,7 +27,7 @@ test('audit says what it would do, and does it when it is told to, with bytes fr
 
 test('what makes no sense is refused', async (t) => {
   const { folder } = await usedGateway(t)
-  t.match(commandLine(folder, ['audit', '--remove-foreign']), { status: 1, stderr: /only together with --repair/ })
+  t.match(commandLine(folder, ['audit', '--remove-foreign']), { status: 2, stdout: '', stderr: /^error: .*only together with --repair/ })
   t.match(commandLine(folder, ['audit', '--from', join(folder, 'none')]), { status: 1, stderr: /is no backup/ })
 })
 

@@ -27,16 +27,31 @@ t.test('so does its cleaning', async (t) => {
   await backup(config, { to: { dir }, progress })
   await erase('ada')
   t.match(commandLine(folder, ['backup', 'prune', '--erased', dir]), { status: 0, stdout: /^1 erasures in .*\nOf 1 snapshots 1 held something of erased users: 1 uploads and 0 accounts are gone from them, and 1 file from the folder\.\n$/ })
+  t.match(JSON.parse(commandLine(folder, ['backup', 'prune', '--erased', dir, '--json']).stdout), { snapshots: 1, prunedSnapshots: [] })
 })
 
 t.test('as a tar the report goes to standard error', async (t) => {
   const { folder, attach } = await furnished(t)
   await attach('ada', 'a text')
   t.match(commandLine(folder, ['backup', '-', '--json']), { status: 0, stdout: /^upload-gateway-backup\.json/, stderr: /^{\n "snapshot": / })
-  t.match(commandLine(folder, ['backup', '-', '--keep', '1']), { status: 1, stdout: '', stderr: /--keep is for a backup folder/ })
+  t.match(commandLine(folder, ['backup', '-', '--keep', '1']), { status: 2, stdout: '', stderr: /^error: --keep is for a backup folder/ })
   const [blob = ''] = (await filesBelow(folder)).filter((path) => /^attachments.*(txt|bin)$/.test(path))
   rmSync(join(folder, blob))
   t.match(commandLine(folder, ['backup', '-']), { status: 3, stderr: /^blob-missing.*\n.*\n.*\n\nSnapshot.*\nWhat is listed above is not in this backup; everything else is\.\n$/ })
+})
+
+t.test('options of a backup are none of its cleaning', async (t) => {
+  for (const args of [['prune', '--keep', '1', '--erased', '/x'], ['prune', '--erased', '/x', '--with-keys'], ['--keep', '1', 'prune', '--erased', '/x']]) {
+    t.match(commandLine('/nowhere', ['backup', ...args]), { status: 2, stdout: '', stderr: /^error: --(keep|with-keys) is for making a backup, and no option of "backup prune"\.\n/ }, args.join(' '))
+  }
+  const { stdout } = commandLine('/nowhere', ['backup', 'prune', '--help'])
+  t.notMatch(stdout, /--keep|--with-keys|Global/)
+  t.match(stdout, /--erased[^]*--ledger[^]*--json/)
+})
+
+t.test('where there is no volume, that is said', async (t) => {
+  const { dir } = await furnished(t)
+  t.match(commandLine('/nowhere', ['backup', dir]), { status: 1, stdout: '', stderr: /^There is no uploads volume at UPLOADS_DIR \/nowhere: / })
 })
 
 t.test('the command line', async (t) => {
@@ -61,5 +76,5 @@ t.test('what is worth saying is said', async (t) => {
     'Removed 3 files that no snapshot names.',
     'What is listed above is not in this backup; everything else is.',
   ].join('\n').split('\n').slice(-6).join('\n'))
-  t.match(pruneText({ snapshots: 2, prunedSnapshots: [], erasedUploads: 0, erasedAccounts: 0, removedFiles: null, erasures: 1, ledgers: ['/a'], findings: [finding] }), /^blob-missing.*\n.*\n.*\n\n1 erasures in \/a\.\nOf 2 snapshots 0 held/)
+  t.match(pruneText({ snapshots: 2, prunedSnapshots: [], erasedUploads: 0, erasedAccounts: 0, removedFiles: null, erasures: 1, ledgers: ['/a', '/backup/snapshots/1/erasures.ndjson', '/backup/snapshots/2/erasures.ndjson'], findings: [finding] }, '/backup'), /^blob-missing.*\n.*\n.*\n\n1 erasures in \/a and 2 ledgers of the backup\.\nOf 2 snapshots 0 held/)
 })

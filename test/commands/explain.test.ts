@@ -26,12 +26,12 @@ test('all that is known has its line', (t) => {
   const blob = { id: facts.id, kind: 'attachment', purgedAfter: '2026-12-22', erasedAt: '2026-11-22', record: { ...facts, isCurrentAvatar: false, isSidecarDue: true }, file: { path: 'a', is: 'file', size: 7, sha256: 'ab', isWhole: false, reason: null }, sidecar: { path: 'b', is: 'whole', differences: ['alt', 'filename'] } } as const
   const explanation: Explanation = {
     isServed: false, verdict: '404.', asked: 'x', meaning: 'an id', audience: 'nobody', unknown: ['The ledger.'],
-    owner: { id: 'ada', uploads: 2, currentAvatar: null, deletedAvatar: null, erasedAt: '2026-11-22', hasTombstone: false },
+    owner: { id: 'ada', uploads: 2, currentAvatar: null, deletedAvatar: null, erasedAt: '2026-11-22', hasTombstone: false, hasAccount: true },
     oldPath: { hasTombstone: true, oldFile: '/old/a' },
     blobs: [blob, { ...blob, record: null, file: { ...blob.file, is: 'nothing' } }, { ...blob, record: null, file: { ...blob.file, is: 'unreadable', reason: 'EIO' } }, { ...blob, record: null, file: { ...blob.file, is: 'folder' } }],
   }
   const text = explainText(explanation)
-  for (const line of [/^404\./, /record +deleted since .*; its sidecar is being written/, /for nobody yet by nobody known/, /"a\.pdf", private/, /old URL +\/uploads\/a\.pdf/, /imported from +system-m/, /damaged: 7 bytes, sha-256 ab/, /differs in alt, filename/, /trash +removed for good after/, /erased +its owner was/, /record +none/, /missing/, /cannot be read \(EIO\)/, /a folder instead/, /current avatar none, erased on/, /old path +removed for good once; in the older/, /not known +The ledger\.$/]) t.match(text, line)
+  for (const line of [/^404\./, /record +deleted since .*; its sidecar is being written/, /for nobody yet by nobody known/, /"a\.pdf", private/, /old URL +\/uploads\/a\.pdf/, /imported from +system-m/, /damaged: 7 bytes, sha-256 ab/, /differs in alt, filename/, /trash +removed for good after/, /erased +its owner was/, /record +none/, /missing/, /cannot be read \(EIO\)/, /a folder instead/, /current avatar none, an embedded account, erased on/, /old path +removed for good once; in the older/, /not known +The ledger\.$/]) t.match(text, line)
   t.match(explainText({ ...explanation, oldPath: { hasTombstone: false, oldFile: null } }), /old path +no tombstone\n/)
   t.end()
 })

@@ -4,9 +4,10 @@ import { test } from 'tap'
 import { CommanderError } from 'commander'
 import { failed, helpWith, reporting as running } from '../../src/commands/run.ts'
 import { ConfigError } from '../../src/config.ts'
-import { StorageFull, StorageUnavailable } from '../../src/errors.ts'
+import { DatabaseUnavailable, StorageFull, StorageUnavailable } from '../../src/errors.ts'
 import { Refusal } from '../../src/operations/refusal.ts'
 import { temporaryFolder } from '../helper.ts'
+import { databaseFor } from '../records/fixtures/database.ts'
 import { commandLine } from './fixtures/command-line.ts'
 
 /** What is written on standard error meanwhile, and the exit code. */
@@ -68,12 +69,24 @@ test('who has read enough of a result, as head has, is no failure', async (t) =>
   t.throws(() => listened?.(new Error('write EIO')), { message: 'write EIO' })
 })
 
-test('an error nobody thought of is shown whole', (t) => {
-  const { code, written } = failing(new TypeError('x is undefined'))
+test('an error nobody thought of says what it is and where it happened, but no values', (t) => {
+  const { code, written } = failing(Object.assign(new TypeError('x of "ada" is undefined\nemail: ada@example.org'), { code: 'E_X', user: 'ada' }))
   t.equal(code, 1)
-  t.match(written, /TypeError: x is undefined\n +at /)
-  t.match(failing('x'), { code: 1, written: "'x'\n" })
+  t.match(written, /^Something unexpected happened, TypeError \(E_X\): x of … is undefined\n +at /)
+  t.notMatch(written, /ada/)
+  const silent = new Error('x')
+  delete silent.stack
+  t.equal(failing(silent).written, 'Something unexpected happened, Error: x\n')
+  t.match(failing('ada'), { code: 1, written: 'Something unexpected happened: something that is no error was thrown.\n' })
   t.end()
+})
+
+test('what the database refuses is said without the values that it was asked with', async (t) => {
+  const { client } = await databaseFor(t)
+  const failure = await client.account.create({ data: { email: 'ada@example.org', passwordHash: 'argon2' } as never }).catch((error: unknown) => error)
+  t.match(failure, { name: 'PrismaClientValidationError', message: /ada@example\.org/ })
+  t.strictSame(failing(failure), { code: 1, written: 'The database refused what was asked of it (PrismaClientValidationError). Run "upload-gateway doctor", which looks at the database.\n' })
+  t.strictSame(failing(new DatabaseUnavailable({ cause: failure })), { code: 1, written: `${new DatabaseUnavailable().message} (The database refused what was asked of it (PrismaClientValidationError))\n` })
 })
 
 test('what commander has said is not said again', (t) => {

@@ -15,6 +15,7 @@ const report: SweepReport = {
   ],
   deadStaging: [],
   wouldStop: null,
+  wouldHoldOnly: null,
   removed: { staging: 0, sidecars: 0, pending: 0, trash: 1, quota: 0, orphans: 0, forgotten: 0 },
   failures: [],
 }
@@ -51,6 +52,7 @@ test('what was left, what failed and what a run does not take is said', (t) => {
   t.match(sweepText(report), /^Files +due +bytes +removed *\n[^]*in the trash for long enough +1 +5 B +1 *\n[^]*Done\.$/)
   t.notMatch(sweepText(report), /left|Failed|One run|staging/)
   t.match(sweepText({ ...dry, wouldStop: 'Too much.' }), 'It would stop and ask. Too much.')
+  t.match(sweepText({ ...dry, wouldStop: 'Too much.', wouldHoldOnly: 'quota' }), 'It would ask, and do the rest in any case. Too much.')
   const left = (leftToGateway: number) => sweepText({ ...report, due: [{ step: 'orphans', count: 0, bytes: 0, blobs: [], leftToGateway }] })
   t.match(left(1), '1 more without a record is left to the gateway')
   t.match(left(2), '2 more without a record are left to the gateway')
@@ -64,7 +66,7 @@ test('what was left, what failed and what a run does not take is said', (t) => {
 
 test('names and failures have no power over the terminal', (t) => {
   const blob = { path: 'a\u001b[2J', bytes: 5, reason: 'deleted\n' }
-  const text = sweepText({ isDryRun: true, due: [{ step: 'trash', count: 1, bytes: 5, blobs: [blob], leftToGateway: 0 }], deadStaging: [], wouldStop: null, removed: null, failures: ['b\u009b'] } as unknown as Parameters<typeof sweepText>[0])
+  const text = sweepText({ isDryRun: true, due: [{ step: 'trash', count: 1, bytes: 5, blobs: [blob], leftToGateway: 0 }], deadStaging: [], wouldStop: null, wouldHoldOnly: null, removed: null, failures: ['b\u009b'] } as unknown as Parameters<typeof sweepText>[0])
   for (const part of ['a\\u{1b}[2J', 'deleted\\u{a}\n', 'Failed: b\\u{9b}']) t.match(text, part)
   t.end()
 })

@@ -11,5 +11,6 @@ test('a duration is a number and a unit, up to ten years', (t) => {
 test('token says in --help what it needs, and makes one', (t) => {
   t.match(commandLine('/nowhere', ['token', '--help']), { status: 0, stdout: /--subject <id>[^]*--scope[^]*--expires[^]*Example:[^]*Exit codes:/ })
   t.match(commandLine('/nowhere', ['token', '--subject', 'ada']), { status: 0, stdout: /^[\w-]+\.[\w-]+\.[\w-]+\n$/, stderr: '' })
+  for (const subject of ['', 'me', '../x', 'a b']) t.match(commandLine('/nowhere', ['token', '--subject', subject]), { status: 2, stdout: '', stderr: /'--subject <id>'.*1 to 128 of A-Z a-z 0-9 \. _ : @ -, and not "me"/ }, JSON.stringify(subject))
   t.end()
 })

@@ -20,8 +20,9 @@ test('trash list shows what is there, for people and for machines', async (t) =>
   const { trash, dropped } = await setUp(t)
   const [ada, bob] = [await dropped('ada'), await dropped('bob')]
   const { stdout } = trash('list')
-  t.match(stdout, new RegExp(`^id .*kept until.*\\n${bob} +attachment +bob +deleted .* 5 B +notes.txt *\\n${ada} .*\\n2 in the trash, 10 B\\.\\n$`))
-  t.match(JSON.parse(trash('list', '--owner', 'ada', '--kind', 'attachment', '--limit', '1', '--json').stdout), { count: 1, bytes: 5, items: [{ attachmentId: ada }] })
+  t.match(stdout, new RegExp(`^id .*\\n${bob} +attachment +bob +20\\d\\d-\\d\\d-\\d\\d +5 B +notes.txt\\n${ada} .*\\n2 in the trash, 10 B; each is kept for 30 days\\.\\n$`))
+  t.match(trash('list', '--owner', 'ada').stdout, new RegExp(`^id +what +since +size +name\\n${ada} .*\\n1 of ada in the trash, 5 B`))
+  t.match(JSON.parse(trash('list', '--owner', 'ada', '--kind', 'attachment', '--limit', '1', '--json').stdout), { count: 1, bytes: 5, items: [{ id: ada, ownerId: 'ada' }] })
 })
 
 test('trash restore brings back what is there, and says what it left alone', async (t) => {
@@ -59,7 +60,8 @@ async function refused (...args: string[]): Promise<string> {
 }
 
 test('a command line that does not say what is to go, or says it twice, is not valid', async (t) => {
-  for (const args of [[], ['--all', '--owner', 'ada'], ['x', '--all'], ['x', '--older-than', '1d']]) t.match(await refused('purge', ...args, '--yes'), /^2 .*name what is to go: ids, or --owner and --older-than, or --all/, args.join(' '))
+  t.match(await refused('purge', '--yes'), /^2 .*name what is to go: ids, or --all, or one or both of --owner and --older-than/)
+  for (const args of [['--all', '--owner', 'ada'], ['--all', '--older-than', '1d'], ['x', '--all'], ['x', '--older-than', '1d']]) t.match(await refused('purge', ...args, '--yes'), /^2 .*exclude each other: ids, --all, and --owner or --older-than/, args.join(' '))
   t.match(await refused('purge', '--older-than', 'x'), /^2 .*like 30s/)
   for (const limit of ['0', '-1', '1.5', 'x', '1000000']) t.match(await refused('list', '--limit', limit), /^2 .*whole number from 1/, limit)
   t.match(await refused('restore'), /^2 .*missing required argument/)
@@ -84,7 +86,18 @@ test('texts for people', (t) => {
   t.equal(restoreText({ restored: [{ id: 'a', kind: 'avatar', ownerId: 'ada', as: 'current picture', url: '/x' }, { id: 'b', kind: 'avatar', ownerId: null, as: 'earlier picture', url: '/y' }], left: [] }), 'a  is back as the current picture of ada: /x\nb  is back as an earlier picture of nobody: /y\n2 restored, 0 left alone.')
   t.equal(purgeText({ purged: 1, bytes: 5, finished: 0, left: [] }), '1 removed for good, 5 B.')
   t.equal(purgeText({ purged: 0, bytes: 0, finished: 2, left: [] }), '2 that an earlier purge had begun with are gone now too.\n0 removed for good, 0 B.')
-  t.equal(listText({ count: 0, bytes: 0, items: [] }), '0 in the trash, 0 B.')
-  t.match(listText({ count: 2, bytes: 10, items: [{ id: 'blob', kind: 'avatar', attachmentId: null, ownerId: null, state: 'superseded', stateAt: '2026-11-21T10:11:12.345Z', keptUntil: '2026-12-21T10:11:12.345Z', bytes: 5, filename: null }] }), /blob +avatar +superseded +2026-11-21 10:11 +2026-12-21 10:11 +5 B *\n2 in the trash, 10 B; the latest 1 are shown\.$/)
+  t.end()
+})
+
+test('the list fits a terminal', (t) => {
+  const options = { ownerId: undefined, retentionMs: 30 * 86_400_000 }
+  const item = { id: '019aa1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b', blobId: 'x', kind: 'avatar', ownerId: 'ada', state: 'superseded', stateAt: '2026-11-21T10:11:12.345Z', keptUntil: '2026-12-21T10:11:12.345Z', bytes: 1000 * 1024, filename: null } as const
+  const attachment = { ...item, kind: 'attachment', state: 'deleted', filename: 'a name.pdf' } as const
+  t.equal(listText({ count: 0, bytes: 0, items: [] }, options), '0 in the trash, 0 B.')
+  const all = listText({ count: 4, bytes: 10, items: [item, { ...item, state: 'deleted', ownerId: null }, attachment] }, options)
+  t.match(all, /^id +what +owner +since +size +name\n\S+ +replaced avatar +ada +2026-11-21 +1000 KiB\n\S+ +avatar +2026-11-21 .*\n\S+ +attachment +ada .* a name\.pdf\n4 in the trash, 10 B; each is kept for 30 days; the latest 3 are shown\.$/)
+  const ofOne = listText({ count: 2, bytes: 10, items: [item, { ...attachment, filename: 'quarterly.pdf' }] }, { ...options, ownerId: item.id, retentionMs: 86_400_000 })
+  t.match(ofOne, new RegExp(`\\n2 of ${item.id} in the trash, 10 B; each is kept for 1 day\\.$`))
+  for (const line of [...all.split('\n'), ...ofOne.split('\n')]) t.ok(line.length <= 100, line)
   t.end()
 })

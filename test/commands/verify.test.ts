@@ -15,7 +15,7 @@ test('verify says that all is right, or what is wrong, by its exit code too', as
   t.match(commandLine(folder, ['verify']), { status: 3, stdout: `blob-missing  ${blob}\n  The file is missing.\n  ` })
   const { status, stdout } = commandLine(folder, ['verify', '--json', '--sample', '5%'])
   t.equal(status, 3)
-  t.match(JSON.parse(stdout), { records: 1, hashedFiles: Number, findings: [{ problem: 'blob-missing', path: blob, kind: 'attachment', mend: String }] })
+  t.match(JSON.parse(stdout), { records: 1, hashedFiles: 1, findings: [{ problem: 'blob-missing', path: blob, kind: 'attachment', mend: String }] })
 })
 
 test('verify takes a backup folder too, and says what is none', async (t) => {
@@ -25,8 +25,15 @@ test('verify takes a backup folder too, and says what is none', async (t) => {
   t.match(commandLine(folder, ['backup', backup]), { status: 0 })
   t.match(commandLine(folder, ['verify', backup]), { status: 0, stdout: /^Clean: 1 records/ })
   t.match(commandLine(folder, ['verify', backup, '--snapshot', 'none']), { status: 1, stderr: /no snapshot none/ })
-  t.match(commandLine(folder, ['verify', '--snapshot', 'none']), { status: 1, stderr: /name the backup folder too/ })
+  t.match(commandLine(folder, ['verify', '--snapshot', 'none']), { status: 2, stdout: '', stderr: /^error: --snapshot .*name the backup folder too\.\n/ })
   t.match(commandLine(folder, ['verify', await temporaryFolder(t)]), { status: 1, stderr: /is no backup: it has no upload-gateway-backup\.json/ })
+})
+
+test('a sample of a small volume reads all of it', async (t) => {
+  const { folder, post } = await usedGateway(t)
+  for (const user of ['ada', 'eve']) await post(user)
+  t.match(commandLine(folder, ['verify', '--sample', '0.001%']), { status: 0, stdout: /2 files read and hashed/ })
+  t.match(commandLine(folder, ['verify', '--help']), { status: 0, stdout: /but\s+about\s+20\s+at\s+least/ })
 })
 
 test('a share is a percentage', (t) => {

@@ -5,7 +5,7 @@ import { build, picture } from '../helper.ts'
 
 const read = (name: string) => readFileSync(new URL(`../../docker/${name}`, import.meta.url), 'utf8')
 
-const functions = new Set(['max', 'min', 'sum', 'by', 'time', 'rate', 'increase', 'absent', 'histogram_quantile'])
+const functions = new Set(['or', 'max', 'min', 'sum', 'by', 'time', 'rate', 'increase', 'absent', 'histogram_quantile'])
 
 /** The names of metrics in an expression of Prometheus: what is no function, no label and no text. */
 function metricsIn (expression: string): string[] {
@@ -49,4 +49,11 @@ test('every panel of the dashboard shows metrics that there are', async (t) => {
       for (const name of metricsIn(expr)) t.ok(known.has(name), `${title}: ${name} is told by /metrics`)
     }
   }
+})
+
+test('an alert on when something last came to its end does not believe a time to come', (t) => {
+  const expressions = read('prometheus-alerts.yaml').split('- alert: ').filter((alert) => alert.includes('last_success'))
+  t.equal(expressions.length, 2)
+  for (const expression of expressions) t.match(expression, /time\(\) - max\((\w+)\) > .*\n +or max\(\1\) - time\(\) > 300\n/)
+  t.end()
 })

@@ -3,6 +3,7 @@ import { copyFile, mkdir, readFile, readdir, rename, rm, symlink, writeFile } fr
 import { dirname, join } from 'node:path'
 import { test, type Test } from 'tap'
 import { auditVolume, repairWork, type AuditOptions } from '../../src/operations/audit.ts'
+import { manifestLine } from '../../src/operations/backup/manifest.ts'
 import { silent } from '../../src/operations/progress.ts'
 import { verifyVolume } from '../../src/operations/verify.ts'
 import type { Sidecar } from '../../src/storage/sidecar.ts'
@@ -43,7 +44,7 @@ test('without isRepair it says what would be done, and does nothing', async (t) 
     records: 2,
     isRepair: false,
     findings: [
-      { problem: 'blob-missing', outcome: 'left', action: 'Its bytes were found nowhere.' },
+      { problem: 'blob-missing', outcome: 'left', action: 'Its bytes were found nowhere on the volume: name a backup with --from.' },
       { problem: 'sidecar-missing', outcome: 'mendable', action: 'Write it anew from the record.' },
       { problem: 'foreign', outcome: 'left', action: 'It is removed with --remove-foreign.' },
     ],
@@ -192,7 +193,7 @@ test('links in the way are never followed', async (t) => {
   await symlink(join(behind, 'day'), day)
   await copyFile(join(behind, 'day', `${sidecar.id}.bin`), join(root, `${sidecar.id}.bin`))
   const before = await readdir(join(behind, 'day'))
-  t.same((await outcomes({ removesForeign: true })).toSorted(), ['blob-missing left', 'foreign mended'])
+  t.same((await outcomes({ removesForeign: true })).toSorted(), ['blob-missing left', 'foreign left'])
   t.same(await readdir(join(behind, 'day')), before)
 })
 
@@ -214,4 +215,46 @@ test('lost tombstones are written anew', async (t) => {
   await rm(join(root, 'tombstones.ndjson'))
   t.same(await outcomes(), ['ledger-damaged mended'])
   t.same(await problems(), [])
+})
+
+test('what a file without a record or a sidecar is, a backup may know: its line there is its sidecar', async (t) => {
+  const { audit, outcomes, problems, attachment, client, blobPath, sidecarPath } = await setUp(t)
+  const sidecar = await attachment('hello', { filename: 'letter.txt' })
+  await client.blob.deleteMany()
+  await rm(sidecarPath(sidecar))
+  t.match((await audit()).findings, [{ problem: 'blob-undescribed', outcome: 'left', action: /line with its id in the manifest\.ndjson of a snapshot.* ID\.sidecar\.json/ }])
+  await writeFile(join(dirname(blobPath(sidecar)), `${sidecar.id}.sidecar.json`), manifestLine(sidecar))
+  t.same(await outcomes(), ['row-missing mended'])
+  t.same(await problems(), [])
+  t.match(await client.attachment.findMany(), [{ id: sidecar.recordId, filename: 'letter.txt' }])
+})
+
+test('where the database is older than the volume, no sidecar and nothing beside it is touched', async (t) => {
+  const { audit, attachment, avatar, client, blobPath, storage, backup, textOf } = await setUp(t)
+  const [deleted, damaged, lost, owed] = [await attachment('a'), await attachment('bb'), await attachment('ccc'), await attachment('dddd')]
+  const face = await avatar('face')
+  const from = await backup()
+  const newer = [deleted, damaged, lost, owed, face].map((sidecar): Sidecar => ({ ...sidecar, state: 'deleted', revision: 2 }))
+  for (const sidecar of newer) await storage.store.writeSidecar(sidecar)
+  await writeFile(blobPath(damaged), 'xx')
+  await rm(blobPath(lost))
+  await client.blob.update({ where: { id: owed.id }, data: { sidecarDueAt: new Date(0) } })
+  await client.avatar.deleteMany()
+  const { findings } = await audit({ from })
+  t.same(findings.map(({ problem }) => problem).toSorted(), ['blob-corrupt', 'blob-missing', 'row-inconsistent', ...Array.from({ length: 5 }, () => 'sidecar-differs')])
+  for (const { problem, outcome, action } of findings) t.match({ outcome, action }, { outcome: 'left', action: /^The database is older than the volume: stop the gateway and run "upload-gateway rebuild"/ }, problem)
+  for (const sidecar of newer) t.same(await storage.store.readSidecar(sidecar), sidecar)
+  t.equal(await textOf(damaged), 'xx')
+})
+
+test('a folder of uploads that was linked back from another disk stays, with all that is behind it', async (t) => {
+  const { audit, attachment, blobPath, root, textOf } = await setUp(t)
+  const sidecar = await attachment('hello')
+  const [kind = '', year = ''] = blobPath(sidecar).slice(root.length + 1).split('/')
+  const elsewhere = join(await folderFor(t), year)
+  await rename(join(root, kind, year), elsewhere)
+  await symlink(elsewhere, join(root, kind, year))
+  const { findings } = await audit({ removesForeign: true })
+  t.match(findings.find(({ problem }) => problem === 'foreign'), { path: `${kind}/${year}`, outcome: 'left', action: /need a real folder there/ })
+  t.equal(await textOf(sidecar), 'hello')
 })

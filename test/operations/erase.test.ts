@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { test, type Test } from 'tap'
 import { readConfig } from '../../src/config.ts'
@@ -47,6 +47,48 @@ test('what cannot be done is refused before anything is erased', async (t) => {
   await t.rejects(eraseOwner({ ...config, erasureLedger: join(home, 'nowhere', 'ledger') }, { owner: 'bob', progress: silent }), { name: 'ConfigError', message: /ledger of erasures/ })
   t.equal(await app.database.client.blob.count(), 4)
   t.equal(await app.database.client.erasure.count(), 0)
+})
+
+test('a command that was killed half-way is run again, and its receipt names everything', async (t) => {
+  const { erase, verify, attach, app, folder, files, receiptFile } = await setUp(t)
+  const { client } = app.database
+  await attach('ada-of-the-test', 'b.txt')
+  const ids = (await client.blob.findMany({ where: { ownerId: 'ada-of-the-test' }, orderBy: { id: 'asc' } })).map(({ id }) => id)
+  // It keeps one of the files from going.
+  const stubborn = (await files()).find((path) => path.endsWith('.txt') && path.includes(ids[2] ?? '')) ?? ''
+  await rename(join(folder, stubborn), `${join(folder, stubborn)}.aside`)
+  await mkdir(join(folder, stubborn, 'x'), { recursive: true })
+  await t.rejects(erase(), { code: 'STORAGE_UNAVAILABLE' })
+  await rm(join(folder, stubborn), { recursive: true })
+  await writeFile(receiptFile, '')
+  t.equal(await client.blob.count({ where: { ownerId: 'ada-of-the-test' } }), 1, 'the other two are gone')
+  t.match(await erase(), { erasedBefore: null, erased: { blobs: ids.map((id) => ({ id })), counts: { avatars: 1, attachments: 2 } } })
+  t.match(await verify(), { erased: { blobs: ids.map((id) => ({ id })) }, findings: [] })
+})
+
+test('run once more, the file is left as it is, and says what was erased when', async (t) => {
+  const { erase, config, receiptFile, attach, app } = await setUp(t)
+  const first = await erase()
+  t.equal(first.erasedBefore, null)
+  const written = async () => ({ text: await readFile(receiptFile, 'utf8'), inode: (await stat(receiptFile)).ino })
+  const before = await written()
+  t.strictSame(await erase(), { ...first, erasedBefore: first.erased.at })
+  t.strictSame(await written(), before)
+  t.equal(await app.database.client.erasure.count(), 1)
+  const elsewhere = await eraseOwner(config, { owner: 'ada-of-the-test', progress: silent })
+  t.match(elsewhere, { erasedBefore: first.erased.at, erased: { epoch: 2, blobs: first.erased.blobs, counts: first.erased.counts } })
+  t.strictSame(await erase(), { ...first, erasedBefore: first.erased.at }, 'it names all the same')
+
+  await attach('ada-of-the-test', 'new.txt')
+  await t.rejects(erase(), { name: 'Refusal', message: /the receipt of this user's erasure at .*, and there is more to erase/ })
+  t.equal(await app.database.client.blob.count(), 3, 'nothing was erased')
+  t.match(await eraseOwner(config, { owner: 'ada-of-the-test', receiptFile: `${receiptFile}.2`, progress: silent }), { erasedBefore: null, erased: { counts: { attachments: 2 } } })
+  await t.rejects(erase(), { name: 'Refusal', message: /more to erase or to name/ }, 'the first does not name the new one')
+  await t.rejects(eraseOwner(config, { owner: 'bob', receiptFile, progress: silent }), { name: 'Refusal', message: /the receipt of another user/ })
+  t.strictSame(await written(), before)
+  t.equal(await app.database.client.blob.count({ where: { ownerId: 'bob' } }), 2)
+  await app.database.client.erasure.deleteMany()
+  await t.rejects(erase(), { name: 'Refusal', message: /more to erase/ }, 'of a database that knows of no erasure')
 })
 
 test('whatever of it is there again is found: rows, files, sidecars, a ledger without it', async (t) => {

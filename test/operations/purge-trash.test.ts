@@ -70,6 +70,40 @@ test('of one owner, of the oldest, or what is named; what went to the trash afte
   t.equal(await client.blob.count({ where: { state: 'deleted' } }), 1)
 })
 
+test('what its user removed stays removed when the picture they removed last is purged, also after a kill and a rebuild, and can be gone back to', async (t) => {
+  const { app, client, working, put, removeAvatar, statusOf, addressOf, as } = await setUp(t)
+  const [first, second] = [await put('ada', 1), await put('ada', 2)]
+  const path = '/i/p/2024/01/avatar_1.png'
+  await client.alias.create({ data: { path, blobId: first } })
+  await removeAvatar('ada')
+  const third = await put('ada', 3)
+  const shown = async () => [await statusOf('ada', `/api/avatars/ada/${first}`), await statusOf('ada', path), await statusOf('ada', `/api/avatars/ada/${third}`)]
+  t.strictSame(await shown(), [404, 404, 200])
+
+  const killed = working((place) => purgeTrash({ ...place, ledger: { ...place.ledger, settleHidden: () => Promise.reject(new Error('killed')) } }, { ids: [second] }, yes))
+  t.match(await killed, { purged: 0, left: [{ id: second, reason: 'killed' }] })
+  t.strictSame(await shown(), [404, 404, 200], 'before its files went')
+  t.match(await app.storage.store.readSidecar(await addressOf(second)), { state: 'deleted' }, 'which a rebuild would see')
+  t.match(await app.storage.store.readSidecar(await addressOf(first)), { state: 'superseded', revision: 2 })
+
+  t.match(await working((place) => purgeTrash(place, { ids: [second] }, yes)), { finished: 1, left: [] })
+  t.equal(await client.blob.count({ where: { id: second } }), 0)
+  t.strictSame(await shown(), [404, 404, 200])
+  t.match(await app.storage.store.readSidecar(await addressOf(first)), { state: 'deleted', revision: 3, aliases: [path] })
+  const headers = await as('ada')
+  t.match((await app.inject({ url: '/api/avatars/me/versions', headers })).json(), { versions: [{ version: third, isCurrent: true }, { version: first, isCurrent: false }] })
+  t.equal((await app.inject({ method: 'POST', url: `/api/avatars/me/versions/${first}/restore`, headers })).statusCode, 200)
+  t.strictSame(await shown(), [200, 200, 200])
+})
+
+test('what was replaced and what was deleted go together, in whatever order they are named', async (t) => {
+  const { client, working, put, removeAvatar } = await setUp(t)
+  const [first, second] = [await put('ada', 1), await put('ada', 2)]
+  await removeAvatar('ada')
+  t.match(await working((place) => purgeTrash(place, { ids: [second, first] }, yes)), { purged: 2, left: [] })
+  t.equal(await client.blob.count(), 0)
+})
+
 test('a live file is never purged by naming it', async (t) => {
   const { client, working, post, put, statusOf } = await setUp(t)
   const live = await post('ada')

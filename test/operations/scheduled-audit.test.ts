@@ -129,3 +129,27 @@ test('one that fails is tried again after a while', async (t) => {
   pass(15 * minute)
   t.match(await run(), { findings: [] })
 })
+
+test('what a clock that was ahead has written down holds up nothing', async (t) => {
+  const year = 365 * 24 * hour
+  for (const ahead of ['finishedAt', 'dayStartedAt', 'heldUntil'] as const) {
+    const { attachment, record, run, clock } = await setUp(t, { maxBytesPerDay: 5 })
+    await attachment('hello')
+    await run()
+    const { state, text } = await record.read()
+    await record.replace(text, { ...state, finishedAt: 0, [ahead]: clock.date.getTime() + year })
+    t.match(await run(), { records: 1, hashedFiles: ahead === 'dayStartedAt' ? 1 : 0 }, ahead)
+    t.match((await record.read()).state, { finishedAt: clock.date.getTime(), heldUntil: 0 })
+    t.equal(await run(), undefined)
+  }
+})
+
+test('gateways whose clocks are a little apart do not audit one after the other', async (t) => {
+  const { run, pass, one } = await setUp(t)
+  await run()
+  pass(-5 * minute)
+  t.equal(await run(), undefined)
+  pass(-1)
+  t.match(await run(), { findings: [] })
+  t.not(await one.latest(), undefined)
+})

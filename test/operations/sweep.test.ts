@@ -41,7 +41,7 @@ test('a dry run lists what each step would remove, with the reason, and removes 
   await app.close()
   const before = [await files(), spawnSync('ls', ['-lR', folder]).stdout.length]
   const report = await run({ isDryRun: true }, () => new Date(Date.now() + 2 * day))
-  t.match(report, { isDryRun: true, wouldStop: null, removed: null, failures: [], deadStaging: ['0a1b2c3d-0000-4000-8000-000000000000'] })
+  t.match(report, { isDryRun: true, wouldStop: null, wouldHoldOnly: null, removed: null, failures: [], deadStaging: ['0a1b2c3d-0000-4000-8000-000000000000'] })
   t.match(step(report, 'pending'), { count: 1, bytes: 2, blobs: [{ reason: 'claimed by nobody since 1970-01-01T00:00:00.000Z' }] })
   t.match(step(report, 'trash'), { count: 1, bytes: 5, blobs: [{ path: /^attachments\/\d{4}\/\d\d\/\d\d\/.*\.txt$/, bytes: 5, reason: /^deleted since / }] })
   t.match(step(report, 'quota'), { count: 1, bytes: 5, blobs: [{ reason: /deleted since .* the trash of bob is over its limit/ }] })
@@ -102,7 +102,7 @@ test('too much at once is refused where nobody can be asked, and asked where som
   const { run, files, client, old } = await setUp(t)
   await old(101)
   const before = await files()
-  t.match(await run({ isDryRun: true }), { wouldStop: /A sweep would remove 101 blobs of 101/ })
+  t.match(await run({ isDryRun: true }), { wouldStop: /A sweep would remove 101 blobs of 101/, wouldHoldOnly: null })
   await t.rejects(run(), { name: 'Refusal', message: /would remove 101 blobs of 101 \(101 deleted or replaced\): more than 5 %.*"upload-gateway sweep --force" removes them\.$/ })
   const said: string[] = []
   const progress = { ...silent, say: (message: string) => { said.push(message) } }
@@ -115,6 +115,23 @@ test('too much at once is refused where nobody can be asked, and asked where som
   t.equal(await client.blob.count(), 0)
   await old(101)
   t.match(await run({ isForced: true, ask: () => t.fail('there is nothing to ask') as never }), { removed: { trash: 101 }, failures: [] })
+})
+
+test('too much trash of one owner holds up its own part only, unless somebody says that it is meant', async (t) => {
+  const { run, trashed, old, client, config } = await setUp(t, { TRASH_MAX_BYTES_PER_OWNER: '6' })
+  await old(102)
+  await client.blob.updateMany({ data: { stateAt: new Date() } })
+  await trashed('bob', 31)
+  t.match(await run({ isDryRun: true }), { wouldStop: /^A sweep would remove 101 blobs of 103 \(101 over their owner's limit for trash\).*whatever else is due does/, wouldHoldOnly: 'quota' })
+  t.match(await run(), { removed: { trash: 1, quota: 0 }, failures: [/^A sweep would remove 101 blobs of 103/] }, 'also where nobody can be asked')
+
+  await trashed('bob', 31)
+  const progress = { ...silent, say: () => {} }
+  t.match(await run({ progress, ask: async () => false }), { removed: { trash: 1, quota: 0 }, failures: [/would remove 101/] })
+  const failing = () => atWork(config, { work: 'sweep' }, (place) => sweep({ ...place, settling: { ...place.settling, settleDue: () => Promise.reject(new Error('no way')) } }, config, { progress: silent }))
+  t.match(await failing(), { failures: [/would remove 101/, 'no way'] })
+  t.match(await run({ progress, ask: async () => true }), { removed: { quota: 101 }, failures: [], wouldHoldOnly: 'quota' })
+  t.equal(await client.blob.count(), 1)
 })
 
 test('what failed is told, each with its reason, beside what was done', async (t) => {

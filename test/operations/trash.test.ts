@@ -7,8 +7,9 @@ import { usedGateway } from './fixtures/used-gateway.ts'
 const day = 86_400_000
 
 test('the list says what it is, whose, since when, and until when it is kept', async (t) => {
-  const { working, post, drop, put } = await usedGateway(t)
+  const { app, working, post, drop, put } = await usedGateway(t)
   const { id } = await post('ada')
+  const { blobId } = await app.database.client.attachment.findUniqueOrThrow({ where: { id } })
   await drop('ada', id)
   const first = await put('bob', 1)
   await put('bob', 2)
@@ -16,8 +17,8 @@ test('the list says what it is, whose, since when, and until when it is kept', a
   t.equal(count, 2)
   t.equal(bytes, items.reduce((sum, item) => sum + item.bytes, 0))
   t.match(items, [
-    { id: first, kind: 'avatar', attachmentId: null, ownerId: 'bob', state: 'superseded', filename: null },
-    { kind: 'attachment', attachmentId: id, ownerId: 'ada', state: 'deleted', filename: 'notes.txt', bytes: 5 },
+    { id: first, blobId: first, kind: 'avatar', ownerId: 'bob', state: 'superseded', filename: null },
+    { id, blobId, kind: 'attachment', ownerId: 'ada', state: 'deleted', filename: 'notes.txt', bytes: 5 },
   ])
   for (const { stateAt, keptUntil } of items) t.equal(new Date(keptUntil).getTime() - new Date(stateAt).getTime(), 30 * day)
   t.match(await working((place) => listTrash(place, { filter: { ownerId: 'bob', kind: 'attachment' }, limit: 10, retentionMs: 0 })), { count: 0, bytes: 0, items: [] })
@@ -31,7 +32,7 @@ test('an attachment comes back under its id and URL, named by that id or its blo
   await drop('ada', two.id)
   t.equal(await statusOf('ada', one.url), 404)
   const { blobId } = await app.database.client.attachment.findUniqueOrThrow({ where: { id: two.id } })
-  t.strictSame(await working((place) => restoreTrash(place, [one.id, blobId], { progress: silent })), {
+  t.strictSame(await working((place) => restoreTrash(place, [one.id, blobId], { retentionMs: 30 * day, progress: silent })), {
     restored: [one, two].map(({ id, url }) => ({ id, kind: 'attachment', ownerId: 'ada', as: 'attachment', url })),
     left: [],
   })
@@ -43,7 +44,7 @@ test('a picture becomes its user\'s again when they have none', async (t) => {
   const { working, put, removeAvatar, statusOf } = await usedGateway(t)
   const version = await put('ada', 1)
   await removeAvatar('ada')
-  t.match(await working((place) => restoreTrash(place, [version], { progress: silent })), { restored: [{ id: version, as: 'current picture', url: `/api/avatars/ada/${version}` }] })
+  t.match(await working((place) => restoreTrash(place, [version], { retentionMs: 30 * day, progress: silent })), { restored: [{ id: version, as: 'current picture', url: `/api/avatars/ada/${version}` }] })
   t.equal(await statusOf('ada', '/api/avatars/ada'), 200)
 })
 
@@ -54,14 +55,34 @@ test('a picture of a user who has another now comes back as an earlier one, unle
   const current = await put('ada', 3)
   t.equal(await statusOf('ada', `/api/avatars/ada/${deleted}`), 404, 'who removes their picture means all of them')
   const before = await app.database.client.blob.findUniqueOrThrow({ where: { id: deleted } })
-  t.match(await working((place) => restoreTrash(place, [deleted, superseded], { progress: silent })), { restored: [{ as: 'earlier picture' }, { as: 'earlier picture' }], left: [] })
+  t.match(await working((place) => restoreTrash(place, [deleted, superseded], { retentionMs: 30 * day, progress: silent })), { restored: [{ as: 'earlier picture' }, { as: 'earlier picture' }], left: [] })
   t.equal(await statusOf('ada', `/api/avatars/ada/${deleted}`), 200)
   t.match(await app.database.client.blob.findUnique({ where: { id: deleted } }), { state: 'superseded', revision: before.revision + 1, sidecarDueAt: null }, 'and is kept anew from now on')
   t.match(await app.database.client.avatar.findMany(), [{ userId: 'ada', blobId: current }])
 
-  t.match(await working((place) => restoreTrash(place, [deleted], { isCurrent: true, progress: silent })), { restored: [{ as: 'current picture' }] })
+  t.match(await working((place) => restoreTrash(place, [deleted], { isCurrent: true, retentionMs: 30 * day, progress: silent })), { restored: [{ as: 'current picture' }] })
   t.match(await app.database.client.avatar.findMany(), [{ userId: 'ada', blobId: deleted }])
   t.match(await app.database.client.blob.findUnique({ where: { id: current } }), { state: 'superseded' })
+})
+
+test('a picture that is an earlier one already is left alone, and keeps its time', async (t) => {
+  const { app, working, put, removeAvatar } = await usedGateway(t)
+  const { client } = app.database
+  const versions = [await put('ada', 1), await put('ada', 2)]
+  const [earlier = ''] = versions
+  const { stateAt } = await client.blob.findUniqueOrThrow({ where: { id: earlier } })
+  const until = new Date(stateAt.getTime() + 30 * day).toISOString().slice(0, 16).replace('T', ' ')
+  const left = [{ id: earlier, reason: `It is an earlier picture of ada already, kept until ${until} UTC; --current makes it the current one.` }]
+  t.strictSame(await working((place) => restoreTrash(place, [earlier], { retentionMs: 30 * day, progress: silent })), { restored: [], left })
+  t.match(await client.blob.findUnique({ where: { id: earlier } }), { state: 'superseded', stateAt, revision: 2 })
+
+  await removeAvatar('ada')
+  await put('ada', 3)
+  const failing = working((place) => restoreTrash({ ...place, settling: { ...place.settling, settle: () => Promise.reject(new Error('no space')) } }, [earlier], { retentionMs: 30 * day, progress: silent }))
+  await t.rejects(failing, { message: 'no space' })
+  t.match(await client.blob.findUnique({ where: { id: earlier } }), { state: 'superseded', sidecarDueAt: Date })
+  t.match(await working((place) => restoreTrash(place, [earlier], { retentionMs: 30 * day, progress: silent })), { restored: [], left: [{ id: earlier }] }, 'it was back before')
+  t.match(await client.blob.findUnique({ where: { id: earlier } }), { sidecarDueAt: null }, 'and asking again finishes it')
 })
 
 test('what is not in the trash is left alone, with the reason, and keeps no other', async (t) => {
@@ -72,7 +93,7 @@ test('what is not in the trash is left alone, with the reason, and keeps no othe
   await app.database.client.blob.updateMany({ where: { attachment: { id: purging.id } }, data: { state: 'purging' } })
   const steps: unknown[] = []
   const progress = { step: (...said: unknown[]) => { steps.push(said) }, advance: () => { steps.push('one') }, say () {} }
-  t.match(await working((place) => restoreTrash(place, [live.id, 'nonsense', purging.id, deleted.id], { progress })), {
+  t.match(await working((place) => restoreTrash(place, [live.id, 'nonsense', purging.id, deleted.id], { retentionMs: 30 * day, progress })), {
     restored: [{ id: deleted.id }],
     left: [{ id: live.id, reason: /it is live/ }, { id: 'nonsense', reason: /no file with this id/ }, { id: purging.id, reason: /removed for good/ }],
   })
@@ -103,7 +124,7 @@ test('one that is purged between the look and the restore is told, and nothing i
         })
         : Reflect.get(target, name),
     }) as typeof place.client
-    return restoreTrash({ ...place, client: racing }, [id], { progress: silent })
+    return restoreTrash({ ...place, client: racing }, [id], { retentionMs: 30 * day, progress: silent })
   })
   t.match(report, { restored: [], left: [{ id, reason: /purged or changed/ }] })
   t.match(await client.blob.findUnique({ where: { id: version } }), { state: 'purging' })
@@ -115,7 +136,7 @@ test('a volume that does not take the sidecar ends it with that error', async (t
   await drop('ada', id)
   await t.rejects(working((place) => {
     const failing = { ...place, settling: { ...place.settling, settle: () => Promise.reject(new Error('no space')) } }
-    return restoreTrash(failing, [id], { progress: silent })
+    return restoreTrash(failing, [id], { retentionMs: 30 * day, progress: silent })
   }), { message: 'no space' })
 })
 
@@ -124,7 +145,7 @@ test('a picture whose owner can be no user is a fault, not a restore', async (t)
   const version = await put('ada', 1)
   await removeAvatar('ada')
   await app.database.client.blob.update({ where: { id: version }, data: { ownerId: 'me' } })
-  await t.rejects(working((place) => restoreTrash(place, [version], { progress: silent })), /can be no user/)
+  await t.rejects(working((place) => restoreTrash(place, [version], { retentionMs: 30 * day, progress: silent })), /can be no user/)
 })
 
 test('why something is not in the trash', (t) => {

@@ -51,14 +51,17 @@ test('where the ledger cannot be read that is told, and the rest is checked', as
   t.match((await check()).findings.map(({ problem }) => problem), ['ledger-damaged', 'blob-missing'])
 })
 
-test('a sample reads some, and compares the size of the others', async (t) => {
+test('a sample reads some, but of few files all or about twenty, and compares the size of the others', async (t) => {
   const { check, attachment, blobPath } = await setUp(t)
-  const [one, other] = [await attachment('hello'), await attachment('hello')]
-  for (const sidecar of [one, other]) await writeFile(blobPath(sidecar), 'hallo')
-  const lots = [0.4, 0.6]
-  const { hashedFiles, hashedBytes, findings } = await check({ sample: 0.5, random: () => lots.shift() ?? 1, concurrency: 1 })
+  const all = [await attachment('hello'), await attachment('hello')]
+  for (const sidecar of all) await writeFile(blobPath(sidecar), 'hallo')
+  t.match(await check({ sample: 0.01, random: () => 0.99 }), { hashedFiles: 2, findings: [{ problem: 'blob-corrupt' }, { problem: 'blob-corrupt' }] })
+  while (all.length < 40) all.push(await attachment('hello'))
+  const lots = [0.49, 0.5]
+  const { hashedFiles, hashedBytes, findings } = await check({ sample: 0.01, random: () => lots.shift() ?? 0.99, concurrency: 1 })
   t.same([hashedFiles, hashedBytes], [1, 5])
-  t.match(findings, [{ problem: 'blob-corrupt', id: one.id }])
+  t.match(findings, [{ problem: 'blob-corrupt', id: all[0]?.id }])
+  t.match(await check({ sample: 0.6, random: () => 0.59 }), { hashedFiles: 40 })
 })
 
 test('a budget of bytes ends the reading, and the next check goes on from there', async (t) => {

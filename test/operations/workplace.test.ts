@@ -1,12 +1,14 @@
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { test } from 'tap'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { test, type Test } from 'tap'
 import { silent } from '../../src/operations/progress.ts'
 import { Refusal } from '../../src/operations/refusal.ts'
 import { atWork, isThere } from '../../src/operations/workplace.ts'
 import { ownHeartbeat } from '../../src/storage/volume/instance.ts'
 import { openBelow } from '../storage/fixtures/volume.ts'
 import { fileSystem } from '../../src/storage/fs.ts'
+import { createFaults } from '../fixtures/faults.ts'
 import { usedGateway } from './fixtures/used-gateway.ts'
 
 test('a command works beside a gateway, with the same rows and files, and leaves nothing behind', async (t) => {
@@ -28,6 +30,14 @@ test('a command works beside a gateway, with the same rows and files, and leaves
   t.strictSame(await readdir(join(folder, 'staging')), staging)
   await app.close()
   t.strictSame(openBelow(folder), [])
+})
+
+test('what the settings name on the volume is the gateway\'s own', async (t) => {
+  const { folder, config } = await usedGateway(t)
+  await atWork({ ...config, jwtPublicKeyFile: join(folder, 'identity.pem'), readThroughDirs: [join(folder, 'old')] }, { work: 'verify' }, async ({ isOwn }) => {
+    for (const path of ['identity.pem', 'old', 'old/i/a.png', 'database']) t.ok(isOwn(path), path)
+    t.notOk(isOwn('identity'))
+  })
 })
 
 test('what fails closes both all the same', async (t) => {
@@ -90,4 +100,47 @@ test('a refusal is known by its name, and the silent progress says nothing', (t)
   silent.advance()
   t.equal(silent.say('x'), undefined)
   t.end()
+})
+
+/** SQLite cannot open it there, nor can anything be written. */
+async function unwritable (t: Test, errno: string) {
+  const { app, folder, config, post } = await usedGateway(t)
+  await post('ada')
+  await app.close()
+  await mkdir(`${config.databaseFile}-shm`)
+  const faults = createFaults()
+  faults.inject({ on: 'open', path: /write-test/, errno, forever: true }, { on: 'mkdir', path: new RegExp(`^${folder}`), errno, forever: true })
+  return { folder, config, fs: faults.fs }
+}
+
+test('who only reads works where nothing can be written: on a copy of the database, and with a place elsewhere', async (t) => {
+  const { folder, config, fs } = await unwritable(t, 'EROFS')
+  const said: string[] = []
+  const place = await atWork(config, { work: 'verify', onlyReads: true, fs, progress: { ...silent, say: (message) => { said.push(message) } } }, async ({ databaseFile, client, storage }) => {
+    t.equal(await client.attachment.count(), 1)
+    return { databaseFile, staging: storage.staging.folder }
+  })
+  for (const path of Object.values(place)) {
+    t.ok(path.startsWith(join(tmpdir(), 'upload-gateway-reading-')))
+    t.equal(await isThere(fileSystem, path), false)
+  }
+  t.match(said, [/cannot be opened where it is.*a copy of it is read/, /takes no writes.*begin no rebuild and no restore/])
+  t.strictSame(await readdir(join(folder, 'staging')), [])
+})
+
+test('who writes is told that the file system is full or read-only, and where', async (t) => {
+  for (const [errno, sentence] of [['EROFS', /read-only: mount it writable/], ['ENOSPC', /full: free some space or inodes on it/]] as const) {
+    const { config, fs } = await unwritable(t, errno)
+    await t.rejects(atWork(config, { work: 'sweep', fs }, async () => {}), { name: 'Refusal', message: sentence })
+  }
+})
+
+test('another fault of the database is told as it is, also to who only reads', async (t) => {
+  const other = await unwritable(t, 'EIO')
+  await t.rejects(atWork(other.config, { work: 'verify', onlyReads: true, fs: other.fs }, async () => {}), { name: 'ConfigError', message: /cannot be used/ })
+  const { app, config } = await usedGateway(t)
+  await app.close()
+  await mkdir(`${config.databaseFile}-shm`)
+  await t.rejects(atWork(config, { work: 'verify', onlyReads: true }, async () => {}), { name: 'ConfigError', message: /cannot be used/ }, 'where something can be written')
+  t.notMatch((await readdir(dirname(config.databaseFile))).join(), /write-test/)
 })

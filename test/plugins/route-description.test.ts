@@ -32,6 +32,12 @@ test('codes are grouped by their status', async (t) => {
   t.match(responses[401]?.description, '`TOKEN_MISSING`')
 })
 
+test('a scope that a route asks for is named in its refusal', async (t) => {
+  t.equal(responsesOf(describe({}, { scope: 'uploads:admin' }))[403]?.description, '`SCOPE_MISSING`: This needs a token with the scope uploads:admin.')
+  t.match(responsesOf(describe({}, { scope: 'uploads:service', codes: ['OWNER_FORBIDDEN'] }))[403]?.description, /with the scope uploads:service\.\n\n`OWNER_FORBIDDEN`: /)
+  t.notOk(responsesOf(describe({}))[403])
+})
+
 test('what every such route may refuse need not be said', async (t) => {
   const codesOf = (schema: Parameters<typeof describe>[0]) => [...JSON.stringify(responsesOf(describe(schema))).matchAll(/`([A-Z_]+)`/g)].map(([, code]) => code)
   t.strictSame(codesOf({ security: tokenRequired }), ['TOKEN_MISSING', 'TOKEN_INVALID'])

@@ -126,3 +126,14 @@ t.test('a sidecar of which no rows can be made says why', async (t) => {
 t.test('an old URL that a sidecar names twice is one', async (t) => {
   t.equal(toRows(sidecarFor('x', { aliases: ['/i/a', '/i/a'] }), null).aliases.length, 1)
 })
+
+t.test('what no gateway wrote is not believed', (t) => {
+  const wrong: Array<[Partial<Sidecar>, RegExp]> = [
+    [{ ownerId: '' }, /can be no user/], [{ ownerId: 'a\0' }, /can be no user/], [{ ownerId: 'me' }, /can be no user/],
+    [{ createdAt: '1' }, /a time in it is none/], [{ stateAt: '2026-11-21' }, /a time in it is none/], [{ stateAt: '+012026-01-01T00:00:00.000Z' }, /a time in it is none/],
+    [{ epoch: 1_500_000_001 }, /counts higher/], [{ revision: 1_500_000_001 }, /counts higher/], [{ recordId: 'r' }, /an avatar and names an attachment/],
+  ]
+  for (const [change, why] of wrong) t.match(unfitness(sidecarFor('x', change)), why, JSON.stringify(change))
+  t.equal(unfitness(sidecarFor('x', { epoch: 2 ** 30, revision: 7 })), undefined)
+  t.end()
+})

@@ -34,7 +34,7 @@ test('I7: when the rows cannot be read either, it stays unknown: an error, and n
 test('I5: a commit that comes after the sweep took its id fails, and the id stays swept', async (t) => {
   const { client } = await databaseFor(t)
   const sidecar = sidecarFor('late', { kind: 'attachment', recordId: 'r' })
-  t.equal(await createLedger({ client, entomb: async () => {}, now: () => new Date() }).claimOrphan(sidecar), true)
+  t.equal(await createLedger({ client, settling: { settle: async () => {} }, entomb: async () => {}, now: () => new Date() }).claimOrphan(sidecar), true)
   await t.rejects(committing(client, [sidecar.id], () => keep(client, sidecar)), { code: 'UPLOAD_CONFLICT', statusCode: 503 })
   t.match(await client.blob.findMany(), [{ id: sidecar.id, state: 'swept' }])
   t.equal(await client.attachment.count(), 0)

@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { isStale, isTaken, querying } from '../../src/records/failures.ts'
+import { databaseRefusal, isStale, isTaken, querying, writeFailure } from '../../src/records/failures.ts'
 import { databaseFor } from './fixtures/database.ts'
 
 test('stale and taken are for the caller to judge; everything else is the database\'s failure', async (t) => {
@@ -19,4 +19,22 @@ test('a full disk is told as one, whichever database says it', async (t) => {
   }
   // eslint-disable-next-line prefer-promise-reject-errors -- foreign code may throw anything
   await t.rejects(querying(() => Promise.reject('disk is full')), { code: 'DATABASE_UNAVAILABLE' })
+})
+
+test('what is said of a refused query has its codes, and nothing of what was asked', async (t) => {
+  const { client } = await databaseFor(t)
+  const failures = [
+    [await client.account.create({ data: { email: 'ada@example.org' } as never }).catch((error: unknown) => error), '(PrismaClientValidationError).'],
+    [await client.$queryRawUnsafe("SELECT nothing WHERE 'ada'").catch((error: unknown) => error), '(PrismaClientKnownRequestError, P2010, SQLITE_ERROR).'],
+    [Object.assign(new Error('ada'), { name: 'DriverAdapterError', cause: { originalCode: 'SQLITE_BUSY' } }), '(DriverAdapterError, SQLITE_BUSY).'],
+  ] as const
+  for (const [error, codes] of failures) t.equal(databaseRefusal(error), `The database refused what was asked of it ${codes}`)
+  for (const error of [new Error('x'), 'x', undefined]) t.equal(databaseRefusal(error), undefined)
+})
+
+test('that SQLite could not write is known wherever it says so', (t) => {
+  const coded = (code: string) => Object.assign(new Error('x'), { code })
+  for (const error of [coded('SQLITE_IOERR_SHMSIZE'), coded('EROFS'), new Error('x', { cause: coded('SQLITE_CANTOPEN') }), Object.assign(new Error('x'), { meta: { driverAdapterError: { cause: { originalCode: 'SQLITE_READONLY' } } } })]) t.equal(writeFailure(error), true)
+  for (const error of [coded('SQLITE_NOTADB'), new Error('x'), 'x', undefined]) t.equal(writeFailure(error), false)
+  t.end()
 })

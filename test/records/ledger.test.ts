@@ -12,14 +12,15 @@ const hour = 3_600_000
 async function setUp (t: Test) {
   const { client } = await databaseFor(t)
   const clock = { date: new Date() }
-  const ledger = createLedger({ client, entomb: async () => {}, now: () => clock.date })
+  const settled: string[] = []
+  const ledger = createLedger({ client, settling: { settle: async (id) => { settled.push(id) } }, entomb: async () => {}, now: () => clock.date })
   const kept = async (others: Partial<Sidecar>) => {
     const sidecar = sidecarFor('hello', others)
     await keep(client, sidecar)
     return sidecar
   }
   const ago = (hours: number) => new Date(clock.date.getTime() - hours * hour)
-  return { client, clock, ledger, kept, ago }
+  return { client, clock, ledger, settled, kept, ago }
 }
 
 const address = (others = {}) => ({ kind: 'attachment' as const, id: newBlobId(), extension: 'pdf', ...others })
@@ -77,6 +78,35 @@ test('I10: a purge starts only on the row that was looked at, and whose sidecar 
   t.match(await ledger.purging(10), [{ kind: 'avatar', id: blob.id, extension: 'png', ownerId: 'ada', source: null, aliases: [] }])
 })
 
+test('I10: what a removed picture hides is deleted with it, and keeps its time in the trash', async (t) => {
+  const { client, clock, ledger, settled, kept, ago } = await setUp(t)
+  const at = (hours: number) => ({ stateAt: ago(hours).toISOString() })
+  const hidden = [await kept({ state: 'superseded', ...at(9) }), await kept({ state: 'superseded', ...at(5) })]
+  const others = [await kept({ state: 'superseded', ...at(4) }), await kept({ state: 'live', ...at(9) }), await kept({ state: 'superseded', ownerId: 'bob', ...at(9) }), await kept({ state: 'pending', ownerId: null, ...at(9) })]
+  const removed = await kept({ state: 'deleted', ...at(5) })
+  const hiddenIds = hidden.map(({ id }) => id).toSorted()
+  t.strictSame((await ledger.hiddenBy(removed)).toSorted((a, b) => a.id < b.id ? -1 : 1), hiddenIds.map((id) => ({ id, kind: 'avatar', extension: 'png', state: 'superseded', revision: 1 })))
+  for (const one of [...others, { ...removed, kind: 'attachment' as const }, { ...removed, ownerId: null }]) t.strictSame(await ledger.hiddenBy(one), [])
+
+  t.equal(await ledger.startPurge({ ...removed, revision: 2 }), false)
+  t.equal(await client.blob.count({ where: { state: 'superseded' } }), 4, 'none without it')
+  t.equal(await ledger.startPurge(removed), true)
+  for (const { id, stateAt } of hidden) t.match(await client.blob.findUnique({ where: { id } }), { state: 'deleted', stateAt: new Date(stateAt), revision: 2, sidecarDueAt: clock.date })
+  for (const { id, state } of others) t.match(await client.blob.findUnique({ where: { id } }), { state, revision: 1, sidecarDueAt: null })
+
+  const [doomed] = await ledger.purging(1)
+  if (doomed === undefined) throw new Error('it is purging')
+  await ledger.settleHidden({ ...doomed, kind: 'attachment' })
+  await ledger.settleHidden({ ...doomed, ownerId: null })
+  await ledger.settleHidden({ ...doomed, ownerId: 'bob' })
+  t.strictSame(settled, [])
+  await ledger.settleHidden(doomed)
+  t.strictSame(settled.toSorted(), hiddenIds)
+  await client.blob.updateMany({ data: { sidecarDueAt: null } })
+  await ledger.settleHidden(doomed)
+  t.equal(settled.length, 2, 'once is enough')
+})
+
 test('a purged blob takes its record and old URLs along; one that is not being purged stays', async (t) => {
   const { client, ledger, kept } = await setUp(t)
   const blob = await kept({ kind: 'attachment', recordId: newBlobId(), state: 'deleted', aliases: ['/i/a'] })
@@ -95,6 +125,7 @@ test('a ledger that cannot be asked says so, and no orphan is taken then', async
   await t.rejects(ledger.states([newBlobId()]), failed)
   await t.rejects(ledger.claimOrphan(address()), failed)
   await t.rejects(ledger.forgetSwept(ago(0)), failed)
+  await t.rejects(ledger.startPurge(sidecarFor('hello', { state: 'deleted' })), failed)
 })
 
 test('I5, I10: sweep and ledger together: of all blobs just the orphan and the old trash go', async (t) => {
@@ -189,7 +220,7 @@ test('it knows which revision of a sidecar is due', async (t) => {
 test('what is to be remembered of the purged goes to who remembers it', async (t) => {
   const { client } = await databaseFor(t)
   const remembered: unknown[] = []
-  const ledger = createLedger({ client, entomb: async (doomed) => { remembered.push(...doomed) }, now: () => new Date() })
+  const ledger = createLedger({ client, settling: { settle: async () => {} }, entomb: async (doomed) => { remembered.push(...doomed) }, now: () => new Date() })
   const blob = sidecarFor('hello', { kind: 'attachment', recordId: newBlobId(), state: 'deleted', aliases: ['/i/b', '/i/a'], source: 'system-m:/i/a' })
   await keep(client, blob)
   await ledger.startPurge(blob)

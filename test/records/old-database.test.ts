@@ -2,7 +2,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
 import t from 'tap'
-import { carryAccounts, emptyLog, lookAtOld } from '../../src/records/old-database.ts'
+import { emptyLog, isCount, isText, lookAtOld, openOld, rowsAfter, timeIn, using } from '../../src/records/old-database.ts'
 import { createVolumeRecord } from '../../src/records/volume.ts'
 import { databaseFor } from './fixtures/database.ts'
 
@@ -32,34 +32,6 @@ t.test('a database of another program is told apart', async (t) => {
   t.strictSame(lookAtOld(file), { is: 'readable', isOurs: false, volumeId: undefined })
 })
 
-t.test('accounts come over as they are, however many', async (t) => {
-  const [old, fresh] = [await databaseFor(t), await databaseFor(t)]
-  const accounts = Array.from({ length: 1101 }, (_, index) => account(`user-${index}`))
-  await old.client.account.createMany({ data: accounts })
-  t.strictSame(await carryAccounts(old.file, fresh.client), { count: 1101, failure: undefined })
-  t.strictSame(await fresh.client.account.findUnique({ where: { id: 'user-7' } }), account('user-7'))
-  t.equal(await fresh.client.account.count(), 1101)
-})
-
-t.test('a database that never had accounts has none', async (t) => {
-  const { client } = await databaseFor(t)
-  const file = join(t.testdir(), 'empty.sqlite')
-  writeFileSync(file, '')
-  t.strictSame(await carryAccounts(file, client), { count: 0, failure: undefined })
-})
-
-t.test('accounts that cannot be read are told of; a new database that fails is another matter', async (t) => {
-  const [old, fresh] = [await databaseFor(t), await databaseFor(t)]
-  const file = join(t.testdir(), 'old.sqlite')
-  const other = new BetterSqlite3(file)
-  other.exec('CREATE TABLE Account (id TEXT, email TEXT)')
-  other.close()
-  t.match(await carryAccounts(file, fresh.client), { count: 0, failure: /no such column/ })
-  await old.client.account.create({ data: account('ada') })
-  await fresh.client.account.create({ data: account('ada') })
-  await t.rejects(carryAccounts(old.file, fresh.client), { code: 'P2002' })
-})
-
 t.test('the log of a database is emptied into it, unless somebody is at work with it', async (t) => {
   const { client, file, connect } = await databaseFor(t)
   await client.account.create({ data: account('ada') })
@@ -73,4 +45,27 @@ t.test('the log of a database is emptied into it, unless somebody is at work wit
   emptyLog(file)
   t.notOk(existsSync(`${file}-wal`))
   t.equal(new BetterSqlite3(file, { readonly: true }).prepare('SELECT count(*) FROM Account').pluck().get(), 0)
+})
+
+t.test('rows are read in the order in which they lie there, whatever is in them', async (t) => {
+  const { client, file, connect } = await databaseFor(t)
+  await client.tombstone.createMany({ data: Array.from({ length: 501 }, (_, index) => ({ key: String(index), createdAt: at })) })
+  connect().exec("INSERT INTO Erasure (epoch, id, ownerKey, createdAt) VALUES (7, 'e', 'o', 1)")
+  using(openOld(file), (connection) => {
+    const first = rowsAfter(connection, 'Tombstone', 0)
+    t.equal(first.length, 500)
+    t.match(rowsAfter(connection, 'Tombstone', first.at(-1)?.rowid ?? 0), [{ key: '500' }])
+    t.match(rowsAfter(connection, 'Erasure', 0), [{ rowid: 7, epoch: 7 }])
+    t.strictSame(rowsAfter(connection, 'Erasure', 7), [])
+  })
+  const empty = join(t.testdir(), 'empty')
+  writeFileSync(empty, '')
+  t.strictSame(using(openOld(empty), (connection) => rowsAfter(connection, 'Owner', 0)), [])
+})
+
+t.test('what nobody can have written is told apart', (t) => {
+  t.strictSame([0, 7, -1, 1.5, 2 ** 31, '1', null].map(isCount), [true, true, false, false, false, false, false])
+  t.strictSame(['a', '', 'a\0', 7, null].map(isText), [true, false, false, false, false])
+  t.strictSame([at.toISOString(), at.getTime(), 'never', -1, 1e15, null].map((value) => timeIn(value)?.getTime()), [at.getTime(), at.getTime(), undefined, undefined, undefined, undefined])
+  t.end()
 })

@@ -1,6 +1,6 @@
 import { test } from 'tap'
 import { committing, eachOwner, isOwnerErased } from '../../src/records/commits.ts'
-import { createOwners } from '../../src/records/owners.ts'
+import { createOwners, leapEpoch } from '../../src/records/owners.ts'
 import { createErasureRecords } from '../../src/users/records.ts'
 import { createKeyedHash } from '../../src/storage/keyed-hash.ts'
 import { sidecarFor } from '../storage/fixtures/volume.ts'
@@ -9,6 +9,8 @@ import type { Test } from 'tap'
 
 const hash = createKeyedHash('a volume')
 const now = () => new Date()
+
+const at = new Date('2026-11-22T10:00:00.000Z')
 
 async function setUp (t: Test) {
   const { client, connect } = await databaseFor(t)
@@ -71,4 +73,41 @@ test('a commit that came after it is told so, whatever else is wrong', async (t)
 test('owners have their turn in one order, and once', (t) => {
   t.strictSame(eachOwner(['b', 'a', 'b'], (id) => id), ['a', 'b'])
   t.end()
+})
+
+test('after a leap uploads lie above what a lost ledger may count, and erasures above those; so again after each', async (t) => {
+  const { client, owners, erase } = await setUp(t)
+  await erase('ada')
+  await leapEpoch(client, at)
+  const first = await owners.epoch()
+  t.ok(first > 20_000_000)
+  t.match(await erase('ada'), { epoch: first + 1 })
+  await leapEpoch(client, at)
+  const again = await createOwners({ client, hash }).epoch()
+  t.ok(again > first + 5_000, 'also at the same moment')
+  t.match(await erase('eve'), { epoch: again + 1 })
+})
+
+test('of two databases that leap without knowing of each other, the later one is above what the other erased meanwhile', async (t) => {
+  const [one, other] = [await setUp(t), await setUp(t)]
+  await leapEpoch(one.client, at)
+  await one.erase('ada')
+  const { epoch } = await one.erase('ada')
+  await leapEpoch(other.client, new Date(at.getTime() + 10_000))
+  t.ok(await other.owners.epoch() > epoch)
+})
+
+test('a clock that is wrong leaves room above, and epochs never fall', async (t) => {
+  for (const time of ['1970-01-01', '2026-01-01', '9999-01-01']) {
+    const { client, erase } = await setUp(t)
+    await leapEpoch(client, new Date(time))
+    const { epoch } = await erase('ada')
+    t.ok(epoch >= 10_000 && epoch < 1_500_000_000, time)
+  }
+  const { client } = await setUp(t)
+  for (const [highest, floor] of [[1_999_985_000, 1_999_990_000], [1_999_995_000, 1_999_995_000], [2_000_000_000, 2_000_000_000]] as const) {
+    await client.owner.create({ data: { key: `${highest}`, epoch: highest } })
+    await leapEpoch(client, at)
+    t.equal(await createOwners({ client, hash }).epoch(), floor)
+  }
 })

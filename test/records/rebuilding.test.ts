@@ -1,5 +1,6 @@
 import t from 'tap'
 import { openBulk } from '../../src/records/bulk.ts'
+import { createOwners } from '../../src/records/owners.ts'
 import { createRebuilding, lastErasures } from '../../src/records/rebuilding.ts'
 import { toSidecar, withRecord } from '../../src/records/sidecars.ts'
 import { newBlobId } from '../../src/storage/ids.ts'
@@ -21,7 +22,7 @@ async function setUp (t: Parameters<typeof databaseFor>[0]) {
   const row = async (id: string) => (await rows()).find((one) => one.id === id)
   const dueIds = async () => (await client.blob.findMany({ where: { sidecarDueAt: { not: null } }, orderBy: { id: 'asc' } })).map(({ id }) => id)
   const current = async (userId = 'ada') => (await client.avatar.findUnique({ where: { userId } }))?.blobId
-  return { client, rows, row, dueIds, current, ...createRebuilding({ client, bulk, now }) }
+  return { client, bulk, rows, row, dueIds, current, ...createRebuilding({ client, bulk, now }) }
 }
 
 t.test('what goes in says what its sidecar says', async (t) => {
@@ -91,7 +92,7 @@ t.test('an old URL that two claim goes to the one that is shown, then to the lat
   const later = sidecarFor('x', { ownerId: 'bob', stateAt: at(5), aliases: ['/i/a'] })
   t.match(await insert([replaced]), [])
   t.strictSame(await insert([shown]), [{ id: replaced.id, kind: 'avatar', claim: 'old URL', value: '/i/a', holder: shown.id }])
-  t.strictSame(await insert([later, sidecarFor('x', { stateAt: at(2), ownerId: 'eve', aliases: ['/i/a'] })]).then((all) => all.map(({ holder }) => holder)), [later.id, later.id])
+  t.match(await insert([later, sidecarFor('x', { stateAt: at(2), ownerId: 'eve', aliases: ['/i/a'] })]), [{ holder: later.id }, { holder: later.id }])
   const held = await client.alias.findMany({ orderBy: { path: 'asc' } })
   t.strictSame(held, [{ path: '/i/a', blobId: later.id }, { path: '/i/b', blobId: replaced.id }, { path: '/i/own', blobId: shown.id }])
   t.match(await row(replaced.id), { aliases: ['/i/b'], revision: 2 })
@@ -100,15 +101,16 @@ t.test('an old URL that two claim goes to the one that is shown, then to the lat
   t.notOk((await dueIds()).includes(later.id))
 })
 
-t.test('of two attachments with one id the first keeps it, and the other is kept under a new one', async (t) => {
+t.test('of two attachments with one id one has it, and the other is kept under a new one', async (t) => {
   const { insert, row, dueIds } = await setUp(t)
   const [first, second, third] = [attachment(), attachment(), attachment()]
-  t.strictSame(await insert([first, second]), [{ id: second.id, kind: 'attachment', claim: 'attachment id', value: recordId, holder: first.id }])
-  t.match(await insert([third]), [{ id: third.id, holder: first.id }])
-  t.equal((await row(first.id))?.recordId, recordId)
-  const fresh = await Promise.all([second, third].map(async ({ id }) => (await row(id))?.recordId))
+  t.match(await insert([first, second]), [{ id: first.id, kind: 'attachment', claim: 'attachment id', value: recordId, holder: second.id }])
+  t.match(await insert([third]), [{ id: second.id, holder: third.id }])
+  t.equal((await row(third.id))?.recordId, recordId)
+  const fresh = await Promise.all([first, second].map(async ({ id }) => (await row(id))?.recordId))
   t.equal(new Set([recordId, ...fresh]).size, 3)
-  t.strictSame(await dueIds(), [second.id, third.id].sort())
+  for (const { id } of [first, second]) t.equal((await row(id))?.revision, 2)
+  t.strictSame(await dueIds(), [first.id, second.id].sort())
 })
 
 t.test('erasures become rows that count on, and owners that were erased', async (t) => {
@@ -121,4 +123,33 @@ t.test('erasures become rows that count on, and owners that were erased', async 
   t.strictSame((await client.erasure.findMany({ orderBy: { epoch: 'asc' } })).map(({ id, epoch, finishedAt }) => [id, epoch, finishedAt]), [['a', 1, null], ['b', 2, null], ['d', 3, null]], 'of two that were counted alike one has a row')
   t.strictSame(await client.owner.findMany({ select: { key: true, epoch: true }, orderBy: { key: 'asc' } }), [{ key: 'key of ada', epoch: 3 }, { key: 'key of bob', epoch: 2 }, { key: 'key of eve', epoch: 2 }])
   t.strictSame([...lastErasures(erasures)], [['key of ada', 3], ['key of bob', 2], ['key of eve', 2]])
+})
+
+t.test('one that does not fit is told of, and the others of its page go in', async (t) => {
+  const { client, bulk, rows } = await setUp(t)
+  const [first, odd, last, twin] = [sidecarFor('x'), sidecarFor('x', { aliases: ['/odd'] }), sidecarFor('x'), sidecarFor('x')]
+  const { insert } = createRebuilding({
+    client, now, bulk: {
+      insert: (all) => {
+        if (all.some(({ aliases }) => aliases.length > 0)) throw new RangeError('too big')
+        bulk.insert(all)
+      }
+    }
+  })
+  t.strictSame(await insert([first, odd, last]), [{ id: odd.id, kind: 'avatar', claim: 'rows', reason: 'too big' }])
+  t.match(await insert([twin, { ...twin, kind: 'attachment' }]), [{ id: twin.id, kind: 'attachment', claim: 'blob id', holder: 'avatar' }])
+  t.strictSame((await rows()).map(({ id }) => id), [first, last, twin].map(({ id }) => id).sort())
+})
+
+t.test('a database that fails as a whole is no matter of one sidecar', async (t) => {
+  const { client } = await setUp(t)
+  const { insert } = createRebuilding({ client, now, bulk: { insert () { throw new Error('disk I/O error') } } })
+  await t.rejects(insert([sidecarFor('x')]), { code: 'DATABASE_UNAVAILABLE' })
+})
+
+t.test('the epoch is not lower than it was, and above all that a lost ledger may count', async (t) => {
+  const { client, insertErasures } = await setUp(t)
+  const floor = 3 * 2 ** 29
+  await insertErasures([], { epochFloor: floor })
+  t.equal(await createOwners({ client, hash: (_, text) => text }).epoch(), floor + 10_000)
 })

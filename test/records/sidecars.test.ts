@@ -112,6 +112,7 @@ test('of two processes that settle at once, the one that writes the older sideca
         }
         await store.writeSidecar(sidecar)
       },
+      readSidecar: store.readSidecar,
       remove: store.remove,
     },
     now: () => new Date(),
@@ -181,4 +182,52 @@ test('a sidecar that is written while its blob is purged does not stay', async (
     await settle(blob.id)
     t.strictSame(await files(), [])
   }
+})
+
+test('a sidecar that is newer than its row is not written over: the database is older than the volume', async (t) => {
+  const { kept, rename, settle, settleDue, store, onVolume, due } = await setUp(t)
+  const [blob, other] = [await kept(), await kept()]
+  const newer = { ...blob, state: 'deleted', revision: 3 } as const
+  await store.writeSidecar(newer)
+  for (const one of [blob, other]) await rename(one, 'b.pdf')
+  await t.rejects(settle(blob.id), { code: 'STORAGE_UNAVAILABLE', cause: { message: /database is older than the volume.*upload-gateway rebuild/ } })
+  await t.rejects(settleDue({ isStart: true }), /1 failed/)
+  t.same(await onVolume(blob), newer)
+  t.not(await due(blob.id), null)
+  t.match(await onVolume(other), { filename: 'b.pdf' })
+})
+
+test('a sidecar that another process wrote since the row was read is no such sign', async (t) => {
+  const { client, store, kept, rename, onVolume, due } = await setUp(t)
+  const blob = await kept()
+  const other = createSettling({ client, store, now: () => new Date() })
+  let isFirst = true
+  const slow = createSettling({
+    client,
+    store: {
+      ...store,
+      async readSidecar (address) {
+        if (isFirst) {
+          isFirst = false
+          await rename(blob, 'c.pdf')
+          await other.settle(blob.id)
+        }
+        return store.readSidecar(address)
+      },
+    },
+    now: () => new Date(),
+  })
+  await rename(blob, 'b.pdf')
+  await slow.settle(blob.id)
+  t.match(await onVolume(blob), { filename: 'c.pdf', revision: 3 })
+  t.equal(await due(blob.id), null)
+})
+
+test('what is in a sidecar\'s place and cannot be read is written over', async (t) => {
+  const { kept, rename, settle, onVolume, faults } = await setUp(t)
+  const blob = await kept()
+  await rename(blob, 'b.pdf')
+  faults.inject({ on: 'readFile', errno: 'EIO' })
+  await settle(blob.id)
+  t.match(await onVolume(blob), { filename: 'b.pdf' })
 })

@@ -17,7 +17,7 @@ test('a new database knows no volume; the first that it is told is the right one
 test('a database knows files when it has a blob, but not for an id that was only swept', async (t) => {
   const { client } = await databaseFor(t)
   const volume = createVolumeRecord(client)
-  await createLedger({ client, entomb: async () => {}, now: () => new Date() }).claimOrphan({ id: newBlobId(), kind: 'avatar', extension: 'png' })
+  await createLedger({ client, settling: { settle: async () => {} }, entomb: async () => {}, now: () => new Date() }).claimOrphan({ id: newBlobId(), kind: 'avatar', extension: 'png' })
   t.match(await volume.known(), { knowsFiles: false })
   await keep(client, sidecarFor('hello', { state: 'deleted' }))
   t.match(await volume.known(), { knowsFiles: true })

@@ -36,7 +36,7 @@ test('an erasure is durable in every place when it is appended, and no place nam
   }
   t.strictSame(await erasures.read(), {
     erasures: [erasure(1)],
-    places: [join(folder, 'erasures.ndjson'), second].map((path) => ({ path, isThere: true, damagedLines: 0, count: 1 })),
+    places: [join(folder, 'erasures.ndjson'), second].map((path) => ({ path, isThere: true, damagedLines: 0, count: 1, ofOthers: 0 })),
   })
 })
 
@@ -51,12 +51,22 @@ test('what any place knows counts, once, by epoch; damaged lines and missing pla
   t.strictSame(places.map(({ isThere, damagedLines, count }) => [isThere, damagedLines, count]), [[true, 0, 2], [true, 1, 2], [false, 0, 0]])
 })
 
+test('a line of which no row could be made is damaged, though its checksum is right', async (t) => {
+  const { erasures, erasure } = await setUp(t)
+  const wrong = [{ at: 'garbage' }, { at: '2026' }, { at: '2026-02-31T10:11:12.345Z' }, { at: '-000001-01-01T00:00:00.000Z' }, { epoch: 2_000_000_001 }, { epoch: 0 }, { epoch: 1.5 }]
+  for (const part of wrong) await erasures.append({ ...erasure(1), ...part })
+  await erasures.append({ ...erasure(2_000_000_000), at: '9999-12-31T23:59:59.999Z' })
+  const { erasures: known, places } = await erasures.read()
+  t.strictSame(known.map(({ epoch }) => epoch), [2_000_000_000])
+  t.strictSame(places.map(({ damagedLines }) => damagedLines), [wrong.length, wrong.length])
+})
+
 test('one file may be the second place of several volumes: each sees its own', async (t) => {
   const { second, open, erasure } = await setUp(t)
   await open('volume-1', [second]).append(erasure(1))
   await open('volume-2', [second]).append(erasure(1, 'volume-2'))
   t.strictSame((await open('volume-2', [second]).read()).erasures, [erasure(1, 'volume-2')])
-  t.strictSame((await open('volume-2', [second]).read()).places.map(({ count }) => count), [1])
+  t.strictSame((await open('volume-2', [second]).read()).places.map(({ count, ofOthers }) => [count, ofOthers]), [[1, 1]])
 })
 
 test('reconciling gives each place what the other knows, and makes the one that is missing', async (t) => {
@@ -86,7 +96,7 @@ test('an erasure that a place did not take is no success, and the next reconcili
 
 test('a place that cannot be read is not taken for empty', async (t) => {
   const { faults, erasures } = await setUp(t)
-  faults.inject({ on: 'readFile', path: /second/, errno: 'EIO', forever: true })
+  faults.inject({ on: 'open', path: /second/, errno: 'EIO', forever: true })
   await t.rejects(erasures.read(), { code: 'EIO' })
   await t.rejects(erasures.reconcile(), { code: 'EIO' })
 })

@@ -142,3 +142,32 @@ test('who waits to see whether another lives is told of it', async (t) => {
   await t.rejects(refuseCompany({ living }, '/srv', gatewayRole), { name: 'ConfigError' })
   t.strictSame(told, [[there]])
 })
+
+test('a read-only volume is refused with a sentence, but not to who only reads', async (t) => {
+  for (const errno of ['EROFS', 'ENOSPC']) {
+    const { root } = await openVolume(t)
+    const faults = createFaults()
+    const options = { fs: faults.fs, root, reserveBytes: 0, known }
+    await (await openStorage(options)).staging.close()
+    const before = await readdir(join(root, 'staging'))
+    faults.inject({ on: 'mkdir', path: new RegExp(`^${root}`), errno, forever: true })
+    await t.rejects(openStorage(options), { name: 'ConfigError', message: errno === 'EROFS' ? /is mounted read-only\. Mount it writable; "upload-gateway verify"/ : /is full/ })
+    const home = await folderFor(t)
+    const { staging } = await openStorage({ ...options, retreat: async () => home })
+    t.match(staging.folder, home)
+    t.strictSame(await readdir(join(root, 'staging')), before)
+    t.equal((await staging.living()).length, 1, 'it still sees the others')
+    await rm(join(root, 'staging'), { recursive: true })
+    t.strictSame(await staging.living(), [], 'and where there is no place for any, there is none')
+    await staging.close()
+    t.strictSame(await readdir(join(home, 'staging')), [])
+  }
+})
+
+test('another fault than that is no reason to go elsewhere', async (t) => {
+  const { root } = await openVolume(t)
+  const faults = createFaults()
+  await (await openStorage({ fs: faults.fs, root, reserveBytes: 0, known })).staging.close()
+  faults.inject({ on: 'writev', path: /heartbeat/, errno: 'EIO' })
+  await t.rejects(openStorage({ fs: faults.fs, root, reserveBytes: 0, known, retreat: () => Promise.reject(new Error('gone elsewhere')) }), { code: 'EIO' })
+})

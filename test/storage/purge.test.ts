@@ -9,7 +9,7 @@ import { openVolume, publish } from './fixtures/volume.ts'
 
 async function setUp (t: Test) {
   const volume = await openVolume(t)
-  const { rows, ledger, owed, entombed } = createRows(() => new Date())
+  const { rows, ledger, owed, entombed, hiding } = createRows(() => new Date())
   const removed: BlobId[] = []
   const purge = createPurge({ store: volume.store, ledger, removed: (id) => removed.push(id) })
   async function kept (others: Partial<Sidecar> = {}): Promise<Sidecar> {
@@ -18,7 +18,7 @@ async function setUp (t: Test) {
     return sidecar
   }
   const isThere = (sidecar: Sidecar) => existsSync(blobPath(volume.root, sidecar))
-  return { ...volume, rows, ledger, owed, entombed, removed, purge, kept, isThere }
+  return { ...volume, rows, ledger, owed, entombed, hiding, removed, purge, kept, isThere }
 }
 
 test('I10: what row and sidecar both call deleted is condemned, remembered, removed and forgotten, in this order', async (t) => {
@@ -119,4 +119,42 @@ test('two purges at once remove each blob once, and neither fails', async (t) =>
   await Promise.all([purge.finish(100), purge.finish(100)])
   t.strictSame(await files(), [])
   t.equal(rows.size, 0)
+})
+
+test('what a deleted one hides is settled before its files go; where that fails it stays, and keeps no other', async (t) => {
+  const { ledger, hiding, purge, kept, isThere } = await setUp(t)
+  const [stuck, other] = [await kept(), await kept()]
+  await purge.condemn([stuck, other])
+  const { settleHidden } = ledger
+  ledger.settleHidden = (doomed) => doomed.id === stuck.id ? Promise.reject(new Error('no folder')) : settleHidden(doomed)
+  await t.rejects(purge.finish(10), /1 failed; the first: no folder/)
+  t.strictSame([isThere(stuck), isThere(other)], [true, false])
+  ledger.settleHidden = async (doomed) => {
+    t.ok(isThere(stuck), 'before')
+    await settleHidden(doomed)
+  }
+  t.equal(await purge.finish(10), 1)
+  t.strictSame(hiding.settled, [other.id, stuck.id])
+  t.notOk(isThere(stuck))
+})
+
+test('one that hides a picture whose sidecar is ahead of its row stays: what the volume knows of that would be written over', async (t) => {
+  const { rows, hiding, purge, kept, store } = await setUp(t)
+  const [hider, hidden] = [await kept(), await kept({ state: 'superseded', revision: 2 })]
+  hiding.hidden.push(hidden)
+  await store.writeSidecar({ ...hidden, state: 'live', revision: 3 })
+  await t.rejects(purge.condemn([hider]), new RegExp(`The sidecar of ${hidden.id} is newer than its record, which says superseded: the database is older`))
+  t.equal(rows.get(hider.id)?.state, 'deleted')
+  await store.writeSidecar(hidden)
+  t.equal(await purge.condemn([hider]), 1)
+})
+
+test('what was replaced is condemned before what was deleted, whose going would change it', async (t) => {
+  const { ledger, purge, kept } = await setUp(t)
+  const [deleted, replaced] = [await kept(), await kept({ state: 'superseded' })]
+  const order: string[] = []
+  const { startPurge } = ledger
+  ledger.startPurge = (sidecar) => { order.push(sidecar.state); return startPurge(sidecar) }
+  t.equal(await purge.condemn([deleted, replaced]), 2)
+  t.strictSame(order, ['superseded', 'deleted'])
 })

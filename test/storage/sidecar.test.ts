@@ -40,7 +40,7 @@ test('a sidecar whose members were reordered, added, dropped or doubled is none'
 })
 
 test('what is well summed but no sidecar of this format is none', (t) => {
-  for (const wrong of [{ version: 2 }, { state: 'purging' }, { kind: 'video' }, { size: -1 }, { size: 1.5 }, { revision: 0 }, { aliases: [1] }, { ownerId: 7 }]) {
+  for (const wrong of [{ version: 2 }, { state: 'purging' }, { kind: 'video' }, { size: -1 }, { size: 1.5 }, { revision: 0 }, { aliases: [1] }, { ownerId: 7 }, { size: 1e300 }, { size: 2 ** 53 }, { epoch: 2 ** 53 - 1 }, { revision: 2 ** 53 + 1 }, { width: 2 ** 31 }, { height: 2 ** 31 }]) {
     t.equal(decodeSidecar(encodeSidecar({ ...sidecar, ...wrong } as never)), undefined, JSON.stringify(wrong))
   }
   for (const json of ['null', '1', '"x"', '[]', '{}', '{"checksum":null}']) t.equal(decodeSidecar(json), undefined, json)

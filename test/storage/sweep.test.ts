@@ -291,16 +291,38 @@ test('I10: a sidecar that does not say what its row says is owed, and the blob s
   t.ok(isThere(sidecar))
 })
 
-test('the brake counts all that a run would remove, whatever each step would', async (t) => {
+test('the brake counts what is old enough and what has no record together, and holds all of it up', async (t) => {
   const { clock, store, sweep, kept, files } = await setUp(t, { trashMaxBytesPerOwner: 5 })
   for (let n = 0; n < 40; n += 1) await publish(store, 'hello')
   await sweep()
   clock.ms = graceMs
-  for (let n = 0; n < 31; n += 1) await kept('deleted', 31 * day)
+  for (let n = 0; n < 61; n += 1) await kept('deleted', 31 * day)
   for (let n = 0; n < 31; n += 1) await kept('deleted', day)
   const before = await files()
-  await t.rejects(sweep(), { code: 'SWEEP_STOPPED', message: /would remove 101 blobs of 101 \(31 deleted or replaced, 30 over their owner's limit for trash, 40 without a record\)/ })
+  await t.rejects(sweep(), { code: 'SWEEP_STOPPED', message: /would remove 131 blobs of 131 \(61 deleted or replaced, 30 over their owner's limit for trash, 40 without a record\): more than 5 % \(SWEEP_MAX_PERCENT\), so none of them goes\. / })
   t.strictSame(await files(), before)
+})
+
+test('what is over the limits of owners for trash counts for itself, and too much of it holds up nothing else', async (t) => {
+  const { clock, store, rows, plan, take, sweep, kept, isThere } = await setUp(t, { trashMaxBytesPerOwner: 5 })
+  const { id } = await publish(store, 'hello')
+  await sweep()
+  clock.ms = graceMs
+  const old = await kept('deleted', 31 * day)
+  const many = await Promise.all(Array.from({ length: 101 }, () => kept('deleted', day)))
+  t.match(await sweep(), { trash: 1, quota: 100, orphans: 1 }, 'a hundred is not too many, beside what else there is')
+  t.notOk(isThere(old) || rows.get(id)?.state !== 'swept')
+  const more = await Promise.all(Array.from({ length: 101 }, () => kept('deleted', day)))
+  const another = await kept('deleted', 31 * day)
+  await t.rejects(sweep(), {
+    code: 'SWEEP_STOPPED', part: 'quota',
+    message: 'A sweep would remove 101 blobs of 103 (101 over their owner\'s limit for trash): more than 5 % (SWEEP_MAX_PERCENT), so none of them goes; whatever else is due does. Is TRASH_MAX_BYTES_PER_OWNER too small, or the database older than the volume? "upload-gateway sweep --dry-run" lists them; if they are meant to go, "upload-gateway sweep --force" removes them.',
+  })
+  t.notOk(isThere(another), 'what is old enough goes')
+  t.equal([...many, ...more].filter(isThere).length, 102)
+  const [last] = await Promise.all([kept('deleted', 1)])
+  t.match(await take(await plan(), { isForced: true }), { counts: { quota: 102 }, failure: undefined })
+  t.ok(isThere(last))
 })
 
 test('a run that is held up does what its brake is not for', async (t) => {

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { randomBytes, randomInt } from 'node:crypto'
 import { once } from 'node:events'
-import { rm, writeFile } from 'node:fs/promises'
+import { readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execPath } from 'node:process'
@@ -21,6 +21,7 @@ import { createUploaders, lost } from './uploaders.ts'
 
 const cycles = 6
 const parallel = 4
+const many = 600
 const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 
 function launch (folder: string, settings: Settings, ...args: string[]) {
@@ -31,15 +32,17 @@ function launch (folder: string, settings: Settings, ...args: string[]) {
 
 const command = (folder: string, settings: Settings, ...args: string[]) => launch(folder, settings, ...args).ended
 
-/** How many erasures the database knows, begun or done. */
-function begun (folder: string): number {
+function reading<T> (folder: string, read: (connection: BetterSqlite3.Database) => T): T {
   const connection = new BetterSqlite3(join(folder, 'database', 'gateway.sqlite'), { readonly: true })
   try {
-    return connection.prepare<[], number>('SELECT count(*) FROM Erasure').pluck().get() ?? 0
+    return read(connection)
   } finally {
     connection.close()
   }
 }
+
+/** How many erasures the database knows, begun or done. */
+const begun = (folder: string): number => reading(folder, (connection) => connection.prepare<[], number>('SELECT count(*) FROM Erasure').pluck().get() ?? 0)
 
 async function fill (gateway: Gateway, user: string): Promise<void> {
   for (let index = 0; index < 8; index += 1) attachmentIn(await postAttachment(gateway, user, randomBytes(randomInt(1, 200_000))))
@@ -108,6 +111,46 @@ t.test(`after ${cycles} erasures under load, each with a kill at some moment of 
   t.same(await lost(gateway, uploaders.acknowledged), [], `all of the others' ${uploaders.acknowledged.length} uploads are there`)
   t.same(audit(folder, { isHashed: false }).broken, [])
   t.match(staging(folder), [{ pid: gateway.pid, files: [] }])
+})
+
+/** More than are removed in one go. Returns their ids. */
+async function fillWithMany (gateway: Gateway, user: string): Promise<string[]> {
+  const rounds = Array.from({ length: many / 20 }, () => Array.from({ length: 20 }, () => randomBytes(100)))
+  for (const round of rounds) await Promise.all(round.map(async (bytes) => attachmentIn(await postAttachment(gateway, user, bytes))))
+  return blobsOf(gateway.folder, user)
+}
+
+const blobsOf = (folder: string, user: string): string[] => reading(folder, (connection) => connection.prepare<[string], string>('SELECT id FROM Blob WHERE ownerId = ? ORDER BY id').pluck().all(user))
+
+const namedIn = ({ blobs }: { blobs: Array<{ id: string }> }): string[] => blobs.map(({ id }) => id)
+
+t.test('an erasure killed half-way and asked again has a receipt of all that went, by whichever run', { timeout: 120_000 }, async (t) => {
+  const folder = await temporaryFolder(t)
+  const settings = await ledgerFor(t)
+  let gateway = await start(t, folder, settings)
+  const [byCommand, byHttp] = [await fillWithMany(gateway, 'erased-by-command'), await fillWithMany(gateway, 'erased-by-http')]
+  const files = async () => (await readdir(join(folder, 'attachments'), { recursive: true })).filter((path) => path.endsWith('.bin')).length
+
+  const receipt = join(await temporaryFolder(t), 'receipt.jws')
+  const asking = ['erase', '--owner', 'erased-by-command', '--yes', '--receipt', receipt]
+  for (const left of [many * 2 - 1, many + 80, many + 10]) {
+    const running = launch(folder, settings, ...asking)
+    await until('so many are gone', async () => await files() <= left)
+    running.kill()
+    t.comment(`killed with ${await files() - many} files and ${blobsOf(folder, 'erased-by-command').length} rows left, exit code ${(await running.ended).code}`)
+  }
+  t.match(await command(folder, settings, ...asking), { code: 0, stdout: /The receipt is in/ })
+  t.same(namedIn(JSON.parse((await command(folder, settings, 'erase', '--verify', receipt, '--json')).stdout).erased), byCommand)
+  t.match(await command(folder, settings, ...asking), { code: 0, stdout: /^This user was erased already at .* The receipt names 0 avatars, 600 attachments/ })
+
+  const asked = erase(gateway, 'erased-by-http').then(() => true, () => false)
+  await until('some are gone', async () => await files() < 90)
+  await gateway.kill()
+  t.comment(`killed with ${await files()} files left, ${await asked ? 'answered' : 'not answered'}`)
+  gateway = await start(t, folder, settings)
+  t.same(await filesWith(folder, 'erased-by-http'), [], 'nobody has to ask')
+  const again = json(await erase(gateway, 'erased-by-http'))
+  t.same(namedIn(again.erased), byHttp)
 })
 
 t.test('an upload in flight ends by itself when its user is erased by another process, and nothing of it stays', { timeout: 60_000 }, async (t) => {

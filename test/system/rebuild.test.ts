@@ -53,7 +53,7 @@ function loseDatabase (folder: string): void {
 }
 
 async function rebuilt (t: Test, folder: string) {
-  const { code, stdout, stderr } = await command(folder, ['rebuild', '--json'])
+  const { code, stdout, stderr } = await command(folder, ['rebuild', '--json'], { settings: { ACCOUNTS: 'off' } })
   t.equal(code, 0, stderr)
   return JSON.parse(stdout)
 }

@@ -23,7 +23,7 @@ const file = 'a-very-private-document'
 function besides ({ app, folder }: Gateway, now = () => new Date(), fs = fileSystem) {
   const { database: { client }, storage } = app
   const tombstones = createTombstoneRecords({ client, tombstones: storage.tombstones, hash: storage.hash, now })
-  return erasureAt({ fs, root: folder, client, storage, now, ledger: createLedger({ client, entomb: tombstones.entomb, now }) })
+  return erasureAt({ fs, root: folder, client, storage, now, ledger: createLedger({ client, settling: { settle: async () => {} }, entomb: tombstones.entomb, now }) })
 }
 
 const later = (seconds: number) => () => new Date(Date.now() + seconds * 1000)
@@ -59,14 +59,69 @@ test('everything of a user goes, live, replaced and deleted, and nothing of anyb
   t.strictSame(await ledgerOf(second), [entry])
 })
 
-test('asked again, there is nothing more to erase, and that has a receipt too', async (t) => {
+test('asked again, the receipt names what the one before did, which may not have arrived, and what has come since', async (t) => {
   const gateway = await withUploads(t)
   await fill(gateway)
   const first = (await gateway.erase(name)).json()
   const second = (await gateway.erase(name)).json()
-  t.match(second, { erased: { epoch: 2, blobs: [], counts: { avatars: 0, attachments: 0, bytes: 0 } } })
-  t.not(second.receipt, first.receipt)
-  t.equal((await gateway.erase('nobody')).statusCode, 200)
+  t.match(second, { erased: { epoch: 2, counts: first.erased.counts } })
+  t.strictSame(second.erased.blobs, first.erased.blobs)
+  await gateway.attach(name, 'new.txt')
+  t.match((await gateway.erase(name)).json(), { erased: { epoch: 3, counts: { avatars: 3, attachments: 3 } } })
+  t.match((await gateway.erase('nobody')).json(), { erased: { blobs: [], counts: { avatars: 0, attachments: 0, bytes: 0, accounts: 0 } } })
+})
+
+test('of an erasure that ends half-way, the receipt of the next one names all, whoever finished it', async (t) => {
+  for (const finish of ['asked again', 'the next start'] as const) {
+    const faults = createFaults()
+    const gateway = await withUploads(t, {}, { fs: faults.fs })
+    const { client } = gateway.app.database
+    await fill(gateway)
+    await client.account.create({ data: { id: name, email: 'ada@example.org', displayName: 'a', passwordHash: '', createdAt: new Date(0), updatedAt: new Date(0) } })
+    const orphans = [await publish(gateway.app.storage.store, 'x', { ownerId: name, extension: 'txt' }), await publish(gateway.app.storage.store, 'x', { ownerId: name, extension: 'txt' })]
+    const ids = [...await client.blob.findMany({ where: { ownerId: name } }), ...orphans].map(({ id }) => id as string).sort()
+    faults.inject({ on: 'unlink', path: /\.png$/, nth: 2, errno: 'EIO' })
+    t.match(await gateway.erase(name), { statusCode: 503 })
+    t.equal(await client.blob.count({ where: { ownerId: name } }), 1, 'the others are gone, and so are their rows')
+    faults.heal()
+    faults.inject({ on: 'unlink', path: new RegExp(`${orphans.map(({ id }) => `${id}\\.txt`).join('|')}`), nth: 2, errno: 'EIO' })
+    t.match(await gateway.erase(name), { statusCode: 503 }, 'one of what has no row is gone')
+    faults.heal()
+    if (finish === 'the next start') {
+      await gateway.app.close()
+      const again = await withUploads(t, { UPLOADS_DIR: gateway.folder })
+      t.equal(await again.app.database.client.blob.count(), 5)
+      const { erased } = (await again.erase(name)).json()
+      t.strictSame(erased.blobs.map(({ id }: { id: string }) => id), ids, finish)
+      t.match(erased.counts, { avatars: 5, attachments: 2, accounts: 1 })
+    } else {
+      const { erased } = (await gateway.erase(name)).json()
+      t.strictSame(erased.blobs.map(({ id }: { id: string }) => id), ids, finish)
+      t.match(erased.counts, { avatars: 5, attachments: 2, accounts: 1 })
+    }
+  }
+})
+
+test('what receipts name is forgotten 30 days after the last one, and not before there was one', async (t) => {
+  const faults = createFaults()
+  const gateway = await withUploads(t, {}, { fs: faults.fs })
+  const days = (count: number) => besides(gateway, later(count * 24 * 60 * 60))
+  const named = async (owner: string) => (await days(0).earlier(owner))?.erased.blobs.length
+  await fill(gateway)
+  t.equal(await named(name), undefined)
+  await gateway.erase(name)
+  faults.inject({ on: 'unlink', path: /\.png$/, nth: 1, errno: 'EIO' })
+  t.match(await gateway.erase('bob'), { statusCode: 503 })
+  faults.heal()
+  await days(29).replay()
+  t.equal(await named(name), 5)
+  await days(31).replay()
+  t.equal(await named(name), 0)
+  t.equal(await named('bob'), 5, 'nobody has a receipt of it')
+  t.equal(await gateway.app.database.client.blob.count(), 0)
+  t.equal((await gateway.erase('bob')).json().erased.blobs.length, 5)
+  await days(31).replay()
+  t.equal(await named('bob'), 0)
 })
 
 test('two at once erase it once, and both have a receipt', async (t) => {
@@ -315,7 +370,7 @@ test('what an audit put aside of an erased blob goes with it, wherever a sidecar
   const strange = [[`${sidecarPath(folder, others)}.damaged-2`, 'nonsense'], [`${sidecarPath(folder, others)}.damaged-3`, 'x'.repeat(1024 ** 2 + 1)]] as const
   for (const [path, text] of strange) await writeFile(path, text)
   await symlink('/dev/zero', `${sidecarPath(folder, others)}.damaged-4`)
-  t.match((await gateway.erase(name)).json(), { erased: { counts: { avatars: 2 } } })
+  t.match((await gateway.erase(name)).json(), { erased: { counts: { avatars: 3 } } })
   t.strictSame((await gateway.filesWith(name)).filter((path) => !path.startsWith('database')), [])
   t.strictSame(await gateway.filesWith(secret), [blobPath(folder, others).slice(folder.length + 1)], 'only what is bob\'s')
   t.strictSame((await gateway.files()).filter((path) => path.startsWith('avatars')).length, 4)

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { truncate, unlink, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, readFile, symlink, truncate, unlink, writeFile } from 'node:fs/promises'
 import { createConnection, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -11,6 +11,7 @@ import { test } from 'tap'
 import type { UserId } from '../../src/callers/caller.ts'
 import { createExports } from '../../src/users/export.ts'
 import { createExportRecords } from '../../src/users/records.ts'
+import { collectLog } from '../fixtures/log.ts'
 import { openBelow } from '../storage/fixtures/volume.ts'
 import { withUploads } from './fixtures.ts'
 
@@ -77,27 +78,91 @@ test('the user and an admin get it, a service and another user do not', async (t
   t.match((await untar(Readable.from([nobody.rawPayload]))).map(({ header }) => header.name), ['manifest.json'])
 })
 
-test('a file that is not the one that was kept never comes whole: the connection is cut', async (t) => {
-  const { app, as, files, folder, blobs } = await filled(t)
-  const path = join(folder, pathOf((await blobs())[1] ?? { id: '', extension: '' })(await files()))
-  const { default: { readFile } } = await import('node:fs/promises')
-  const before = await readFile(path)
-  await app.listen({ port: 0 })
-  const { port } = app.server.address() as AddressInfo
-  const fetched = async () => {
-    const answer = await fetch(`http://127.0.0.1:${port}/api/users/me/export`, { headers: await as('ada') })
-    return { status: answer.status, bytes: await answer.arrayBuffer().catch(() => undefined) }
+type Listed = { id: string, path: string | null, status: string, problem: string | null }
+
+const manifestIn = (entries: Entry[]): { missing: number, damaged: number, isLast: boolean, files: Listed[] } => JSON.parse(entries.at(-1)?.bytes.toString() ?? '')
+
+test('a file that is lost, or is not as long as it was, is left out and listed as that; all others come, and it is logged once', async (t) => {
+  const log = collectLog()
+  const { exportOf, files, folder, blobs } = await filled(t, { LOG_LEVEL: 'warn' }, { logStream: log.stream })
+  const [lost, short, long, folded, linked] = await Promise.all((await blobs()).slice(0, 5).map(async (row) => join(folder, pathOf(row)(await files()))))
+  const all = manifestIn(await untar(Readable.from([(await exportOf('ada')).rawPayload]))).files
+  t.match(all, Array(8).fill({ path: String, status: 'whole', problem: null }))
+  await unlink(lost ?? '')
+  await truncate(short ?? '', 10)
+  await appendFile(long ?? '', 'x')
+  for (const path of [folded ?? '', linked ?? '']) await unlink(path)
+  await mkdir(folded ?? '')
+  await symlink('/etc/hostname', linked ?? '')
+  const answer = await exportOf('ada')
+  t.equal(answer.statusCode, 200)
+  const entries = await untar(Readable.from([answer.rawPayload]))
+  t.strictSame(entries.map(({ header }) => header.name), [...all.slice(5).map(({ path }) => path), 'manifest.json'])
+  const { files: listed, ...manifest } = manifestIn(entries)
+  t.match(manifest, { missing: 5, damaged: 0, isLast: true })
+  t.strictSame(listed.map(({ id, status }) => [id, status]), all.map(({ id }, index) => [id, index < 5 ? 'missing' : 'whole']))
+  t.match(listed.slice(0, 5), Array(5).fill({ path: null, problem: /^It is not in this archive: .*\.$/ }))
+  const lines = log.lines().filter(({ msg }) => !msg.includes('ordinary folder'))
+  t.equal(lines.length, 1)
+  t.match(lines, [{ level: 40, requestId: String, msg: '5 files of an export are missing or damaged.', files: [{ id: (await blobs())[0]?.id, status: 'missing', reason: /ENOENT/ }, { reason: /not \d+ bytes long/ }, { reason: /not \d+ bytes long/ }, {}, {}] }])
+  t.notMatch(log.text(), /"ada"/)
+})
+
+test('a file of the right length that holds other bytes, or cannot be read to its end, comes as what can be read, and is listed as damaged', async (t) => {
+  const { app, exportOf, files, folder, blobs } = await filled(t)
+  const rows = await blobs()
+  const [rotten, torn] = rows
+  const path = join(folder, pathOf(rotten ?? { id: '', extension: '' })(await files()))
+  const bytes = await readFile(path)
+  await writeFile(path, bytes.fill(1, 10, 11))
+  const entries = await untar(Readable.from([(await exportOf('ada')).rawPayload]))
+  t.match(manifestIn(entries), { missing: 0, damaged: 1, files: [{ path: entries[0]?.header.name, status: 'damaged', problem: /^Its bytes are not those that were uploaded/ }, { status: 'whole' }] })
+  t.same(entries[0]?.bytes, bytes)
+  t.equal(entries.length, 9, 'and all others come')
+  for (const fails of [true, false]) {
+    const exports = createExports({
+      records: createExportRecords(app.database.client),
+      now: () => new Date(),
+      store: {
+        async read (address, range) {
+          const whole = await app.storage.store.read(address, range)
+          if (address.id !== torn?.id || range !== undefined) return whole
+          const start = (await buffer(whole)).subarray(0, 7)
+          return Readable.from((async function * () {
+            yield start
+            if (fails) throw new Error('EIO')
+          })())
+        },
+      },
+    })
+    const told: unknown[] = []
+    const read = await untar(await exports.tarOf('ada' as UserId, (faults) => told.push(...faults)))
+    t.match(manifestIn(read), { damaged: 2, files: [{}, { status: 'damaged' }, { status: 'whole' }] })
+    t.equal(read.length, 9)
+    const size = Number(torn?.size)
+    t.same([read[1]?.bytes.length, read[1]?.bytes.subarray(7)], [size, Buffer.alloc(size - 7)], 'what is lost of it is zeros')
+    t.match(told, [{ id: rotten?.id, reason: /sha-256/ }, { id: torn?.id, status: 'damaged', reason: fails ? /EIO/ : /sha-256/ }])
   }
-  t.ok((await fetched()).bytes)
-  await writeFile(path, Buffer.from(before).fill(1, 10, 11))
-  t.match(await fetched(), { status: 200, bytes: undefined }, 'a flipped byte')
-  await truncate(path, before.length - 1)
-  t.match(await fetched(), { bytes: undefined }, 'a byte less')
-  await writeFile(path, Buffer.concat([before, Buffer.from('x')]))
-  t.match(await fetched(), { bytes: undefined }, 'a byte more')
-  await unlink(path)
-  t.match(await fetched(), { bytes: undefined }, 'no file')
-  t.strictSame(openBelow(join(folder, 'avatars')), [])
+})
+
+test('one whose file grows while it is read has no place in the tar any more: the connection is cut', async (t) => {
+  const { app } = await filled(t)
+  const exports = createExports({
+    records: createExportRecords(app.database.client),
+    now: () => new Date(),
+    store: { read: async (address, range) => range === undefined ? Readable.from([Buffer.alloc(1024 ** 2)]) : app.storage.store.read(address, range) },
+  })
+  await t.rejects(untar(await exports.tarOf('ada' as UserId)))
+})
+
+test('of very many that are lost the first are named in the log, and all are counted', async (t) => {
+  const { app, attach } = await filled(t)
+  for (let index = 0; index < 15; index += 1) await attach('ada', 'more.txt')
+  const exports = createExports({ records: createExportRecords(app.database.client), now: () => new Date(), store: { read: async () => { throw new Error('EMFILE') } } })
+  const told: Array<[number, number]> = []
+  const entries = await untar(await exports.tarOf('ada' as UserId, (first, count) => told.push([first.length, count])))
+  t.same(told, [[20, 23]])
+  t.match(manifestIn(entries), { missing: 23, files: { length: 23 } })
 })
 
 test('what was purged since it was listed is left out', async (t) => {
@@ -107,13 +172,13 @@ test('what was purged since it was listed is left out', async (t) => {
     records: createExportRecords(client),
     now: () => new Date(),
     store: {
-      async read (address) {
+      async read (address, range) {
         const [, , gone] = await blobs()
         if (gone !== undefined && gone.id === address.id) {
           await client.blob.update({ where: { id: gone.id }, data: { state: 'purging' } })
           throw new Error('it is not there')
         }
-        return app.storage.store.read(address)
+        return app.storage.store.read(address, range)
       },
     },
   })

@@ -28,6 +28,11 @@ export function clientOf ({ app, as, folder }: Gateway) {
 export async function filesWith (folder: string, text: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
   const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
-  const found = await Promise.all(paths.map(async (path) => path.includes(text) || (await readFile(path)).includes(text)))
+  // One that is removed meanwhile has nothing in it.
+  const bytesOf = (path: string) => readFile(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error
+    return ''
+  })
+  const found = await Promise.all(paths.map(async (path) => path.includes(text) || (await bytesOf(path)).includes(text)))
   return paths.filter((_, index) => found[index]).map((path) => path.slice(folder.length + 1)).sort()
 }

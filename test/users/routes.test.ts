@@ -30,3 +30,18 @@ test('what a name cannot be has no export', async (t) => {
   t.match((await app.inject({ url: '/api/users/a%20b/export', headers: await as('ada') })).json(), { code: 'REQUEST_INVALID' })
   t.equal((await app.inject({ method: 'HEAD', url: '/api/users/me/export', headers: await as('ada') })).statusCode, 405, 'nor is all of it read for a HEAD')
 })
+
+test('the description says who may call it, what comes of it, and whom the parameter may name', async (t) => {
+  const { app } = await withUploads(t)
+  const { paths } = (await app.inject('/openapi.json')).json()
+  const erasing = paths['/api/users/{userId}/uploads'].delete
+  const exporting = paths['/api/users/{userId}/export'].get
+  for (const { description, responses } of [erasing, exporting]) {
+    t.match(description, /with the scope uploads:admin/)
+    t.match(responses[403].description, /`SCOPE_MISSING`: This needs a token with the scope uploads:admin\./)
+  }
+  t.match(exporting.description, /^For the user themselves/)
+  t.match(erasing.responses[200].description, /^Everything is erased\./)
+  t.match(exporting.responses[200].description, /manifest\.json.*missing.*damaged/)
+  t.match([erasing, exporting].map(({ parameters: [{ description }] }) => description), [/Not "me"/, /or "me" for your own/])
+})

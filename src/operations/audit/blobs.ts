@@ -20,12 +20,11 @@ export async function mendBlob (tools: Tools, id: string): Promise<Mending> {
   if (there.is === 'file' && there.size === row.size && there.sha256 === row.sha256) return isRight
   if (there.is === 'unreadable') return left(`It cannot be read (${there.reason}).`)
   const source = await sources.find(row)
-  if (source === undefined) return left('Its bytes were found nowhere.')
+  if (source === undefined) return left(sources.nowhere)
   const kept = there.is === 'nothing' ? '' : `; what is there now is kept beside it as ${relative(root, path)}.damaged`
-  const from = relative(root, source.path)
   return {
-    action: `${source.isMovable ? 'Rename' : 'Copy'} ${from} to it${kept}.`,
-    done: `${from} was ${source.isMovable ? 'renamed' : 'copied'} to it${there.is === 'nothing' ? '' : '; what was there is kept beside it'}.`,
+    action: `${source.isMovable ? 'Rename' : 'Copy'} ${source.shown} to it${kept}.`,
+    done: `${source.shown} was ${source.isMovable ? 'renamed' : 'copied'} to it${there.is === 'nothing' ? '' : '; what was there is kept beside it'}.`,
     async mend () {
       await putBytes(tools, row, source, there.is !== 'nothing')
       await takeBackPurged(tools, row)

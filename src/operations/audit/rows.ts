@@ -1,6 +1,6 @@
 // Makes the row of a blob that has none from its sidecar, unless it is gone for good; and sets right what contradicts itself.
-import { relative } from 'node:path'
 import { createAdoption, unfitness } from '../../records/adopt.ts'
+import { createImportLeftovers, isDoubtful } from '../../records/import-leftovers.ts'
 import { createOwners } from '../../records/owners.ts'
 import { createRepairs } from '../../records/repairs.ts'
 import { OwnerErased } from '../../errors.ts'
@@ -25,11 +25,10 @@ export async function mendRow (tools: Tools, kind: Kind, id: string): Promise<Me
   if (there.is === 'file' && there.size === sidecar.size && there.sha256 === sidecar.sha256) return { action: 'Make its record from the sidecar.', done: 'Its record was made from the sidecar.', mend: () => adopt(tools, sidecar) }
   if (there.is !== 'nothing') return left('Its bytes are not those that its sidecar tells of.')
   const source = await sources.find(sidecar)
-  if (source === undefined) return left('Its bytes were found nowhere.')
-  const from = relative(root, source.path)
+  if (source === undefined) return left(sources.nowhere)
   return {
-    action: `${source.isMovable ? 'Rename' : 'Copy'} ${from} to its place, and make its record from the sidecar.`,
-    done: `${from} was ${source.isMovable ? 'renamed' : 'copied'} to its place, and its record made from the sidecar.`,
+    action: `${source.isMovable ? 'Rename' : 'Copy'} ${source.shown} to its place, and make its record from the sidecar.`,
+    done: `${source.shown} was ${source.isMovable ? 'renamed' : 'copied'} to its place, and its record made from the sidecar.`,
     async mend () {
       await putBytes(tools, sidecar, source, false)
       await adopt(tools, sidecar)
@@ -38,13 +37,15 @@ export async function mendRow (tools: Tools, kind: Kind, id: string): Promise<Me
 }
 
 /** Why no row may be made of it. */
-async function refusal ({ isErased, tombstones, inventory }: Tools, sidecar: Sidecar): Promise<string | undefined> {
+async function refusal ({ isErased, tombstones, client }: Tools, sidecar: Sidecar): Promise<string | undefined> {
   const unfit = unfitness(sidecar)
   if (unfit !== undefined) return `Its sidecar cannot be believed: ${unfit}.`
   if (isErased(sidecar)) return 'The uploads of its owner were erased.'
   for (const path of sidecar.aliases) if (await tombstones.hasPath(path)) return 'It was removed for good before: its old URL says so.'
   if (sidecar.source !== null && await tombstones.hasSource(sidecar.source)) return 'It was removed for good before: where it was imported from says so.'
-  if (sidecar.source !== null && await inventory.isImported(sidecar.source)) return 'Another record is of the same source: this is what an interrupted import left, and the sweep removes it in time.'
+  if (!isDoubtful(sidecar)) return undefined
+  if (sidecar.kind === 'avatar' && await tombstones.hasAvatar(sidecar.ownerId ?? '')) return 'Its owner removed their picture for good before: this is what an interrupted import left, and the sweep removes it in time.'
+  if ((await createImportLeftovers(client).accepted([sidecar])).length === 0) return 'Another record is of the same source, or has its old URL: this is what an interrupted import left, and the sweep removes it in time.'
   return undefined
 }
 

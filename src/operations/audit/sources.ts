@@ -1,5 +1,5 @@
 // Where the bytes of a lost or damaged blob may be found: under other names on the volume, in a blob alike, or in a backup.
-import { basename, join } from 'node:path'
+import { basename, join, relative, resolve, sep } from 'node:path'
 import type { Inventory } from '../../records/inventory.ts'
 import type { FileSystem } from '../../storage/fs.ts'
 import { asBlobId } from '../../storage/ids.ts'
@@ -12,6 +12,8 @@ import { blobsRoot } from '../backup/layout.ts'
 export type Source = {
   /** Absolute. */
   readonly path: string
+  /** For people: on the volume from its root, elsewhere absolute. */
+  readonly shown: string
   /** Its name is one of the gateway's: it goes where it belongs, while others are copied. */
   readonly isMovable: boolean
 }
@@ -36,6 +38,8 @@ export function createSources ({ fs, root, inventory, strays, from }: Options) {
   /** Undefined: not looked at yet. */
   const sizes = new Map<string, number>()
 
+  const source = (path: string, isMovable: boolean): Source => ({ path, isMovable, shown: path.startsWith(root + sep) ? relative(root, path) : resolve(path) })
+
   async function sizeOf (path: string): Promise<number> {
     const known = sizes.get(path)
     if (known !== undefined) return known
@@ -54,17 +58,20 @@ export function createSources ({ fs, root, inventory, strays, from }: Options) {
     const found: Source[] = []
     const own = blobPath(root, blob)
     for (const path of paths) {
-      if (path !== own && await sizeOf(path) === blob.size && await holds(path, blob)) found.push({ path, isMovable: asBlobId(basename(path).slice(0, 36)) !== undefined })
+      if (path !== own && await sizeOf(path) === blob.size && await holds(path, blob)) found.push(source(path, asBlobId(basename(path).slice(0, 36)) !== undefined))
     }
     return found.find(({ isMovable }) => isMovable) ?? found[0]
   }
 
   async function firstOf (candidates: readonly string[], blob: Sidecar): Promise<Source | undefined> {
-    for (const path of candidates) if (await holds(path, blob)) return { path, isMovable: false }
+    for (const path of candidates) if (await holds(path, blob)) return source(path, false)
     return undefined
   }
 
   return {
+    /** Why there is nothing to put back. */
+    nowhere: from === undefined ? 'Its bytes were found nowhere on the volume: name a backup with --from.' : `Its bytes were found nowhere, neither on the volume nor in ${resolve(from)}.`,
+
     async find (blob: Sidecar): Promise<Source | undefined> {
       const alike = async () => (await inventory.alike(blob, maxAlike)).map((other) => blobPath(root, other))
       const backedUp = from === undefined ? [] : [blobPath(blobsRoot(from), blob), blobPath(from, blob)]

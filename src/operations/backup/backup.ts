@@ -63,9 +63,9 @@ type Options = {
 /** @throws Refusal when volume or destination cannot be used; what was copied to a folder stays for the next run */
 export async function backup (config: WorkplaceConfig & Pick<Config, 'databaseFile'>, options: Options): Promise<BackupReport> {
   const { to, progress, fs, now } = options
-  if ('dir' in to) await refuseWithin(to.dir, config.uploadsDir)
-  return atWork(config, { work: 'backup', ...(fs !== undefined && { fs }), ...(now !== undefined && { now }) }, async (workplace) => {
+  return atWork(config, { work: 'backup', onlyReads: true, progress, ...(fs !== undefined && { fs }), ...(now !== undefined && { now }) }, async (workplace) => {
     const startedAt = performance.now()
+    if ('dir' in to) await refuseWithin(to.dir, config.uploadsDir)
     const { destination, folder } = await open(workplace, to, progress)
     try {
       const { erasedKept, ...snapshot } = await take(workplace, destination, config, options)
@@ -90,12 +90,12 @@ async function take (workplace: Workplace, destination: Destination, { databaseF
   const createdAt = workplace.now()
   return withWork(workplace, async (work) => {
     progress.step('Copying the database')
-    await work.writing(() => takeSnapshot(databaseFile, join(work.folder, databaseCopy)))
+    await work.writing(() => takeSnapshot(workplace.databaseFile, join(work.folder, databaseCopy)))
     const copied = await copyBlobs(workplace, work, destination, { progress, ...(random !== undefined && { random }) })
     progress.step('Completing the snapshot')
     const dropped = await work.writing(() => dropGone(workplace, work.folder, copied.missing))
     const findings = joined(copied.findings, dropped.findings)
-    const { record, files } = await work.writing(() => completeSnapshot({ workplace, databaseFile, work: work.folder, createdAt, withKeys, erased: dropped.erased, findings: findings.list.length + findings.more }))
+    const { record, files, ledgerFindings } = await work.writing(() => completeSnapshot({ workplace, databaseFile, work: work.folder, createdAt, withKeys, erased: dropped.erased, findings: findings.list.length + findings.more }))
     await refuseUnlike(workplace.fs, work.folder)
     const snapshot = snapshotName(createdAt, destination.newest)
     await destination.publish(snapshot, work.folder, files)
@@ -110,7 +110,7 @@ async function take (workplace: Workplace, destination: Destination, { databaseF
       goneFiles: dropped.gone,
       erasedFiles: dropped.erased.length,
       erasedKept: dropped.erased.filter(({ id }) => !copied.faulty.has(id)).length,
-      findings: findings.list,
+      findings: [...findings.list, ...ledgerFindings],
       moreFindings: findings.more,
     }
   })
@@ -128,6 +128,6 @@ function joined (...all: Findings[]): { list: Finding[], more: number } {
 }
 
 async function clearUp (fs: FileSystem, folder: BackupFolder, { keep, progress }: Pick<Options, 'keep' | 'progress'>) {
-  const removedSnapshots = keep === undefined ? [] : await removeOlder(fs, folder, keep)
+  const removedSnapshots = keep === undefined ? [] : await removeOlder(fs, folder, keep, progress)
   return { removedSnapshots, removedFiles: await removeUnreferenced(fs, folder.dir, progress) ?? null }
 }

@@ -10,9 +10,11 @@ import { createTombstones, tombstonesFor } from '../../storage/tombstones.ts'
 import { createDurable } from '../../storage/volume/durable.ts'
 import { erasuresFile, identityFile, tombstonesFile } from '../../storage/volume/layout.ts'
 import { version } from '../../version.ts'
+import type { Finding } from '../finding.ts'
 import type { Workplace } from '../workplace.ts'
 import { backUpKeys } from './keys.ts'
 import { databaseCopy, format, manifestFile, snapshotFile } from './layout.ts'
+import { damagedLedger } from './ledgers.ts'
 import { uniteLines } from './lines.ts'
 import { hashFile, type Hashed } from './regular-file.ts'
 import { encodeSnapshotRecord, type SnapshotRecord } from './snapshot-record.ts'
@@ -21,6 +23,11 @@ type Completed = {
   readonly record: SnapshotRecord
   /** Paths in the snapshot; the last makes it one. */
   readonly files: readonly string[]
+}
+
+type CompletedBackup = Completed & {
+  /** Of the ledger of erasures. */
+  readonly ledgerFindings: readonly Finding[]
 }
 
 type Task = {
@@ -33,7 +40,7 @@ type Task = {
   readonly findings: number
 }
 
-export async function completeSnapshot ({ workplace, databaseFile, work, createdAt, withKeys, erased, findings }: Task): Promise<Completed> {
+export async function completeSnapshot ({ workplace, databaseFile, work, createdAt, withKeys, erased, findings }: Task): Promise<CompletedBackup> {
   const { fs, root, storage: { erasures, hash }, now } = workplace
   await copyFile(join(root, identityFile), join(work, identityFile))
   const { places } = await erasures.read()
@@ -44,7 +51,8 @@ export async function completeSnapshot ({ workplace, databaseFile, work, created
   await journals.entomb(erased, hash, now())
   const keys = withKeys ? await backUpKeys(fs, databaseFile, work) : []
   const files = [databaseCopy, manifestFile, identityFile, ...hasLedger ? [erasuresFile] : [], tombstonesFile, ...keys]
-  return proveSnapshot(fs, work, files, { createdAt: createdAt.toISOString(), findings, volume: volumeHash(hash) })
+  const proved = await proveSnapshot(fs, work, files, { createdAt: createdAt.toISOString(), findings, volume: volumeHash(hash) })
+  return { ...proved, ledgerFindings: places.flatMap(({ path, damagedLines }) => damagedLedger(path, damagedLines)) }
 }
 
 /** The journals of a snapshot in the folder `work`. */

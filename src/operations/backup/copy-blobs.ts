@@ -7,6 +7,7 @@ import type { BlobId } from '../../storage/ids.ts'
 import type { Sidecar } from '../../storage/sidecar.ts'
 import { blobPath } from '../../storage/volume/layout.ts'
 import type { Progress } from '../progress.ts'
+import { sampleOf } from '../sample.ts'
 import { createFindings, mends } from '../verify/observed.ts'
 import type { Workplace } from '../workplace.ts'
 import { atOnce } from './at-once.ts'
@@ -20,9 +21,6 @@ const rowsPerPage = 500
 
 /** Of what is in the backup already, so much is read again in each run, chosen at random: in some months all of it. */
 const doubtedShare = 0.05
-
-/** In a small backup about so many. */
-const doubtedAtLeast = 20
 
 export type Copied = Awaited<ReturnType<typeof copyBlobs>>
 
@@ -58,7 +56,7 @@ export async function copyBlobs ({ fs, root }: Pick<Workplace, 'fs' | 'root'>, w
   }
 
   const { blobs, bytes } = totalsOf(file)
-  const doubted = Math.max(doubtedShare, doubtedAtLeast / blobs)
+  const doubted = sampleOf(blobs, doubtedShare)
   progress.step('Copying files of users', bytes, 'bytes')
   const database = await work.writing(() => openDatabase({ file, requireMount: false }))
   try {

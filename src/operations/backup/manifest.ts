@@ -51,14 +51,15 @@ export async function dropLines (fs: FileSystem, path: string, isDropped: (sidec
   return dropped
 }
 
+/** In a group. */
 const linesAtOnce = 500
 
 /** In groups, so that nobody needs to hold all. Undefined for a line that does not prove itself. */
-export async function * readManifest (fs: FileSystem, path: string): AsyncGenerator<Array<Sidecar | undefined>> {
+export async function * readManifest (fs: FileSystem, path: string, atOnce = linesAtOnce): AsyncGenerator<Array<Sidecar | undefined>> {
   let group: Array<Sidecar | undefined> = []
   for await (const line of textLines(fs, path)) {
     group.push(decode(line))
-    if (group.length < linesAtOnce) continue
+    if (group.length < atOnce) continue
     yield group
     group = []
   }

@@ -49,8 +49,10 @@ export async function pruneErased (config: Pick<WorkplaceConfig, 'uploadsDir' | 
     const snapshots = await findSnapshots(fs, dir)
     const hash = await hashFor(fs, snapshots, backup.volume)
     const ledgers = await readLedgers({ fs, hash, config, named, snapshots })
-    if (!ledgers.isCurrent) throw new Refusal(`No ledger of erasures was found outside of ${dir}: neither on the uploads volume ${config.uploadsDir} nor in ERASURE_LEDGER. Name one with --ledger FILE.`)
-    return { ...await pruneAll({ fs, folder, hash, ledgers, progress, now }, snapshots), erasures: ledgers.erasures.length, ledgers: ledgers.paths }
+    if (!ledgers.isCurrent) throw new Refusal(`${ledgers.doubts.join(' ') || `No ledger of erasures was found outside of ${dir}: neither on the uploads volume ${config.uploadsDir} nor in ERASURE_LEDGER.`} Name the newest one with --ledger FILE.`)
+    for (const doubt of ledgers.doubts) progress.say(doubt)
+    const { findings, ...pruned } = await pruneAll({ fs, folder, hash, ledgers, progress, now }, snapshots)
+    return { ...pruned, findings: [...ledgers.damaged, ...findings], erasures: ledgers.erasures.length, ledgers: ledgers.paths }
   } finally {
     await folder.release()
   }

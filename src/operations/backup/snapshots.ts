@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { errnoOf } from '../../storage/failures.ts'
 import type { FileSystem } from '../../storage/fs.ts'
+import { NotOrdinary, readOrdinaryText } from '../../storage/ordinary-file.ts'
 import { Refusal } from '../refusal.ts'
 import { isSnapshotName, replacedSuffix, snapshotFile, snapshotRoot, snapshotsFolder } from './layout.ts'
 import { decodeSnapshotRecord, type SnapshotRecord } from './snapshot-record.ts'
@@ -42,10 +43,11 @@ export async function chooseSnapshot (fs: FileSystem, dir: string, name?: string
   return chosen
 }
 
-/** Undefined when there is no such file. */
+/** Undefined when there is no such file; empty when it is no ordinary one, and so says nothing. */
 export async function readText (fs: FileSystem, path: string): Promise<string | undefined> {
-  return fs.readFile(path, 'utf8').catch((error: unknown) => {
+  return readOrdinaryText(fs, path).catch((error: unknown) => {
     if (isAbsent(error)) return undefined
+    if (error instanceof NotOrdinary) return ''
     throw error
   })
 }

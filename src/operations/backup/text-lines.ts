@@ -1,5 +1,6 @@
 // The lines of a text file one by one, of any size of file. A line ends at \n and nowhere else: JSON may hold what others take for an end.
 import type { FileSystem } from '../../storage/fs.ts'
+import { openOrdinary } from '../../storage/ordinary-file.ts'
 
 const chunkBytes = 64 * 1024
 
@@ -8,14 +9,14 @@ const maxLineBytes = 16 * 1024 ** 2
 
 const newline = 0x0a
 
-/** Without empty lines. @throws what open(2) and read(2) say */
+/** Without empty lines. @throws NotOrdinary; what open(2) and read(2) say otherwise */
 export async function * textLines (fs: FileSystem, path: string, longest = maxLineBytes): AsyncGenerator<string> {
   for await (const text of everyLine(fs, path, longest)) if (text !== '') yield text
 }
 
-/** With the empty ones, for who counts them. @throws what open(2) and read(2) say */
+/** With the empty ones, for who counts them. @throws NotOrdinary; what open(2) and read(2) say otherwise */
 export async function * everyLine (fs: FileSystem, path: string, longest = maxLineBytes): AsyncGenerator<string> {
-  const handle = await fs.open(path, 'r')
+  const handle = await openOrdinary(fs, path)
   try {
     const line = createLine(longest)
     const buffer = Buffer.allocUnsafe(chunkBytes)

@@ -75,7 +75,7 @@ function clock ({ newestAt }: Condition, now: () => Date): Seen {
   if (newestAt === undefined) return unknown('There is no record yet to compare the clock with.')
   const ahead = new Date(newestAt).getTime() - now().getTime()
   if (ahead > aheadMs) return problem(`The newest upload was made ${Math.round(ahead / 1000)} s in the future: the clock of this machine is wrong now, or was then.`, 'Set the clock, with NTP. Until then trash is kept too long, or not long enough.')
-  return ok(`It is later than the newest upload, of ${newestAt}.`)
+  return ok(`The clock of this machine is later than the newest upload, which is of ${newestAt}.`)
 }
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`

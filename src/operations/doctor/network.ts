@@ -37,7 +37,7 @@ export async function checkNetwork ({ url, config, userWithAvatar, isExpected, n
 function unreachable (url: string, answer: Answer | 'silence' | string, isExpected: boolean): Seen {
   const seen = typeof answer === 'string' ? (answer === 'silence' ? 'nothing came back in time.' : answer) : `${answer.status} came back, but not from a gateway.`
   if (!isExpected) return unknown(`No gateway is at work on the volume, and at ${url} there is none either: ${seen}`)
-  return problem(`A gateway is at work on the volume, but not reached at ${url}: ${seen}`, 'Correct PUBLIC_URL or the proxy, or give the address with --url.')
+  return problem(`A gateway is at work on the volume, but not reached at ${url}: ${seen}`, 'Set PORT and PUBLIC_URL here as they are for the gateway, correct them or the proxy, or give the address with --url.')
 }
 
 function ready (answer: Answer | 'silence'): Seen {

@@ -20,7 +20,8 @@ import { refuseDenied, refuseIfDenied } from '../access.ts'
 import { createAnswers, type Audience } from './answer.ts'
 import { examineFiles, examineRecord, type Examined, type Place } from './examine.ts'
 import { blobNaming } from './named-by.ts'
-import { parseSubject, type Subject } from './subject.ts'
+import { createKnownAccounts, type KnownAccounts } from './records.ts'
+import { normalEmail, parseSubject, type Subject } from './subject.ts'
 import { judge, type Facts, type Verdict } from './verdict.ts'
 
 export type ExplainConfig = Pick<Config, 'uploadsDir' | 'databaseFile' | 'erasureLedger' | 'trashRetentionMs' | 'readThroughDirs'>
@@ -38,7 +39,7 @@ export type Explanation = Verdict & {
   readonly unknown: readonly string[]
 }
 
-type View = Place & { readonly client: PrismaClient | undefined, readonly tombstones: TombstoneRecords | undefined, readonly databaseFailure: string | undefined, readonly unknown: string[], readonly now: () => Date, readonly readThroughDirs: readonly string[] }
+type View = Place & { readonly client: PrismaClient | undefined, readonly accounts: KnownAccounts | undefined, readonly tombstones: TombstoneRecords | undefined, readonly databaseFailure: string | undefined, readonly unknown: string[], readonly now: () => Date, readonly readThroughDirs: readonly string[] }
 
 type Options = { readonly fs?: FileSystem, readonly now?: () => Date }
 
@@ -64,6 +65,7 @@ async function viewOf (config: ExplainConfig, fs: FileSystem, now: () => Date, d
   return {
     fs, root, trashRetentionMs, readThroughDirs, now, hash, client, unknown,
     known: client === undefined ? undefined : createKnown(client),
+    accounts: client === undefined ? undefined : createKnownAccounts(client),
     databaseFailure: failure,
     erasures: hash === undefined ? [] : await readErasures(config, fs, hash, unknown),
     tombstones: client === undefined || hash === undefined ? undefined : createTombstoneRecords({ client, hash, now, tombstones: createTombstones({ fs, durable: createDurable({ fs, onSyncFailure: () => {} }), root }) }),
@@ -91,7 +93,8 @@ async function readErasures ({ uploadsDir, erasureLedger }: ExplainConfig, fs: F
 }
 
 async function look (asked: Subject, text: string, view: View): Promise<Explanation> {
-  const meant = await asUser(asked, text, view)
+  const account = await accountOf(asked, text, view)
+  const meant = account === undefined ? await asUser(asked, text, view) : { is: 'user' as const, userId: account }
   const found = view.known === undefined ? [] : await blobsOf(meant, view.known)
   const subject = addressOf(meant, found)
   const blobs = await Promise.all(found.map((one) => examineRecord(view, one)))
@@ -100,7 +103,7 @@ async function look (asked: Subject, text: string, view: View): Promise<Explanat
   const owner = await ownerOf(subject, blobs[0], view)
   const oldPath = subject.is === 'old path' ? await oldPathOf(subject.path, view) : undefined
   const verdict = judge({ subject, audience, blob: blobs[0], owner, oldPath, databaseFailure: view.databaseFailure })
-  return { ...verdict, asked: text, meaning: meaningOf(asked, subject), audience, blobs, owner: owner ?? null, oldPath: oldPath ?? null, unknown: view.unknown }
+  return { ...verdict, asked: text, meaning: account === undefined ? meaningOf(asked, subject) : `${text.trim()} is the account ${account}: ${inWords(subject)}`, audience, blobs, owner: owner ?? null, oldPath: oldPath ?? null, unknown: view.unknown }
 }
 
 async function blobsOf (subject: Subject, known: Known): Promise<KnownBlob[]> {
@@ -112,6 +115,7 @@ async function blobsOf (subject: Subject, known: Known): Promise<KnownBlob[]> {
     case 'old path': return known.byAlias(subject.path)
     case 'user':
     case 'current avatar': return currentOf(subject.userId, known)
+    case 'e-mail':
     case 'no address': return []
   }
 }
@@ -121,6 +125,13 @@ async function currentOf (userId: UserId, known: Known): Promise<KnownBlob[]> {
   const { currentAvatar, deletedAvatar } = await known.owner(userId)
   const id = currentAvatar ?? deletedAvatar?.id
   return id === undefined ? [] : known.byId(id)
+}
+
+/** Whose e-mail address it is. An id that has uploads is itself. */
+async function accountOf (asked: Subject, text: string, { known, accounts }: View): Promise<UserId | undefined> {
+  if (asked.is !== 'user' && asked.is !== 'e-mail') return undefined
+  const isItself = asked.is === 'user' && ((await known?.owner(asked.userId))?.uploads ?? 0) > 0
+  return isItself ? undefined : accounts?.byEmail(normalEmail(text))
 }
 
 /** An id may be a user's, too, whose name is as it was typed. One that is no UUIDv7 can be nothing else. */
@@ -156,7 +167,7 @@ function addressOf (asked: Subject, found: readonly KnownBlob[]): Subject {
 const audienceOf = async (subject: Subject, { client, fs, root, hash = createKeyedHash(''), now }: View): Promise<Audience> =>
   client === undefined ? 'nobody' : createAnswers({ client, fs, root, hash, now })(subject)
 
-async function ownerOf (subject: Subject, blob: Examined | undefined, { known, hash, erasures, tombstones }: View): Promise<Facts['owner']> {
+async function ownerOf (subject: Subject, blob: Examined | undefined, { known, accounts, hash, erasures, tombstones }: View): Promise<Facts['owner']> {
   const id = subject.is === 'user' || subject.is === 'current avatar' || subject.is === 'version' ? subject.userId : blob?.record?.ownerId ?? null
   if (id === null || known === undefined) return undefined
   const key = hash?.('owner', id)
@@ -164,6 +175,7 @@ async function ownerOf (subject: Subject, blob: Examined | undefined, { known, h
     id, ...await known.owner(id),
     erasedAt: erasures.findLast(({ owner }) => owner === key)?.at ?? null,
     hasTombstone: await tombstones?.hasAvatar(id) ?? false,
+    hasAccount: await accounts?.has(id) ?? false,
   }
 }
 
@@ -196,6 +208,7 @@ function inWords (subject: Subject): string {
     case 'id': return 'an id'
     case 'sha256': return 'files with this content'
     case 'user': return `the user ${subject.userId}, and their current avatar`
+    case 'e-mail': return `the e-mail address ${subject.email}`
     case 'current avatar': return `the current avatar of ${subject.userId}`
     case 'version': return `the avatar ${subject.id} of ${subject.userId}`
     case 'attachment': return `the attachment ${subject.id}`

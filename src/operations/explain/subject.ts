@@ -11,6 +11,8 @@ export type Subject =
   | { readonly is: 'attachment', readonly id: string }
   | { readonly is: 'old path', readonly path: string }
   | { readonly is: 'user', readonly userId: UserId }
+  /** That can be no user's id. */
+  | { readonly is: 'e-mail', readonly email: string }
   | { readonly is: 'no address', readonly path: string }
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
@@ -28,9 +30,13 @@ export function parseSubject (asked: string): Subject {
   const path = pathIn(text)
   if (path !== undefined) return atPath(path)
   const userId = asUserId(text)
-  if (userId === undefined) throw new Refusal(`"${text}" is nothing that the gateway hands out. Give the id of a file or an attachment, a user's id, a URL or its path, or a sha-256 in hex.`)
-  return { is: 'user', userId }
+  if (userId !== undefined) return { is: 'user', userId }
+  if (/^[^\s/@]+@[^\s/@]+$/.test(text)) return { is: 'e-mail', email: normalEmail(text) }
+  throw new Refusal(`"${text}" is nothing that the gateway hands out. Give the id of a file or an attachment, a user's id, the e-mail address of an embedded account, a URL or its path, or a sha-256 in hex.`)
 }
+
+/** The one spelling in which embedded accounts have it. */
+export const normalEmail = (text: string): string => text.trim().normalize('NFC').toLowerCase()
 
 /** Decoded, without query and fragment; undefined when it is no URL and no path. */
 function pathIn (text: string): string | undefined {

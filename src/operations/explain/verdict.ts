@@ -10,7 +10,7 @@ export type Facts = {
   readonly audience: Audience
   /** The blob that the question is about, if one was found. */
   readonly blob: Examined | undefined
-  readonly owner: (KnownOwner & { readonly id: string, readonly erasedAt: string | null, readonly hasTombstone: boolean }) | undefined
+  readonly owner: (KnownOwner & { readonly id: string, readonly erasedAt: string | null, readonly hasTombstone: boolean, /** An embedded one. */ readonly hasAccount: boolean }) | undefined
   readonly oldPath: { readonly hasTombstone: boolean, readonly oldFile: string | null } | undefined
   /** Why the database cannot be asked. */
   readonly databaseFailure: string | undefined
@@ -69,17 +69,21 @@ function withoutBlob ({ subject, owner, oldPath }: Facts): Verdict {
   switch (subject.is) {
     case 'sha256': return no('No file with this content has a record. Files whose record is lost are not searched for it; "upload-gateway audit" finds those.')
     case 'user':
-    case 'current avatar': return withoutAvatar(subject.userId, owner)
+    case 'current avatar': return withoutAvatar(subject, owner)
+    case 'e-mail': return no(`404: no embedded account has the e-mail address ${subject.email}.`)
     case 'old path': return withoutOldPath(subject.path, oldPath)
     case 'version': return no('404: there is no record of it, and no file or sidecar of that id on the volume.')
     default: return no('404: there is no record of it, no file or sidecar of that id on the volume, and no whole sidecar of the day in which the id was made that names it.')
   }
 }
 
-function withoutAvatar (userId: string, owner: Facts['owner']): Verdict {
+function withoutAvatar ({ is, userId }: { is: 'user' | 'current avatar', userId: string }, owner: Facts['owner']): Verdict {
   if (owner?.erasedAt !== undefined && owner.erasedAt !== null) return no(`404: the uploads of ${userId} were erased on ${day(owner.erasedAt)}, and there is no avatar since.`)
   if (owner?.hasTombstone === true) return no(`404: ${userId} has no avatar. They had one here, which was removed for good.`)
-  if ((owner?.uploads ?? 0) === 0) return no(`404: there is no record of anything of a user ${userId}.`)
+  if ((owner?.uploads ?? 0) === 0) {
+    if (owner?.hasAccount === true) return no(`404: ${userId} has an embedded account, but no avatar, and no uploads.`)
+    return no(`404: there is no record of anything of a user ${userId}${is === 'user' && userId.includes('@') ? ', and no embedded account has that e-mail address' : ''}.`)
+  }
   return no(`404: ${userId} has no avatar now.`)
 }
 

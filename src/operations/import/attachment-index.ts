@@ -24,7 +24,9 @@ export type Indexed = {
 }
 
 export type AttachmentIndex = {
-  /** The entry of a file, by its path relative to the folder. It is given out once. */
+  /** Tells of a file that is there; of all of them, before the first is taken. */
+  see (path: string): void
+  /** The entry of a file, by its path relative to the folder. It is given out once; with a fault where it may be another file's. */
   take (path: string): Indexed | undefined
   /** What nobody took. */
   rest (): Iterable<Indexed>
@@ -35,20 +37,38 @@ export type AttachmentIndex = {
 export function createAttachmentIndex (): AttachmentIndex {
   const entries = new Map<string, Indexed>()
   /** NFC → as spelled: what was copied over macOS has other bytes for the same name. */
-  const spellings = new Map<string, string>()
+  const spellings = new Map<string, string[]>()
+  /** Entries whose very file is there. */
+  const exact = new Set<string>()
+  /** How many files each entry may mean that are not spelled like it. */
+  const claims = new Map<string, number>()
 
-  function keyOf (path: string): string | undefined {
+  /** Entries that may mean this file as well, though their own may be there. */
+  function similar (path: string): string[] {
     const composed = path.normalize('NFC')
-    return [path, `uploads/${path}`, composed, spellings.get(composed) ?? ''].find((key) => entries.has(key))
+    const spelled = entries.has(path) ? [] : [composed, ...spellings.get(composed) ?? []]
+    return [...new Set([`uploads/${path}`, ...spelled])].filter((key) => entries.has(key))
+  }
+
+  /** An entry is that of the file of its very name; only without such a file it may mean another, and then no two. */
+  function keysOf (path: string): { keys: string[], isSure: boolean } {
+    const own = entries.get(path)
+    const others = similar(path).filter((key) => !exact.has(key) && (own === undefined || entries.get(key)?.ownerId !== own.ownerId))
+    const keys = own === undefined ? others : [path, ...others]
+    return { keys, isSure: keys.length === 1 && keys.every((key) => exact.has(key) || (claims.get(key) ?? 0) <= 1) }
   }
 
   return {
+    see (path) {
+      if (entries.has(path)) exact.add(path)
+      for (const key of similar(path)) claims.set(key, (claims.get(key) ?? 0) + 1)
+    },
     take (path) {
-      const key = keyOf(path)
-      if (key === undefined) return undefined
-      const entry = entries.get(key)
-      entries.delete(key)
-      return entry
+      const { keys: [key, ...others], isSure } = keysOf(path)
+      const entry = key === undefined ? undefined : entries.get(key)
+      if (key === undefined || entry === undefined) return undefined
+      entries.delete(isSure ? key : path)
+      return isSure ? entry : { ...entry, ownerId: undefined, fault: unsure([key, ...others]) }
     },
     rest: () => entries.values(),
     async * read (file) {
@@ -59,12 +79,15 @@ export function createAttachmentIndex (): AttachmentIndex {
         else {
           entries.set(indexed.path, indexed)
           const composed = indexed.path.normalize('NFC')
-          if (composed !== indexed.path) spellings.set(composed, indexed.path)
+          if (composed !== indexed.path) spellings.set(composed, [...spellings.get(composed) ?? [], indexed.path])
         }
       }
     },
   }
 }
+
+const unsure = (keys: readonly string[]): NonNullable<Indexed['fault']> =>
+  ({ code: 'bad-entry', reason: `it cannot be told which file the index means by ${keys.map(shown).join(' and by ')}: name each as it is in the folder` })
 
 const sourceOf = ({ number }: Line): string => `system-m:index, line ${number}`
 

@@ -5,18 +5,20 @@ import type { Kind } from '../../storage/store.ts'
 export type RefusalCode =
   | 'missing' | 'symlink' | 'special' | 'unreadable' | 'bad-path' | 'hidden' | 'changing'
   | 'not-named' | 'elsewhere' | 'ownerless' | 'bad-owner' | 'bad-entry' | 'broken-base64' | 'empty'
-  | 'too-large' | 'wrong-type' | 'damaged-picture' | 'picture-too-large' | 'path-taken' | 'read-back'
+  | 'too-large' | 'wrong-type' | 'damaged-picture' | 'picture-too-large' | 'path-taken' | 'owner-differs' | 'read-back'
 
 export type Candidate = {
   readonly kind: Kind
   /** Where it comes from; the same in every run. */
   readonly source: string
   readonly ownerId: string
+  /** Nobody is known to own it: it is kept for whom --owner names. */
+  readonly isOwnerless: boolean
   /** Under which it was served; and which of the older system's clients still know. */
   readonly paths: readonly string[]
-  /** The picture counts even where an old path is taken by another file. */
-  readonly canLosePaths: boolean
   readonly createdAt: Date
+  /** False: that is not known, and taken to be now. */
+  readonly isDated: boolean
   /** What is to be known of it beside its bytes. */
   readonly notes: readonly string[]
   readonly declaredType: string | undefined
@@ -30,7 +32,16 @@ export type Candidate = {
 }
 
 /** Of something that was found, but cannot be a candidate. */
-export type Refused = { readonly source: string, readonly code: RefusalCode, readonly reason: string, readonly ownerId?: string, /** Bytes, where known. */ readonly size?: number }
+export type Refused = {
+  readonly source: string
+  readonly code: RefusalCode
+  readonly reason: string
+  readonly kind?: Kind
+  readonly ownerId?: string
+  readonly paths?: readonly string[]
+  /** Bytes, where known. */
+  readonly size?: number
+}
 
 export type Found = Candidate | Refused
 

@@ -1,6 +1,6 @@
 // The import itself: each file that a reader finds is judged as an upload would be, and kept in the same order of steps.
 import pLimit from 'p-limit'
-import type { ImportRecords, Present } from '../../records/imports.ts'
+import type { Asked, ImportRecords, Present } from '../../records/imports.ts'
 import type { Owners } from '../../records/owners.ts'
 import type { TombstoneRecords } from '../../records/tombstones.ts'
 import type { Settling } from '../../records/sidecars.ts'
@@ -11,7 +11,9 @@ import type { StagedFile, Store } from '../../storage/store.ts'
 import type { Progress } from '../progress.ts'
 import { Refusal } from '../refusal.ts'
 import { Unimportable, type Candidate, type Found, type Reader } from './candidate.ts'
-import { decide, isRemoved } from './deciding.ts'
+import { copiesOf } from './copies.ts'
+import { decide, isRemoved, type Decision } from './deciding.ts'
+import { handOver } from './handing-over.ts'
 import { keep } from './keeping.ts'
 import { mistyped, natureOf, readSource, type Limits, type SourceBytes } from './reading.ts'
 import { createTally, type Entry, type ImportReport, type ReportFile } from './tally.ts'
@@ -45,14 +47,17 @@ export async function importAll (tools: ImportTools, reader: Reader, { isDryRun,
   const inTurn = createTurns()
   const planned = isDryRun ? new Map<string, string>() : undefined
   const running = new Set<Promise<void>>()
-  /** Old paths of what was removed here. */
+  /** Old paths of what was removed here; and those of others, who may want theirs imported yet. */
   const removed = new Set<string>()
+  const wanted = new Set<string>()
   const failure: { reason?: unknown, isThere: boolean } = { isThere: false }
 
   async function one (found: Found, asked: Promise<Asking>): Promise<void> {
     if (failure.isThere) return
     const entry = 'code' in found ? refusedEntry(found) : await inTurn(thingsOf(found), async () => importOne(tools, found, await asked, planned))
-    if (!('code' in found) && isRemoved(found, (await asked).presents.get(found), entry)) for (const path of found.paths) removed.add(path)
+    const { paths = [] } = found
+    if (isClaimed(found) && isRemoved(found, (await asked).presents.get(found), entry)) for (const path of paths) removed.add(path)
+    else if (entry.outcome === 'refused') for (const path of paths) wanted.add(path)
     await tally.add(entry)
     progress.advance()
   }
@@ -73,20 +78,25 @@ export async function importAll (tools: ImportTools, reader: Reader, { isDryRun,
   await Promise.all(running)
   if (failure.isThere) throw stopped(failure.reason, tally.report())
   // Not before: a path of one who was erased may be that of others too, whose file has come in by now.
-  if (!isDryRun) await tools.tombstones.bury([...removed]).catch((error: unknown) => { throw stopped(error, tally.report()) })
+  if (!isDryRun) await tools.tombstones.bury([...removed].filter((path) => !wanted.has(path))).catch((error: unknown) => { throw stopped(error, tally.report()) })
   return tally.report()
 }
 
-/** What was here when a group of candidates was begun: the commit finds out what came since. */
+type Claimed = Found & Asked
+
+/** It is of somebody, and so may be of somebody who removed it here. */
+const isClaimed = (found: Found): found is Claimed => !('code' in found) || (found.kind !== undefined && found.ownerId !== undefined && found.paths !== undefined)
+
+/** What was here when a group was begun: the commit finds out what came since. */
 type Asking = { readonly at: Date, readonly epoch: number, readonly presents: ReadonlyMap<Found, Present> }
 
 async function ask ({ owners, records, now }: ImportTools, group: readonly Found[]): Promise<Asking> {
-  const candidates = group.filter((found): found is Candidate => !('code' in found))
+  const claimed = group.filter(isClaimed)
   // First: what is erased from now on, these must not bring back.
   const at = now()
   const epoch = await owners.epoch()
-  const presents = await records.presentOf(candidates)
-  return { at, epoch, presents: new Map(presents.map((present, index) => [candidates[index] as Found, present])) }
+  const presents = await records.presentOf(claimed)
+  return { at, epoch, presents: new Map(presents.map((present, index) => [claimed[index] as Found, present])) }
 }
 
 async function * grouped (all: AsyncIterable<Found>): AsyncGenerator<Found[]> {
@@ -146,21 +156,37 @@ type Read = { readonly candidate: Candidate, readonly present: Present, readonly
 
 async function judgeBytes (tools: ImportTools, { candidate, present, asked: { at, epoch }, staged, bytes, planned }: Read): Promise<Judged> {
   const nature = await natureOf(candidate, bytes.head)
-  const decision = decide({ ...candidate, sha256: bytes.sha256 }, planned === undefined ? present : withPlanned(present, candidate, planned))
-  const facts = { size: bytes.size, sha256: bytes.sha256, contentType: nature.contentType }
+  const { sha256 } = bytes
+  const claim = { ...candidate, sha256 }
+  const before = planned === undefined ? await unlessCopied(tools, claim, present) : withPlanned(present, candidate, planned)
+  const decision = decide(claim, before)
+  const facts = { size: bytes.size, sha256, contentType: nature.contentType }
   const notes = [...candidate.notes, ...mistyped(nature, candidate.declaredType)]
-  if (!('state' in decision)) return { ...facts, notes, ...decision }
-  if (planned === undefined) return { notes, ...await keep(tools, { candidate, epoch, at, staged, bytes, nature, decision, notes }) }
-  for (const path of decision.paths) planned.set(path, bytes.sha256)
-  return { ...facts, notes: [...notes, ...decision.notes], outcome: decision.outcome, paths: decision.paths }
+  const judged: Judged = 'state' in decision && planned === undefined
+    ? await keep(tools, { candidate, epoch, at, staged, bytes, nature, decision, notes })
+    : { ...facts, ...entryOf(decision), notes: [...notes, ...decision.notes] }
+  const copied = judged.outcome === 'refused' ? [] : [...copiesOf(claim, before).keys()]
+  if (copied.length > 0 && planned === undefined) await handOver(tools, claim, epoch, judged)
+  for (const path of [...judged.paths ?? [], ...copied]) planned?.set(path, sha256)
+  return judged.paths === undefined ? judged : { ...judged, paths: [...judged.paths, ...copied] }
 }
+
+/** Copies are asked about again, as another candidate may have had them since its turn. */
+async function unlessCopied ({ records }: ImportTools, claim: Candidate & { sha256: string }, present: Present): Promise<Present> {
+  if (copiesOf(claim, present).size === 0) return present
+  const [now = present] = await records.presentOf([claim])
+  return now
+}
+
+const entryOf = (decision: Decision): Pick<Entry, 'outcome' | 'code' | 'reason' | 'paths'> =>
+  'state' in decision ? { outcome: decision.outcome, paths: decision.paths } : decision
 
 /** In a dry run, what would be behind a path by now. */
 function withPlanned (present: Present, { paths, ownerId, createdAt }: Candidate, planned: ReadonlyMap<string, string>): Present {
   const takers = new Map(present.takers)
   for (const path of paths) {
     const sha256 = planned.get(path)
-    if (sha256 !== undefined) takers.set(path, { id: newBlobId(), kind: 'avatar', state: 'live', ownerId, source: 'this import', sourceSha256: sha256, stateAt: createdAt, createdAt })
+    if (sha256 !== undefined) takers.set(path, { id: newBlobId(), kind: 'avatar', state: 'live', ownerId, creatorId: null, visibility: null, source: 'this import', sourceSha256: sha256, stateAt: createdAt, createdAt })
   }
   return { ...present, takers }
 }

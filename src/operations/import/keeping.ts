@@ -4,7 +4,7 @@ import { UploadConflict } from '../../errors.ts'
 import { isOwnerErased } from '../../records/commits.ts'
 import type { ImportRecords, KnownRecord, Placing, Present } from '../../records/imports.ts'
 import type { Settling } from '../../records/sidecars.ts'
-import { newBlobId, newRecordId, type BlobId } from '../../storage/ids.ts'
+import { newBlobId, newRecordId, timeOf, type BlobId } from '../../storage/ids.ts'
 import { OldFileRefused } from '../../storage/old-folder.ts'
 import type { Sidecar } from '../../storage/sidecar.ts'
 import type { StagedFile, Store } from '../../storage/store.ts'
@@ -37,7 +37,7 @@ export async function keep (tools: Tools, keeping: Keeping): Promise<Omit<Entry,
   const id = newBlobId()
   const settled = await settle(tools, keeping, id)
   const { bytes: { size, sha256 }, nature: { contentType }, notes } = keeping
-  if (!('state' in settled)) return { size, sha256, contentType, notes, ...settled }
+  if (!('state' in settled)) return { size, sha256, contentType, ...settled, notes: [...notes, ...settled.notes] }
   return { size, sha256, contentType, id, outcome: settled.outcome, paths: settled.paths, notes: [...notes, ...settled.notes] }
 }
 
@@ -76,7 +76,7 @@ async function presentOf ({ records }: Tools, { candidate }: Keeping): Promise<P
   return present
 }
 
-const erased: Decision = { outcome: 'kept', code: 'erased', reason: 'the owner was erased here while it was imported' }
+const erased: Decision = { outcome: 'kept', code: 'erased', reason: 'the owner was erased here while it was imported', notes: [] }
 
 /** Blob and sidecar are durable, and the volume gives back what the source had. */
 async function publish ({ store, limits }: Tools, { candidate, staged: first, bytes }: Keeping, sidecar: Sidecar): Promise<void> {
@@ -119,11 +119,13 @@ const recordOf = async ({ records }: Tools, { replaces }: Place): Promise<KnownR
   replaces?.kind === 'attachment' ? records.recordOf(replaces.id) : undefined
 
 function sidecarOf ({ candidate, epoch, bytes, nature }: Keeping, { state, paths }: Place, id: BlobId, record: KnownRecord | undefined, at: Date): Sidecar {
-  const { kind, source, createdAt } = candidate
+  const { kind, source, isOwnerless } = candidate
+  // What has no date is marked by that of its id.
+  const createdAt = candidate.isDated ? candidate.createdAt : timeOf(id)
   const { size, sha256 } = bytes
   const said = record ?? (kind === 'avatar' ? noRecord(candidate) : newRecord(candidate, nature))
   return {
-    version: 1, id, kind, state, revision: 1, creatorId: null, epoch, source, size, sha256, sourceSha256: sha256, ...nature, ...said,
+    version: 1, id, kind, state, revision: 1, creatorId: isOwnerless ? candidate.ownerId : null, epoch, source, size, sha256, sourceSha256: sha256, ...nature, ...said,
     // Of an earlier version the time until it is purged begins now; whoever removes their picture after the question removes it as well.
     stateAt: (state === 'live' ? createdAt : at).toISOString(),
     createdAt: createdAt.toISOString(),

@@ -5,26 +5,28 @@ const day = 86_400 * second
 /** Before that there were none of these systems, and numbers are not dates. */
 const earliest = Date.UTC(2005, 0, 1)
 
-export type Dated = { readonly createdAt: Date, readonly notes: readonly string[] }
+/** `isDated` false: nothing tells, and it is taken to be now. */
+export type Dated = { readonly createdAt: Date, readonly isDated: boolean, readonly notes: readonly string[] }
 
 type Traces = {
   /** What the older system says of it; null and undefined when it says nothing. */
   readonly said?: Date | null | undefined
   /** Percent-decoded. */
   readonly path: string
-  /** Counts where nothing else says anything. */
-  readonly mtime: Date
+  /** Counts where nothing else says anything; undefined when it is no file. */
+  readonly mtime: Date | undefined
   readonly now: Date
 }
 
 /** Never later than `now`. What cannot be is taken as unknown, and noted. */
 export function datedBy ({ said, path, mtime, now }: Traces): Dated {
   const isPossible = (date: Date) => date.valueOf() >= earliest && date.valueOf() <= now.getTime()
-  if (said && isPossible(said)) return { createdAt: said, notes: [] }
+  if (said && isPossible(said)) return { createdAt: said, isDated: true, notes: [] }
   const notes = said ? [impossible('date', said)] : []
   const at = numberIn(path, now) ?? monthIn(path, now)
-  if (at !== undefined) return { createdAt: new Date(Math.min(at, now.getTime())), notes }
-  return isPossible(mtime) ? { createdAt: mtime, notes } : { createdAt: now, notes: [...notes, impossible('file time', mtime)] }
+  if (at !== undefined) return { createdAt: new Date(Math.min(at, now.getTime())), isDated: true, notes }
+  if (mtime === undefined) return { createdAt: now, isDated: false, notes }
+  return isPossible(mtime) ? { createdAt: mtime, isDated: true, notes } : { createdAt: now, isDated: false, notes: [...notes, impossible('file time', mtime)] }
 }
 
 /** PostgreSQL's infinity comes as that number, not as a date. */

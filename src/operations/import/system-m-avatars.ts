@@ -31,7 +31,7 @@ export function systemMAvatars (options: SystemMAvatars): Reader {
       users.delete(oldPath)
     }
     for (const [oldPath, ids] of users) {
-      for (const id of ids) yield { source: sourceFor(id, oldPath), ownerId: id, code: 'missing', reason: `there is no file ${JSON.stringify(oldPath)}` }
+      for (const id of ids) yield { source: sourceFor(id, oldPath), kind: 'avatar', ownerId: id, paths: [oldPath], code: 'missing', reason: `there is no file ${JSON.stringify(oldPath)}` }
     }
   }
 
@@ -40,17 +40,17 @@ export function systemMAvatars (options: SystemMAvatars): Reader {
 
 async function * foundAt (options: SystemMAvatars, { path, fault }: TreeEntry, oldPath: string, users: readonly UserId[]): AsyncGenerator<Found> {
   const source = `system-m:${oldPath}`
-  if (fault !== undefined) return yield * users.length === 0 ? [{ source, ...fault }] : users.map((ownerId) => ({ source: sourceFor(ownerId, oldPath), ownerId, ...fault }))
+  if (fault !== undefined) return yield * users.length === 0 ? [{ source, ...fault }] : users.map((ownerId) => ({ source: sourceFor(ownerId, oldPath), kind: 'avatar' as const, ownerId, paths: [oldPath], ...fault }))
   if (users.length === 0 && options.ownerId === undefined) return yield { source, code: 'ownerless', reason: 'no user has it as their avatar; --owner says to whom such files belong', ...await sizeOfFile(options.root, path) }
   const common = await fileAt(options, path, oldPath)
-  if (users.length === 0) return yield { ...common, kind: 'attachment', source, ownerId: options.ownerId ?? '', visibility: options.visibility }
-  for (const ownerId of users) yield { ...common, kind: 'avatar', source: sourceFor(ownerId, oldPath), ownerId, visibility: null, filename: undefined }
+  if (users.length === 0) return yield { ...common, kind: 'attachment', source, ownerId: options.ownerId ?? '', isOwnerless: true, visibility: options.visibility }
+  for (const ownerId of users) yield { ...common, kind: 'avatar', source: sourceFor(ownerId, oldPath), ownerId, isOwnerless: false, visibility: null, filename: undefined }
 }
 
-async function fileAt ({ root, now }: SystemMAvatars, path: string, oldPath: string): Promise<Omit<Candidate, 'kind' | 'source' | 'ownerId' | 'visibility'>> {
+async function fileAt ({ root, now }: SystemMAvatars, path: string, oldPath: string): Promise<Omit<Candidate, 'kind' | 'source' | 'ownerId' | 'isOwnerless' | 'visibility'>> {
   const filename = path.slice(path.lastIndexOf('/') + 1)
   return {
-    paths: [oldPath], canLosePaths: false, filename, contextType: null, contextId: null,
+    paths: [oldPath], filename, contextType: null, contextId: null,
     ...await dateOfFile(root, path, oldPath, now()),
     declaredType: typeOfName(filename),
     read: readerOf(root, path),

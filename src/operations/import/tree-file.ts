@@ -26,6 +26,6 @@ export async function sizeOfFile (root: string, path: string): Promise<{ size?: 
 /** When it was made: as the older system said, or by its old path, or else by its own time. */
 export async function dateOfFile (root: string, path: string, oldPath: string, now: Date, said?: Date | null): Promise<Dated> {
   // A file that is gone by now is refused when it is read.
-  const mtime = await lstat(join(root, path)).then((stats) => stats.mtime, () => now)
+  const mtime = await lstat(join(root, path)).then((stats) => stats.mtime, () => undefined)
   return datedBy({ said, path: oldPath, mtime, now })
 }

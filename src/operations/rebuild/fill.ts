@@ -1,16 +1,21 @@
 // What goes into the new database: sidecar by sidecar, then what only all of them together say; erasures and tombstones.
 import { setImmediate } from 'node:timers/promises'
-import { lastErasures, type Dispute, type Rebuilding, type Totals } from '../../records/rebuilding.ts'
+import type { Deferred } from '../../records/deferred.ts'
+import { isDoubtful, type ImportLeftovers } from '../../records/import-leftovers.ts'
+import type { Dispute } from '../../records/claims.ts'
+import type { OldJournaled } from '../../records/old-journaled.ts'
+import { lastErasures, type Rebuilding, type Totals } from '../../records/rebuilding.ts'
 import type { TombstoneRecords } from '../../records/tombstones.ts'
 import type { Erasure } from '../../storage/erasures.ts'
 import type { FileSystem } from '../../storage/fs.ts'
 import type { Storage } from '../../storage/open.ts'
 import type { Sidecar } from '../../storage/sidecar.ts'
-import { erasuresFile } from '../../storage/volume/layout.ts'
 import type { Finding } from '../finding.ts'
 import type { Progress } from '../progress.ts'
 import { Refusal } from '../refusal.ts'
-import { countBlobs, readSidecars } from './sidecars.ts'
+import { bringImported, isEntombed } from './imported.ts'
+import { readJournals } from './journals.ts'
+import { countBlobs, mendSidecar, readSidecars } from './sidecars.ts'
 
 export type Filled = {
   /** Blobs that have a record again, by kind and state. */
@@ -21,6 +26,8 @@ export type Filled = {
   readonly erasures: number
   /** Uploads of erased owners that are still on the volume; none was brought back. */
   readonly erased: number
+  /** Files that interrupted imports left; none was brought back. */
+  readonly leftovers: number
   /** Entries on the volume that are none of the gateway's. */
   readonly foreign: number
   /** What was not brought back, or not as it was. */
@@ -32,35 +39,42 @@ type Task = {
   root: string
   storage: Pick<Storage, 'erasures' | 'tombstones' | 'hash'>
   rebuilding: Rebuilding
+  /** Empty. */
+  deferred: Deferred
+  importLeftovers: ImportLeftovers
   tombstones: Pick<TombstoneRecords, 'readIn'>
+  old: Omit<OldJournaled, 'failure'>
   progress: Progress
+  now: () => Date
 }
 
 export async function fill (task: Task): Promise<Filled> {
-  const { rebuilding, tombstones, progress } = task
-  const findings: Finding[] = []
-  const erasures = await readErasures(task, findings)
+  const { storage, rebuilding, tombstones, progress, old: { epochFloor } } = task
   progress.step('Looking through the volume')
   const { blobs, foreign } = await countBlobs(task.fs, task.root)
+  const { erasures, tombstones: keys, findings: journalFindings } = await readJournals(task)
+  const findings = [...journalFindings]
   progress.step('Reading sidecars', blobs)
-  const erased = await insertAll(task, isErasedBy(erasures, task.storage.hash), findings, blobs)
+  const erased = await insertAll(task, isErasedBy(erasures, storage.hash), findings, blobs)
+  const { disputes, leftovers } = await bringImported({ ...task, isGone: isEntombed(keys, storage.hash) })
+  findings.push(...disputes.map(disputed), ...leftovers)
   progress.step('Deciding which avatars are current')
   const { superseded } = await rebuilding.chooseAvatars()
-  await rebuilding.insertErasures(erasures)
+  await rebuilding.insertErasures(erasures, { epochFloor })
   progress.step('Reading tombstones')
   const buried = await tombstones.readIn()
-  await lookAtTombstones(task, findings)
-  return { totals: await rebuilding.totals(), superseded, tombstones: buried, erasures: erasures.length, erased, foreign, findings }
+  return { totals: await rebuilding.totals(), superseded, tombstones: buried, erasures: erasures.length, erased, leftovers: leftovers.length, foreign, findings }
 }
 
-/** The next batch is read while the one before it is inserted. Returns how many were left out as erased. */
-async function insertAll ({ fs, root, rebuilding, progress }: Task, isErased: (sidecar: Sidecar) => boolean, findings: Finding[], blobs: number): Promise<number> {
+/** The next batch is read while the one before it is inserted; what is doubtful is deferred. Returns how many were left out as erased. */
+async function insertAll ({ fs, root, rebuilding, deferred, progress }: Task, isErased: (sidecar: Sidecar) => boolean, findings: Finding[], blobs: number): Promise<number> {
   let [erased, inserted, unreadable] = [0, 0, 0]
   let inserting: Promise<Dispute[]> = Promise.resolve([])
   for await (const batch of readSidecars(fs, root)) {
     findings.push(...(await inserting).map(disputed))
     const kept = batch.sidecars.filter((sidecar) => !isErased(sidecar))
-    inserting = rebuilding.insert(kept)
+    await deferred.add(kept.filter(isDoubtful))
+    inserting = rebuilding.insert(kept.filter((sidecar) => !isDoubtful(sidecar)))
     // Awaited one batch later: a failure until then is no unhandled one.
     inserting.catch(() => {})
     findings.push(...batch.findings)
@@ -76,30 +90,17 @@ async function insertAll ({ fs, root, rebuilding, progress }: Task, isErased: (s
   return erased
 }
 
-function disputed ({ id, kind, claim, value, holder }: Dispute): Finding {
-  const rest = claim === 'old URL' ? 'It goes to the file that is shown; of two such, to the one that changed last.' : 'It was given a new one, as two files cannot have the same.'
-  return { problem: 'sidecar-differs', kind, id, path: id, detail: `Its sidecar claims the ${claim} ${value}, which ${holder} has. ${rest}`, mend: 'Nothing has to be done: the gateway writes its sidecar anew.' }
+function disputed (dispute: Dispute): Finding {
+  const { id, kind, claim } = dispute
+  const about = { kind, id, path: id }
+  if (claim === 'rows') return { ...about, problem: 'sidecar-damaged', detail: `No record could be made of its sidecar: ${dispute.reason}.`, mend: mendSidecar }
+  const claimed = `Its sidecar claims the ${claim} ${dispute.value}, which`
+  if (claim === 'blob id') return { ...about, problem: 'sidecar-differs', detail: `${claimed} an ${dispute.holder} has. This one was not brought back, as two files cannot have the same.`, mend: 'Look at both files: one is in the wrong place, or a copy. Remove that one with its sidecar; if it is the one that was brought back, run this again.' }
+  if (claim === 'attachment id') return { ...about, problem: 'sidecar-differs', detail: `${claimed} ${dispute.holder} has. It was given the new one ${dispute.given}, as two files cannot have the same.`, mend: 'Look at both files: addresses with the old attachment id show the other file now. Where they are to show this one, upload it there again, or put both sidecars back from a backup and run this again.' }
+  return { ...about, problem: 'sidecar-differs', detail: `${claimed} ${dispute.holder} has. It goes to the file that is shown; of two such, to the one that changed last.`, mend: 'Nothing has to be done: the gateway writes its sidecar anew.' }
 }
 
 function isErasedBy (erasures: readonly Erasure[], hash: Storage['hash']): (sidecar: Sidecar) => boolean {
   const epochs = lastErasures(erasures)
   return ({ ownerId, epoch }) => epochs.size > 0 && ownerId !== null && epoch < (epochs.get(hash('owner', ownerId)) ?? 0)
-}
-
-async function readErasures ({ storage }: Task, findings: Finding[]): Promise<Erasure[]> {
-  const { erasures, places } = await storage.erasures.read().catch((error: unknown) => {
-    throw new Refusal(`The ledger of erasures cannot be read, so nobody could tell who must stay erased (${error instanceof Error ? error.message : String(error)}). Make it readable and run this again.`, { cause: error })
-  })
-  for (const { path, damagedLines } of places) {
-    if (damagedLines > 0) findings.push({ problem: 'ledger-damaged', path, detail: `${damagedLines} lines of it cannot be read: whoever is erased by them comes back.`, mend: 'Put it back from a backup, or set ERASURE_LEDGER to a copy of it, and run this again.' })
-  }
-  const [first, second] = places
-  if (first?.isThere === false) findings.push({ problem: 'ledger-damaged', path: erasuresFile, detail: 'The ledger of erasures is not on the volume: whoever is erased by what only it knew is brought back.', mend: 'Put it back from a backup, or set ERASURE_LEDGER to a copy of it, and run this again. If nobody was ever erased, nothing has to be done: the gateway makes a new one at its next start.' })
-  if (second?.isThere === false) findings.push({ problem: 'ledger-damaged', path: second.path, detail: 'ERASURE_LEDGER is not there: erasures that only it knows were not read.', mend: 'Mount it, and run this again; the gateway makes a new one at its next start.' })
-  return erasures
-}
-
-async function lookAtTombstones ({ storage }: Task, findings: Finding[]): Promise<void> {
-  const { damagedLines } = await storage.tombstones.read()
-  if (damagedLines > 0) findings.push({ problem: 'ledger-damaged', path: 'tombstones.ndjson', detail: `${damagedLines} lines of it cannot be read: an import may bring back what they name.`, mend: 'Put it back from a backup, and run this again.' })
 }

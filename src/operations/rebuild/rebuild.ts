@@ -5,7 +5,11 @@ import { join } from 'node:path'
 import type { Config } from '../../config.ts'
 import { openBulk } from '../../records/bulk.ts'
 import { openDatabase, type PrismaClient } from '../../records/database.ts'
-import { carryAccounts, lookAtOld, type OldDatabase } from '../../records/old-database.ts'
+import { openDeferred } from '../../records/deferred.ts'
+import { createImportLeftovers } from '../../records/import-leftovers.ts'
+import { carryAccounts } from '../../records/old-accounts.ts'
+import { lookAtOld, type OldDatabase } from '../../records/old-database.ts'
+import { holderIn, journaledIn, nothingJournaled, type OldJournaled } from '../../records/old-journaled.ts'
 import { createRebuilding } from '../../records/rebuilding.ts'
 import { createTombstoneRecords } from '../../records/tombstones.ts'
 import { createVolumeRecord } from '../../records/volume.ts'
@@ -14,6 +18,7 @@ import { identityAt } from '../../storage/identity.ts'
 import { openStorage, type Storage } from '../../storage/open.ts'
 import { identityFile } from '../../storage/volume/layout.ts'
 import { refuseDenied, refuseIfDenied } from '../access.ts'
+import type { Finding } from '../finding.ts'
 import type { Progress } from '../progress.ts'
 import { Refusal } from '../refusal.ts'
 import { refuseForeignRoot } from '../volume-user.ts'
@@ -25,7 +30,7 @@ export type RebuildConfig = Pick<Config, 'uploadsDir' | 'databaseFile' | 'diskRe
 export type Rebuilt = Filled & {
   /** The file of the new database. */
   readonly database: string
-  /** Of embedded accounts: how many were brought over from the old database, and why not all were. */
+  /** Of embedded accounts: how many were brought over from the old database, if there was one that a gateway had run with, and why not all were. */
   readonly accounts: { readonly count: number, readonly isOldThere: boolean, readonly failure: string | null }
   /** Where the old database is kept because not all of it could be read; null when it is gone. */
   readonly oldDatabase: string | null
@@ -65,35 +70,51 @@ async function replace (task: Task): Promise<Omit<Rebuilt, 'ms'>> {
   try {
     const made = await make(replacement.file, task, old)
     progress.step('Checking the new database')
-    const keptAs = await replacement.putInPlace(made.accounts.failure !== null)
-    return { ...made, database: place, oldDatabase: keptAs ?? null }
+    const { isOldRead, ...report } = made
+    const keptAs = await replacement.putInPlace(!isOldRead)
+    return { ...report, database: place, oldDatabase: keptAs ?? null }
   } finally {
     await replacement.discard()
   }
 }
 
-async function make (file: string, task: Task, old: OldDatabase): Promise<Filled & Pick<Rebuilt, 'accounts'>> {
-  const { place, storage, now } = task
+/** `isOldRead`: all that only the old database knew is in the new one. */
+async function make (file: string, task: Task, old: OldDatabase): Promise<Filled & Pick<Rebuilt, 'accounts'> & { isOldRead: boolean }> {
+  const { fs, place, storage, now } = task
+  const isKnown = old.is === 'readable' && old.volumeId !== undefined
+  const journaled = isKnown ? journaledIn(place) : nothingJournaled
   // Whether the database may lie here was settled when the gateway made the old one.
   const database = await openDatabase({ file, requireMount: false })
   const bulk = openBulk(file)
+  // Of a rebuild that is killed, the next one removes it as it removes `file`.
+  const deferredFile = `${file}-deferred`
+  const deferred = openDeferred(deferredFile)
   try {
     const { client } = database
     await createVolumeRecord(client).remember(storage.volumeId)
     const tombstones = createTombstoneRecords({ client, tombstones: storage.tombstones, hash: storage.hash, now })
-    const filled = await fill({ ...task, rebuilding: createRebuilding({ client, bulk, now }), tombstones })
-    return { ...filled, accounts: await accountsFrom(old, place, client) }
+    const filled = await fill({ ...task, old: journaled, rebuilding: createRebuilding({ client, bulk, now, ...(isKnown && { oldHolder: holderIn(place) }) }), deferred, importLeftovers: createImportLeftovers(client), tombstones })
+    const accounts = await accountsFrom(old, place, client)
+    return { ...filled, findings: [...unreadIn(place, journaled), ...filled.findings], accounts, isOldRead: accounts.failure === null && journaled.failure === undefined }
   } finally {
+    deferred.close()
+    await fs.rm(deferredFile, { force: true })
     bulk.close()
     await database.close()
   }
+}
+
+function unreadIn (place: string, { failure }: OldJournaled): Finding[] {
+  if (failure === undefined) return []
+  return [{ problem: 'ledger-damaged', path: place, detail: `Not all erasures and tombstones of the old database could be read (${failure}). Those that are in the journals on the volume count in any case.`, mend: 'If the journals erasures.ndjson and tombstones.ndjson are whole, nothing has to be done. Else put them back from a backup, and run this again.' }]
 }
 
 async function accountsFrom (old: OldDatabase, place: string, client: PrismaClient): Promise<Rebuilt['accounts']> {
   if (old.is === 'absent') return { count: 0, isOldThere: false, failure: null }
   if (old.is === 'damaged') return { count: 0, isOldThere: true, failure: old.reason }
   const { count, failure = null } = await carryAccounts(place, client)
-  return { count, isOldThere: true, failure }
+  // A start that is refused for want of the right database leaves an empty one, which belongs to no volume.
+  return { count, isOldThere: old.volumeId !== undefined, failure }
 }
 
 /** Before anything is written, and not to be made here: what it says is the key of the ledger and the tombstones. */

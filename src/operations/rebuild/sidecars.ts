@@ -8,6 +8,7 @@ import { decodeSidecar, type Sidecar } from '../../storage/sidecar.ts'
 import { blobPath, sidecarPath } from '../../storage/volume/layout.ts'
 import { scanVolume, type FoundBlob } from '../../storage/volume/scan.ts'
 import type { Finding } from '../finding.ts'
+import { refuseBlocked, refuseBlockedKinds } from './passable.ts'
 
 /** Enough to keep the threads busy that Node has for files. */
 const readsAtOnce = 32
@@ -32,10 +33,12 @@ export type Batch = {
 
 type Reading = { sidecar?: Sidecar, finding?: Finding, isUnreadable?: boolean }
 
-/** How many ids there are to read, and entries that are not the gateway's. */
+/** How many ids there are to read, and entries that are not the gateway's. @throws Refusal when there is what it cannot look behind */
 export async function countBlobs (fs: FileSystem, root: string): Promise<{ blobs: number, foreign: number }> {
   const counts = { blobs: 0, foreign: 0 }
+  await refuseBlockedKinds(fs, root)
   for await (const { blobs, foreign } of scanVolume(fs, root)) {
+    refuseBlocked(root, foreign)
     counts.blobs += blobs.length
     counts.foreign += foreign.length
   }
@@ -79,7 +82,7 @@ async function readOne (fs: FileSystem, root: string, found: FoundBlob): Promise
   return withBlob(fs, root, found, sidecar)
 }
 
-const mendSidecar = 'Put it back from a backup, then run "upload-gateway audit --repair". The blob is left alone.'
+export const mendSidecar = 'Put it back from a backup, then run "upload-gateway audit --repair". The blob is left alone.'
 
 /** In as few calls as can be: there are as many of these as uploads. */
 async function textOf (fs: FileSystem, path: string): Promise<string> {

@@ -2,12 +2,16 @@
 import { fileSystem } from '../../storage/fs.ts'
 import { makeFolder } from '../../storage/open.ts'
 import { openTemporary } from '../backup/temporary.ts'
+import { refuseInside } from './inside.ts'
 import { restore, type RestoreConfig, type RestoreOptions, type RestoreReport } from './restore.ts'
 
 /** In a new folder below `into`, or below the system's place for temporary files. What a killed drill left there goes first. */
 export async function drill (config: RestoreConfig, dir: string, { into, ...options }: RestoreOptions): Promise<RestoreReport> {
   const { fs = fileSystem } = options
-  if (into !== undefined) await makeFolder(fs, into)
+  if (into !== undefined) {
+    await refuseInside({ root: into, dir, uploadsDir: config.uploadsDir })
+    await makeFolder(fs, into)
+  }
   const { folder, close } = await openTemporary({ fs, prefix: 'upload-gateway-drill-', ...(into !== undefined && { parent: into }) })
   try {
     return await restore(config, dir, { ...options, into: folder })

@@ -1,6 +1,7 @@
 // Brings a backup back: into an empty volume, with whoever was erased since erased again, and all of it proved before it is done.
 import { join } from 'node:path'
 import type { Config } from '../../config.ts'
+import { leapEpoch } from '../../records/owners.ts'
 import { fileSystem, type FileSystem } from '../../storage/fs.ts'
 import { restoreRole } from '../../storage/restoring.ts'
 import { createDurable } from '../../storage/volume/durable.ts'
@@ -9,9 +10,10 @@ import { erasureAt, requireLedger } from '../../users/service.ts'
 import { requireBackup } from '../backup/folder.ts'
 import { holdForReading } from '../backup/hold.ts'
 import { restoreKeys } from '../backup/keys.ts'
+import type { Ledgers } from '../backup/ledgers.ts'
 import { uniteLines } from '../backup/lines.ts'
 import { readText } from '../backup/snapshots.ts'
-import { writing } from '../backup/writing.ts'
+import { filling, writing } from '../backup/writing.ts'
 import type { Finding, Verification } from '../finding.ts'
 import type { Progress } from '../progress.ts'
 import { Refusal } from '../refusal.ts'
@@ -20,6 +22,7 @@ import { verifyVolume } from '../verify.ts'
 import { atWork, type WorkplaceConfig } from '../workplace.ts'
 import { bringBlobs, lookForBlobs, placeOf } from './bring-blobs.ts'
 import { bringDatabase } from './bring-database.ts'
+import { refuseInside } from './inside.ts'
 import { openSource, type Source } from './source.ts'
 import { openTarget, readMark, type Target } from './target.ts'
 
@@ -31,16 +34,18 @@ export type RestoreReport = {
   readonly files: number
   readonly bytes: number
   readonly seconds: number
-  /** Null when there were no bytes. */
+  /** Null when there were too few bytes to tell. */
   readonly secondsPerGigabyte: number | null
   readonly ledgers: readonly string[]
-  /** A ledger outside of the backup was found: erasures since the backup are known. */
+  /** A ledger outside of the backup was found that knows at least what the backup knows: erasures since the backup are known. */
   readonly isLedgerCurrent: boolean
+  /** A sentence about each ledger that may be the wrong one, or an old one. */
+  readonly ledgerDoubts: readonly string[]
   readonly erasures: number
   /** What was in the snapshot of users who are erased, and is gone again. */
   readonly erasedFiles: number
   readonly keys: readonly string[]
-  /** What the backup did not have whole. */
+  /** What the backup did not have whole, and ledgers that are not. */
   readonly damaged: readonly Finding[]
   readonly moreDamaged: number
   /** Of the volume, as it is now. */
@@ -63,6 +68,11 @@ export type RestoreOptions = {
   readonly now?: () => Date
 }
 
+/** Of less, a time for a gigabyte says nothing. */
+const meaningfulBytes = 10_000_000
+
+const toMilliseconds = (seconds: number): number => Math.round(seconds * 1000) / 1000
+
 /** Safe to kill at any moment; run again, it goes on. @throws Refusal, ConfigError with what to do */
 export async function restore (config: RestoreConfig, dir: string, options: RestoreOptions): Promise<RestoreReport> {
   const { into, progress, fs = fileSystem } = options
@@ -73,21 +83,23 @@ export async function restore (config: RestoreConfig, dir: string, options: Rest
     // The second place of the ledger is that of the volume in use: read, but not written.
     : { ...config, root, uploadsDir: into, databaseFile: join(into, databaseFolder, 'gateway.sqlite'), requireMount: false, erasureLedger: undefined }
   await requireBackup(fs, dir)
+  await refuseInside({ root, dir, uploadsDir: config.uploadsDir })
   const hold = await holdForReading({ fs, dir, role: { work: 'restore', isExclusive: false }, progress })
   try {
     const mark = await readMark(fs, root)
     const source = await openSource({ fs, dir, config, root, isLedgerOwn: mark?.isLedgerCurrent === false, name: options.snapshot, named: options.ledgers ?? [], withoutLedger: options.withoutLedger ?? false, progress })
-    if (!source.ledgers.isCurrent) progress.say('Only the backup\'s own ledger of erasures was found: whoever was erased after it was made comes back. Name a newer ledger with --ledger, if there is one.')
+    sayDoubts(source.ledgers, progress)
+    if (options.isPartial !== true) refuseDamagedLedger(source.ledgers)
     if (options.isPartial !== true) refuseDamaged(await lookForBlobs({ fs, ...source, progress }), source, 'Nothing was restored')
-    const brought = await bring(fs, place, source, options)
-    const finished = await finish(fs, options.withoutLedger === true ? { ...place, erasureLedger: undefined } : place, options)
+    const { damaged, ...brought } = await filling(placeOf(root), () => bring(fs, place, source, options))
+    const finished = await filling({ ...placeOf(root), name: `The disk of ${root} or of ${place.databaseFile}` }, () => finish(fs, options.withoutLedger === true ? { ...place, erasureLedger: undefined } : place, options))
     const seconds = (performance.now() - startedAt) / 1000
     const { name, record } = source.snapshot
     return {
-      snapshot: name, createdAt: record.createdAt, root, files: record.blobs, bytes: record.bytes, seconds,
-      secondsPerGigabyte: record.bytes === 0 ? null : seconds / (record.bytes / 1e9),
-      ledgers: source.ledgers.paths, isLedgerCurrent: source.ledgers.isCurrent, erasures: source.ledgers.erasures.length,
-      ...brought, ...finished,
+      snapshot: name, createdAt: record.createdAt, root, files: record.blobs, bytes: record.bytes, seconds: toMilliseconds(seconds),
+      secondsPerGigabyte: record.bytes < meaningfulBytes ? null : toMilliseconds(seconds / (record.bytes / 1e9)),
+      ledgers: source.ledgers.paths, isLedgerCurrent: source.ledgers.isCurrent, ledgerDoubts: source.ledgers.doubts, erasures: source.ledgers.erasures.length,
+      ...brought, damaged: [...source.ledgers.damaged.map((finding) => ({ ...finding, mend: mendedLater })), ...damaged], ...finished,
     }
   } finally {
     await hold?.release()
@@ -116,6 +128,18 @@ async function bring (fs: FileSystem, { root, databaseFile, requireMount }: Plac
   }
 }
 
+const mendedLater = 'Erase them again; or put a whole copy of it in the place of ERASURE_LEDGER, which the gateway carries out at its next start.'
+
+function sayDoubts ({ isCurrent, doubts }: Ledgers, progress: Progress): void {
+  for (const doubt of doubts) progress.say(doubt)
+  if (!isCurrent) progress.say('No newer ledger of erasures than the backup\'s own was found, which does not know who was erased after it was made. Name a newer one with --ledger, if there is one.')
+}
+
+function refuseDamagedLedger ({ damaged: [first] }: Ledgers): void {
+  if (first === undefined) return
+  throw new Refusal(`${first.path}: ${first.detail} Nothing was restored, as they would be back. Put a whole copy of this file in its place, and run this again; or, if there is none, restore with --partial and erase them again.`)
+}
+
 function refuseDamaged (findings: Findings, { dir }: Source, state: string): void {
   if (findings.count() === 0) return
   const listed = findings.list.slice(0, 10).map(({ path, detail }) => `\n  ${path}: ${detail}`)
@@ -126,13 +150,14 @@ async function refuseTooSmall (fs: FileSystem, root: string, bytes: number): Pro
   const { bavail, bsize } = await fs.statfs(root)
   if (bavail * bsize >= bytes) return
   await fs.unlink(join(root, restoreFile))
-  throw new Refusal(`The volume ${root} is too small: the backup has ${bytes} bytes, and ${bavail * bsize} are free. Mount a larger one and run this again.`)
+  throw new Refusal(`The volume ${root} is too small: the backup has ${bytes} bytes, and ${bavail * bsize} are free. Mount a larger one, or name another place with --into, and run this again.`)
 }
 
 /** First, so that whoever is erased is known even if nothing else gets here. */
-async function bringJournals (fs: FileSystem, { snapshots, ledgers }: Source, { root, durable }: Target): Promise<void> {
+async function bringJournals (fs: FileSystem, { snapshot, ledgers }: Source, { root, durable }: Target): Promise<void> {
   await uniteLines({ fs, durable, target: join(root, erasuresFile), sources: ledgers.paths })
-  await uniteLines({ fs, durable, target: join(root, tombstonesFile), sources: snapshots.map((one) => join(one.root, tombstonesFile)) })
+  // Of this snapshot alone, which has all from before it: later ones name what is now there again.
+  await uniteLines({ fs, durable, target: join(root, tombstonesFile), sources: [join(snapshot.root, tombstonesFile)] })
 }
 
 /** Erases again who was erased, proves what is there, and takes the mark away. */
@@ -141,6 +166,7 @@ async function finish (fs: FileSystem, place: Place, { progress, now }: RestoreO
     progress.step('Erasing who is in the ledger of erasures')
     await requireLedger({ fs, root: place.root, secondPlace: place.erasureLedger, erasures: workplace.storage.erasures })
     const { blobs } = await erasureAt(workplace).replay({ isFull: true })
+    await leapEpoch(workplace.client, workplace.now())
     await workplace.tombstones.readIn()
     await workplace.settling.settleDue({ isStart: true })
     const verification = await verifyVolume(workplace, { progress })

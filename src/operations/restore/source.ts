@@ -17,8 +17,6 @@ import type { WorkplaceConfig } from '../workplace.ts'
 export type Source = {
   readonly dir: string
   readonly snapshot: FoundSnapshot & { readonly record: SnapshotRecord }
-  /** All of the backup: each knows erasures and tombstones. */
-  readonly snapshots: readonly FoundSnapshot[]
   readonly ledgers: Ledgers
 }
 
@@ -47,9 +45,10 @@ export async function openSource ({ fs, dir, name, config, root, isLedgerOwn, na
   const identity = await identityAt(fs, snapshot.root)
   const hash = createKeyedHash(identity?.volumeId ?? '')
   if (volumeHash(hash) !== record.volume) throw new Refusal(`The snapshot ${snapshot.name} is of another volume than its ${identityFile} says. Use another copy of this backup.`)
+  // Of the whole backup: a later snapshot knows later erasures.
   const ledgers = await readLedgers({ fs, hash, config: withoutLedger ? { ...config, erasureLedger: undefined } : config, named, others: [join(root, erasuresFile)], copies: isLedgerOwn ? [join(root, erasuresFile)] : [], snapshots })
   if (ledgers.paths.length === 0 && !withoutLedger) throw new Refusal('No ledger of erasures was found: neither on the volume, nor in the backup, nor in ERASURE_LEDGER. Whoever was erased would come back. Name one with --ledger FILE; or, if nobody ever was, say --without-ledger.')
-  return { dir, snapshot: { ...snapshot, record }, snapshots, ledgers }
+  return { dir, snapshot: { ...snapshot, record }, ledgers }
 }
 
 function alternatives (snapshots: readonly FoundSnapshot[], name: string): string {

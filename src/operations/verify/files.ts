@@ -4,12 +4,12 @@ import type { Item, Known } from '../../records/inventory.ts'
 import { asBlobId, type BlobId } from '../../storage/ids.ts'
 import type { Sidecar } from '../../storage/sidecar.ts'
 import { inspect } from '../../storage/volume/inspect.ts'
-import { blobPath, dayFolder, parseName, sidecarPath } from '../../storage/volume/layout.ts'
+import { blobPath, dayFolder, isFolderOfUploads, parseName, sidecarPath } from '../../storage/volume/layout.ts'
 import { scanVolume, type ForeignEntry, type FoundBlob } from '../../storage/volume/scan.ts'
 import type { Problem } from '../finding.ts'
 import { lookAgainMs, type Context } from './context.ts'
 import type { IsErased } from './erased.ts'
-import { maxFindings, mends, type Observed } from './observed.ts'
+import { lookThrough, maxFindings, mends, unlinkFolder, type Observed } from './observed.ts'
 import { readSidecarFile } from './rows.ts'
 
 const idsPerQuery = 500
@@ -32,7 +32,7 @@ export async function checkFiles (context: Context, { isErased, waitsForUploads 
   await context.pause(lookAgainMs)
   const standing = waitsForUploads ? await outwaited(context, unknown) : await settled(context, unknown)
   for (const found of standing) context.findings.add(...await describe(context, found, isErased))
-  for (const entry of foreign) if (await isStillThere(context, entry)) context.findings.add(foreignFinding(context.root, entry))
+  for (const entry of foreign) if (await isStillThere(context, entry)) context.findings.add(await lookedInto(context, foreignFinding(context.root, entry), entry))
 }
 
 /** Ids without a row, and foreign entries; of more than can be listed, the first. */
@@ -147,13 +147,25 @@ async function describe ({ fs, root }: Context, { kind, id, extensions, hasSidec
 const isOf = (sidecar: Sidecar | string | undefined, kind: Sidecar['kind'], id: BlobId): sidecar is Sidecar =>
   typeof sidecar === 'object' && sidecar.id === id && sidecar.kind === kind
 
+/** As audit/moving.ts names what it does not want to lose. */
+const keptAside = /^[0-9a-f-]{36}\.[a-z0-9.]+\.damaged(-\d+)?$/
+
 function foreignFinding (root: string, { path, what }: ForeignEntry): Observed {
   const name = basename(path)
   const parsed = what === 'file' ? parseName(name) : undefined
   const belongs = parsed === undefined ? undefined : placeOf(root, path, parsed.id)
-  const detail = what === 'file' && belongs !== undefined && belongs !== path ? `The file is not where its name belongs, which is ${belongs}.` : `There is a ${what} that no record owns.`
+  const detail = keptAside.test(name)
+    ? `A repair kept this ${what} aside when it put the right one in its place: it may be removed.`
+    : belongs !== undefined && belongs !== path ? `The file is not where its name belongs, which is ${belongs}.` : `There is a ${what} that no record owns.`
   const id = asBlobId(name.slice(0, 36))
   return { problem: 'foreign', path, detail, mend: mends.foreign, ...(id !== undefined && { id }) }
+}
+
+/** No command removes a folder that holds anything, or a link to one with uploads. */
+async function lookedInto ({ fs, root }: Context, finding: Observed, { path, what }: ForeignEntry): Promise<Observed> {
+  if (what === 'symbolic link' && isFolderOfUploads(path)) return { ...finding, mend: unlinkFolder }
+  const isEmpty = what !== 'folder' || await fs.readdir(join(root, path)).then((names) => names.length === 0, () => false)
+  return isEmpty ? finding : { ...finding, mend: lookThrough(basename(path)) }
 }
 
 const placeOf = (root: string, path: string, id: BlobId): string =>

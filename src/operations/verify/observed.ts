@@ -27,6 +27,14 @@ export function createFindings (limit = maxFindings) {
 
 const repair = '"upload-gateway audit --repair"'
 
+/** What only people can do about a folder that the gateway never made. */
+export const lookThrough = (name: string): string => `The folder ${name} is not empty: look through it and remove it by hand.`
+
+/** Uploads were moved to another disk, and are all behind it. */
+export const unlinkFolder = 'It is a link in the place of a folder of uploads, and verify and rebuild need a real folder there: stop the gateway, and put the folder that it leads to in its place.'
+
+export const databaseIsOlder = 'The database is older than the volume: stop the gateway and run "upload-gateway rebuild", which takes the volume\'s word.'
+
 /** What would mend it, for problems of which that can be said at once. */
 export const mends: Readonly<Record<Problem, string>> = {
   'blob-missing': `${repair} puts it back when its bytes lie elsewhere on the volume, or in a backup given with --from.`,
@@ -34,7 +42,7 @@ export const mends: Readonly<Record<Problem, string>> = {
   'blob-corrupt': `${repair} puts the right bytes in its place when they lie elsewhere on the volume, or in a backup given with --from.`,
   'blob-swapped': `${repair} gives each file its own name again.`,
   'blob-unreadable': 'Let the user that runs the gateway read it; when the disk fails, copy the volume to another one, and take this file from a backup with --from.',
-  'blob-undescribed': 'An interrupted upload leaves this; the sweep removes it in time. If it was more than that, put its sidecar back from a backup.',
+  'blob-undescribed': 'An interrupted upload leaves this; the sweep removes it in time. If a backup knows it, the line with its id in the manifest.ndjson of a snapshot is its sidecar: write that line into a file beside it, named ID.sidecar.json, and "upload-gateway audit --repair" makes its record.',
   'sidecar-missing': `${repair} writes it anew from the record.`,
   'sidecar-damaged': `${repair} writes it anew from the record.`,
   'sidecar-differs': `${repair} writes it anew: the record counts.`,

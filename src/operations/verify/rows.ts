@@ -10,7 +10,7 @@ import { blobPath, sidecarPath } from '../../storage/volume/layout.ts'
 import type { Problem } from '../finding.ts'
 import { lookAgainMs, type Context } from './context.ts'
 import type { IsErased } from './erased.ts'
-import { mends, type Observed } from './observed.ts'
+import { databaseIsOlder, mends, type Observed } from './observed.ts'
 
 /** No sidecar is longer: filename, alt text and old paths are bounded. */
 export const maxSidecarBytes = 1024 ** 2
@@ -109,15 +109,15 @@ export async function look (context: Pick<Context, 'fs' | 'root' | 'signal'>, it
   if (isErased(sidecar)) return [of('erased-present', within(blob), 'The ledger says that the uploads of its owner were erased, but it is still here.')]
   const detoured = await around(dirname(blob))
   if (detoured !== undefined) return [of('blob-missing', within(blob), `Its folder is not there: ${within(detoured)} is a link, or no folder.`)]
-  const [blobFault, sidecarFault] = await Promise.all([faultOfBlob(context, blob, sidecar, isHashed), item.isSidecarDue ? undefined : faultOfSidecar(context, item)])
+  const [blobFault, sidecarFault] = await Promise.all([faultOfBlob(context, blob, sidecar, isHashed), faultOfSidecar(context, item)])
   return [
     ...(flaw === undefined ? [] : [of('row-inconsistent', within(blob), flaw)]),
     ...(blobFault === undefined ? [] : [of(blobFault.problem, within(blob), blobFault.detail, { expected: sidecar.sha256, ...(blobFault.actual !== undefined && { actual: blobFault.actual }) })]),
-    ...(sidecarFault === undefined ? [] : [of(sidecarFault.problem, within(sidecarPath(context.root, sidecar)), sidecarFault.detail)]),
+    ...(sidecarFault === undefined ? [] : [of(sidecarFault.problem, within(sidecarPath(context.root, sidecar)), sidecarFault.detail, sidecarFault.isAhead === true ? { mend: databaseIsOlder } : {})]),
   ]
 }
 
-type Fault = { readonly problem: Problem, readonly detail: string, readonly actual?: string }
+type Fault = { readonly problem: Problem, readonly detail: string, readonly actual?: string, readonly isAhead?: boolean }
 
 async function faultOfBlob ({ fs, signal }: Pick<Context, 'fs' | 'signal'>, path: string, { size, sha256 }: Sidecar, isHashed: boolean): Promise<Fault | undefined> {
   const found = await inspect(fs, path, { signal, isHashed })
@@ -137,14 +137,21 @@ async function hashOf (fs: Context['fs'], path: string, signal: AbortSignal | un
   return found.is === 'file' ? found.sha256 : undefined
 }
 
-async function faultOfSidecar ({ fs, root }: Pick<Context, 'fs' | 'root'>, { sidecar }: Item): Promise<Fault | undefined> {
+async function faultOfSidecar ({ fs, root }: Pick<Context, 'fs' | 'root'>, { sidecar, isSidecarDue }: Item): Promise<Fault | undefined> {
   const found = await readSidecarFile(fs, sidecarPath(root, sidecar))
+  const isAhead = isAheadOf(sidecar, found)
+  // Whoever settles next writes over anything but a sidecar that is ahead.
+  if (isSidecarDue && !isAhead) return undefined
   if (typeof found === 'string') return { problem: 'sidecar-damaged', detail: found }
   if (found === undefined) return { problem: 'sidecar-missing', detail: 'The sidecar is missing.' }
   const differing = Object.keys(sidecar).filter((name) => !isDeepStrictEqual(valueOf(sidecar, name), valueOf(found, name)))
   if (differing.length === 0) return undefined
-  return { problem: 'sidecar-differs', detail: `The sidecar does not say what the record says: ${differing.map((name) => `${name} is ${shown(valueOf(found, name))}, in the record ${shown(valueOf(sidecar, name))}`).join('; ')}.` }
+  return { problem: 'sidecar-differs', isAhead, detail: `The sidecar does not say what the record says: ${differing.map((name) => `${name} is ${shown(valueOf(found, name))}, in the record ${shown(valueOf(sidecar, name))}`).join('; ')}.` }
 }
+
+/** A sidecar is written after its row: one that counts more changes tells of some that the database does not know. */
+export const isAheadOf = (row: Sidecar, found: Sidecar | string | undefined): boolean =>
+  typeof found === 'object' && found.id === row.id && found.kind === row.kind && found.revision > row.revision
 
 const valueOf = (sidecar: Sidecar, name: string): unknown => name === 'aliases' ? sidecar.aliases.toSorted() : sidecar[name as keyof Sidecar]
 

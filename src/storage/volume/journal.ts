@@ -3,17 +3,21 @@ import { createHash } from 'node:crypto'
 import { dirname } from 'node:path'
 import { errnoOf } from '../failures.ts'
 import type { FileHandle, FileSystem } from '../fs.ts'
+import { openForAppending, readOrdinaryText } from '../ordinary-file.ts'
 import type { Durable } from './durable.ts'
 
 export type Journal<T> = {
   readonly path: string
-  /** Its entries, oldest first, and how many lines cannot be read; undefined when there is no such file. */
+  /** Its entries, oldest first, and how many lines cannot be read, but for halves of such as are there whole; undefined when there is no such file. Throws NotOrdinary too, as does `append`. */
   read (): Promise<{ entries: T[], damagedLines: number } | undefined>
   /** Returns when all of them are durable. Makes the file, but not its folder. */
   append (entries: readonly T[]): Promise<void>
 }
 
 const fileMode = 0o640
+
+/** A line up to the end of its checksum: as much says which entry it was to be. */
+const proofLength = '{"checksum":"sha256:'.length + 64
 
 /** At a limit the first write is short and the second says why. */
 const writeAttempts = 3
@@ -24,17 +28,19 @@ export function createJournal<T> ({ fs, durable, path, isEntry }: { fs: FileSyst
   return {
     path,
     async read () {
-      const text = await fs.readFile(path, 'utf8').catch((error: unknown) => {
+      const text = await readOrdinaryText(fs, path).catch((error: unknown) => {
         if (errnoOf(error) === 'ENOENT') return undefined
         throw error
       })
       if (text === undefined) return undefined
-      const lines = text.split('\n').filter((line) => line !== '')
-      const entries = lines.map((line) => decode(isEntry, line)).filter((entry) => entry !== undefined)
-      return { entries, damagedLines: lines.length - entries.length }
+      const lines = text.split('\n').filter((line) => line !== '').map((line) => ({ line, entry: decode(isEntry, line) }))
+      const entries = lines.map(({ entry }) => entry).filter((entry) => entry !== undefined)
+      const whole = new Map(lines.filter(({ entry }) => entry !== undefined).map(({ line }) => [line.slice(0, proofLength), line]))
+      const isDamaged = (line: string): boolean => whole.get(line.slice(0, proofLength))?.startsWith(line) !== true
+      return { entries, damagedLines: lines.filter(({ line, entry }) => entry === undefined && isDamaged(line)).length }
     },
     async append (entries) {
-      const handle = await fs.open(path, 'a', fileMode)
+      const handle = await openForAppending(fs, path, fileMode)
       try {
         // A process that died may have left half a line: what follows it must not become a part of that.
         await writeWhole(handle, Buffer.from(`\n${entries.map((entry) => encode(entry)).join('')}`))

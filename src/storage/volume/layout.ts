@@ -28,6 +28,9 @@ export function dayFolder (root: string, { kind, id }: Pick<BlobAddress, 'kind' 
   return join(kindFolder(root, kind), year, month, day)
 }
 
+/** Whether a path from the root is that of a year, a month or a day of uploads. */
+export const isFolderOfUploads = (path: string): boolean => /^(avatars|attachments)\/\d{4}(\/\d{2}){0,2}$/.test(path)
+
 export function blobPath (root: string, address: BlobAddress): string {
   if (!/^[a-z0-9]{1,8}$/.test(address.extension)) throw new TypeError('an extension is 1 to 8 lower-case letters or digits')
   return join(dayFolder(root, address), `${address.id}.${address.extension}`)

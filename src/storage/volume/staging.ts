@@ -16,26 +16,36 @@ const beatEveryMs = 10_000
 /** A process of another host or container is dead when its heartbeat has stood still this long, by our own clock. */
 const silentMs = 90_000
 
+const noneIfAbsent = (error: unknown): string[] => {
+  if (errnoOf(error) === 'ENOENT') return []
+  throw error
+}
+
 export type Staging = Awaited<ReturnType<typeof openStaging>>
 
 /** Another process on the same volume. */
 export type Neighbour = Role & { readonly name: string, readonly pid: number }
 
-type Options = { fs: FileSystem, durable: Durable, root: string, role?: Role, monotonicMs: () => number }
+/** `home`: where the own folder is made, below the root unless that takes no writes: then no other process sees this one. */
+type Options = { fs: FileSystem, durable: Durable, root: string, home?: string, role?: Role, monotonicMs: () => number }
 
 /** Makes this process's own folder and keeps its heartbeat until close. */
-export async function openStaging ({ fs, durable, root, role = gatewayRole, monotonicMs }: Options) {
+export async function openStaging ({ fs, durable, root, home = root, role = gatewayRole, monotonicMs }: Options) {
   const parent = join(root, stagingFolder)
   const name = randomUUID()
-  const own = join(parent, name)
+  const own = join(home, stagingFolder, name)
   const heartbeat = ownHeartbeat(role)
   const heartbeatPath = join(own, heartbeatFile)
   async function make (): Promise<void> {
-    await durable.folder(own, root)
+    await durable.folder(own, home)
     heartbeat.inode = (await fs.stat(own)).ino
     await durable.writeNew(heartbeatPath, JSON.stringify(heartbeat))
   }
-  await make()
+  await make().catch(async (error: unknown) => {
+    // On a full volume there may be room for the folder, but not for what is in it.
+    await fs.rm(own, { recursive: true, force: true }).catch(() => {})
+    throw error
+  })
   const lastSeen = new Map<string, { beat: number, atMs: number }>()
   let isClosed = false
 
@@ -96,7 +106,7 @@ export async function openStaging ({ fs, durable, root, role = gatewayRole, mono
     return names
   }
 
-  const others = async (): Promise<string[]> => (await fs.readdir(parent)).filter((instance) => instance !== name && validate(instance))
+  const others = async (): Promise<string[]> => (await fs.readdir(parent).catch(noneIfAbsent)).filter((instance) => instance !== name && validate(instance))
 
   async function neighbours (): Promise<Array<{ name: string, heartbeat: Heartbeat }>> {
     const found = await Promise.all((await others()).map(async (instance) => ({ name: instance, heartbeat: await heartbeatOf(instance) })))

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, symlink, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test, type Test } from 'tap'
 import { mendForeign } from '../../../src/operations/audit/foreign.ts'
@@ -50,4 +50,19 @@ test('nothing goes unasked, nor what may be all that is left of something', asyn
   t.match(await plan('file', { isAllowed: false }), { left: /--remove-foreign/ })
   t.match(await plan('file', { wantedSizes: new Set([5]) }), { left: /may be what is left/ })
   t.match(await plan('file', { wantedSizes: new Set([4]) }), { action: 'Remove it.', done: 'It was removed.' })
+})
+
+test('a link in the place of a folder of uploads stays, wherever it leads', async (t) => {
+  const { at, plan } = await setUp(t)
+  const elsewhere = await folderFor(t)
+  await mkdir(at('avatars/2025/11'), { recursive: true })
+  for (const path of ['avatars/2026', 'avatars/2025/12', 'avatars/2025/11/30']) {
+    for (const target of [elsewhere, join(elsewhere, 'gone')]) {
+      await symlink(target, at(path))
+      t.match(await plan(path), { left: /verify and rebuild need a real folder there/ }, path)
+      await unlink(at(path))
+    }
+  }
+  await symlink(elsewhere, at('avatars/2025/11/30x'))
+  t.match(await plan('avatars/2025/11/30x'), { action: 'Remove it.' })
 })

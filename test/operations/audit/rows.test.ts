@@ -82,3 +82,27 @@ test('what an interrupted import left beside what it imported again stays withou
   t.match(await plan(left.id), { left: /same source.*interrupted import.*sweep/ })
   t.equal(await client.blob.count(), 1)
 })
+
+test('what it replaced was recorded too: then its own record is lost, and comes back', async (t) => {
+  const { avatar, plan, store, client } = await setUp(t)
+  await avatar('a', { source: 'system-m:/i/1.png', state: 'superseded', revision: 2 })
+  const lost = await publish(store, 'b', { source: 'system-m:/i/1.png' })
+  const mending = await plan(lost.id)
+  if ('mend' in mending) await mending.mend()
+  t.match(await client.avatar.findMany(), [{ blobId: lost.id }])
+})
+
+test('what was imported and changed here was recorded: its lost record comes back whatever else is of its source', async (t) => {
+  const { avatar, plan, store } = await setUp(t)
+  const lost = await publish(store, 'a', { source: 'system-m:/i/1.png', state: 'superseded', revision: 2 })
+  await avatar('b', { source: 'system-m:/i/1.png' })
+  t.match(await plan(lost.id), { action: /Make its record/ })
+})
+
+test('no imported picture comes back to who removed theirs for good', async (t) => {
+  const { plan, store, storage, tombstones } = await setUp(t)
+  await storage.tombstones.add([storage.hash('avatar', 'ada')], new Date())
+  await tombstones.readIn()
+  t.match(await plan((await publish(store, 'a', { source: 'system-m:/i/1.png' })).id), { left: /removed their picture for good/ })
+  t.match(await plan((await publish(store, 'a')).id), { action: /Make its record/ }, 'what they uploaded here since does')
+})

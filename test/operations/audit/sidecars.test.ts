@@ -2,6 +2,7 @@ import { mkdir, readFile, readdir, rename, rm, symlink, writeFile } from 'node:f
 import { dirname, join } from 'node:path'
 import { test, type Test } from 'tap'
 import { mendSidecar } from '../../../src/operations/audit/sidecars.ts'
+import { newBlobId } from '../../../src/storage/ids.ts'
 import { encodeSidecar } from '../../../src/storage/sidecar.ts'
 import { folderFor } from '../../storage/fixtures/volume.ts'
 import { placeFor } from '../fixtures/place.ts'
@@ -47,4 +48,16 @@ test('a row that is gone needs none, and behind a link none is written', async (
   await client.blob.deleteMany()
   t.match(await mend(), { isRight: true })
   t.same(await readdir(dirname(path)), [])
+})
+
+test('one that is ahead of its row stays, unless it is another\'s', async (t) => {
+  const { path, sidecar, mend } = await setUp(t)
+  await writeFile(path, encodeSidecar({ ...sidecar, state: 'deleted', revision: 2 }))
+  t.match(await mend(), { left: /^The database is older than the volume/ })
+  t.equal(await readFile(path, 'utf8'), encodeSidecar({ ...sidecar, state: 'deleted', revision: 2 }))
+  for (const strange of [{ id: newBlobId() }, { kind: 'avatar' }] as const) {
+    await writeFile(path, encodeSidecar({ ...sidecar, revision: 2, ...strange }))
+    await mend()
+    t.equal(await readFile(path, 'utf8'), encodeSidecar(sidecar))
+  }
 })

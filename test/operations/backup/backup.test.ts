@@ -1,4 +1,4 @@
-import { chmod, cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { appendFile, chmod, cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PassThrough, Writable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
@@ -319,4 +319,11 @@ t.test('a snapshot whose database is not the one it was made with is not believe
   t.match(said, [new RegExp(`The snapshot ${first.snapshot} in .* is damaged, so no file was removed`)])
   await writeFile(at(first.snapshot), original)
   t.same((await verifyBackup(dir, { snapshot: first.snapshot, progress })).findings, [])
+})
+
+t.test('a ledger of erasures with lines that cannot be read is told', async (t) => {
+  const { config, dir, folder } = await furnished(t)
+  await appendFile(join(folder, 'erasures.ndjson'), 'x\n')
+  const { findings } = await backup(config, { to: { dir }, progress })
+  t.match(findings, [{ problem: 'ledger-damaged', path: join(folder, 'erasures.ndjson'), detail: /^One line of this ledger of erasures cannot be read/, mend: /a whole copy/ }])
 })

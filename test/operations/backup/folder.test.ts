@@ -1,7 +1,7 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test, type Test } from 'tap'
-import { openBackupFolder, requireBackup } from '../../../src/operations/backup/folder.ts'
+import { openBackupFolder, refuseWithin, requireBackup } from '../../../src/operations/backup/folder.ts'
 import { silent } from '../../../src/operations/progress.ts'
 import { fileSystem as fs } from '../../../src/storage/fs.ts'
 import { temporaryFolder } from '../../helper.ts'
@@ -32,4 +32,18 @@ test('what is no backup is told from one, and a tar is told how it becomes one',
   await mkdir(join(home, 'backup'))
   await opening(t, join(home, 'backup'))
   await requireBackup(fs, join(home, 'backup'))
+})
+
+test('a folder that is yet to be made is within the volume also when a link leads there', { skip: process.platform === 'win32' && 'links are for administrators' }, async (t) => {
+  const home = await temporaryFolder(t)
+  const volume = join(home, 'volume')
+  await mkdir(join(volume, 'attachments'), { recursive: true })
+  await mkdir(join(home, 'volume-backups'))
+  await symlink(volume, join(home, 'link'))
+  await symlink(join(volume, 'attachments'), join(home, 'deep'))
+  for (const dir of ['link', 'link/new', 'link/new/newer', 'deep/../new', 'volume/new']) await t.rejects(refuseWithin(`${home}/${dir}`, volume), { name: 'Refusal', message: /is on the uploads volume/ }, dir)
+  for (const dir of ['new', 'volume-backups', 'volume-backups/new', 'none/new']) await t.resolves(refuseWithin(join(home, dir), volume), dir)
+  await t.resolves(refuseWithin('a-folder-here', volume))
+  await symlink('loop', join(home, 'loop'))
+  await t.rejects(refuseWithin(join(home, 'loop', 'new'), volume), { code: 'ELOOP' })
 })

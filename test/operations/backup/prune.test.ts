@@ -50,6 +50,22 @@ t.test('without the volume, a named ledger will do; without any it is refused', 
   t.match(await pruneErased(config, dir, { ledgers: [ledger], progress }), { erasedUploads: 4 })
 })
 
+t.test('a ledger that cannot be read whole is told: it must not look like done', async (t) => {
+  const { config, dir, folder } = await outdated(t)
+  const ledger = join(folder, 'erasures.ndjson')
+  const text = await readFile(ledger, 'utf8')
+  await writeFile(ledger, `${text.slice(0, -20)}\nx\n`)
+  t.match(await pruneErased(config, dir, { progress }), { erasures: 0, erasedUploads: 0, findings: [{ problem: 'ledger-damaged', path: ledger, detail: /^2 lines/ }] })
+  await writeFile(ledger, text)
+  t.match(await pruneErased(config, dir, { progress }), { erasedUploads: 4, findings: [] })
+  await writeFile(`${ledger}-old`, '')
+  const said: string[] = []
+  await pruneErased(config, dir, { ledgers: [`${ledger}-old`], progress: { ...progress, say: (message) => said.push(message) } })
+  t.match(said, [/old has none of this volume, but the backup knows of some/])
+  await rm(ledger)
+  await t.rejects(pruneErased(config, dir, { ledgers: [`${ledger}-old`], progress }), { name: 'Refusal', message: /-old has none of this volume, but the backup knows of some: .* Name the newest one with --ledger FILE\.$/ })
+})
+
 t.test('an embedded account goes too', async (t) => {
   const { app, config, dir, erase } = await furnished(t)
   const { user } = (await app.inject({ method: 'POST', url: '/api/auth/register', payload: { email: 'gone@example.org', password: 'long enough a password', displayName: 'Gone' } })).json()

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import t from 'tap'
 import { chooseSnapshot, findSnapshots, namesIn, readText } from '../../../src/operations/backup/snapshots.ts'
@@ -20,7 +21,13 @@ t.test('where there is none, that is said', async (t) => {
 
 t.test('what cannot be read is not taken for absent', async (t) => {
   const { fs, inject } = createFaults()
-  inject({ on: 'readFile', errno: 'EIO' }, { on: 'readdir', errno: 'EACCES' })
+  inject({ on: 'open', errno: 'EIO' }, { on: 'readdir', errno: 'EACCES' })
   await t.rejects(readText(fs, '/x'), { code: 'EIO' })
   await t.rejects(namesIn(fs, '/x'), { code: 'EACCES' })
+})
+
+t.test('a pipe in place of snapshot.json is not waited for, and proves nothing', { skip: process.platform === 'win32' && 'there are no pipes' }, async (t) => {
+  const dir = t.testdir({ snapshots: { [one]: {}, [two]: { 'snapshot.json': '{}' } } })
+  execFileSync('mkfifo', [join(dir, 'snapshots', one, 'snapshot.json')])
+  t.match(await findSnapshots(fs, dir), [{ name: one, record: undefined }, { name: two }])
 })

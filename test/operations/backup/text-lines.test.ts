@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
@@ -29,4 +30,10 @@ t.test('what is longer than any line of ours is cut', async (t) => {
 
 t.test('a file that is not there is no empty one', async (t) => {
   await t.rejects(textLines(fs, '/nowhere/file').next(), { code: 'ENOENT' })
+})
+
+t.test('a pipe is not waited for', { skip: process.platform === 'win32' && 'there are no pipes' }, async (t) => {
+  const path = join(t.testdir(), 'file')
+  execFileSync('mkfifo', [path])
+  await t.rejects(textLines(fs, path).next(), { message: /file is not an ordinary file/ })
 })

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { copyFile, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
@@ -16,9 +17,9 @@ import { blobPath } from '../../../src/storage/volume/layout.ts'
 import { createFaults } from '../../fixtures/faults.ts'
 import { backedUp, furnished } from '../fixtures/furnished.ts'
 
-async function made (t: Test) {
+async function made (t: Test, texts = ['one', 'two', 'three']) {
   const { config, dir, attach } = await furnished(t)
-  for (const text of ['one', 'two', 'three']) await attach('ada', text)
+  for (const text of texts) await attach('ada', text)
   await backup(config, { to: { dir }, progress })
   const snapshot = await backedUp(dir)
   /** As if what is there now had been there when the snapshot was made. */
@@ -32,13 +33,16 @@ t.test('a whole backup is clean', async (t) => {
   await t.rejects(verifyBackup(dir, { snapshot: 'x', progress }), { name: 'Refusal', message: /There is no snapshot x/ })
 })
 
-t.test('a share of the files is hashed, the sizes of all are compared', async (t) => {
-  const { dir, paths } = await made(t)
-  const lots = [0.04, 0.05, 0.9].values()
-  t.match(await verifyBackup(dir, { sample: 0.05, random: () => lots.next().value ?? 1, progress }), { records: 3, hashedFiles: 1, findings: [] })
-  await writeFile(paths[0] ?? '', 'onx')
+t.test('a share of the files is hashed, but of few all or about twenty; the sizes of all are compared', async (t) => {
+  const { dir, paths } = await made(t, Array.from({ length: 40 }, (_, index) => `text ${index}`))
+  const lots = [0.49, 0.5].values()
+  const random = () => lots.next().value ?? 0.99
+  t.match(await verifyBackup(dir, { sample: 0.05, random, progress }), { records: 40, hashedFiles: 1, findings: [] })
+  await writeFile(paths[0] ?? '', 'tex_ 0')
   await writeFile(paths[1] ?? '', '')
-  t.match(await verifyBackup(dir, { sample: 0, progress }), { hashedBytes: 0, findings: [{ problem: 'blob-size', path: /^blobs\/attachments\// }] })
+  t.match(await verifyBackup(dir, { sample: 0.05, random, progress }), { hashedBytes: 0, findings: [{ problem: 'blob-size', path: /^blobs\/attachments\// }] })
+  const few = await made(t)
+  t.match(await verifyBackup(few.dir, { sample: 0.05, random, progress }), { hashedFiles: 3 })
 })
 
 t.test('files of users that are not what they were', async (t) => {
@@ -110,7 +114,7 @@ t.test('files that no snapshot names', async (t) => {
 
   await cp(root, join(dir, 'snapshots/20200101T000000.000Z'), { recursive: true })
   await rm(join(dir, 'snapshots/20200101T000000.000Z/database.sqlite'))
-  t.same((await verifyBackup(dir, { progress: talking })).findings, [], 'nor when a snapshot is damaged')
+  t.match((await verifyBackup(dir, { progress: talking })).findings, [{ problem: 'backup-damaged' }], 'nor when a snapshot is damaged')
   t.match(said, [/^A backup is at work .* not known which files in blobs belong to no snapshot\.$/, /^The snapshot 20200101T000000\.000Z is damaged, so it is not known/])
 
   await rm(join(dir, 'snapshots/20200101T000000.000Z'), { recursive: true })
@@ -147,4 +151,64 @@ t.test('a manifest and a database that differ', async (t) => {
   await writeFile(path, manifestLine(three))
   await prove()
   t.match((await verifyBackup(dir, { progress })).findings, [{ id: one.id, detail: /has no line for/ }])
+})
+
+/** Two snapshots: the first names one and two, the second two and three. */
+async function madeTwice (t: Test) {
+  const { app, config, dir, attach } = await furnished(t)
+  for (const text of ['one', 'two']) await attach('ada', text)
+  const first = await backup(config, { to: { dir }, progress })
+  const { paths: [one = '', two = ''], sidecars } = await backedUp(dir)
+  await app.database.client.blob.deleteMany({ where: { id: sidecars[0]?.id ?? '' } })
+  await attach('ada', 'three')
+  const second = await backup(config, { to: { dir }, progress })
+  return { config, dir, one, two, first: first.snapshot, second: second.snapshot, at: (snapshot: string, file: string) => join(dir, 'snapshots', snapshot, file) }
+}
+
+t.test('without a name all snapshots are proved: each blob once, and who names it is said', async (t) => {
+  const { dir, one, two, first, second } = await madeTwice(t)
+  t.same(await verifyBackup(dir, { progress }), { records: 3, hashedFiles: 3, hashedBytes: 11, allBytes: 11, findings: [] })
+  await writeFile(one, 'onx')
+  t.match((await verifyBackup(dir, { progress })).findings, [{ problem: 'blob-corrupt', path: relative(dir, one), detail: new RegExp(`The snapshot ${first} names it\\.$`) }])
+  t.match(await verifyBackup(dir, { snapshot: second, progress }), { records: 2, findings: [] })
+  await rm(two)
+  const both = (await verifyBackup(dir, { progress })).findings.toSorted((a, b) => a.problem < b.problem ? -1 : 1)
+  t.match(both, [{ problem: 'blob-corrupt' }, { problem: 'blob-missing', detail: new RegExp(`2 snapshots name it, the newest of them ${second}\\.$`) }])
+})
+
+t.test('what is wrong with an older snapshot is found', async (t) => {
+  const { dir, first, second, at } = await madeTwice(t)
+  for (const file of ['manifest.ndjson', 'database.sqlite']) {
+    const bytes = await readFile(at(first, file))
+    await rm(at(first, file))
+    t.match(await verifyBackup(dir, { progress }), { findings: [{ problem: 'backup-damaged', path: `snapshots/${first}/${file}` }] })
+    t.match(await verifyBackup(dir, { snapshot: second, progress }), { findings: [] })
+    await writeFile(at(first, file), bytes)
+  }
+  await rm(at(first, 'snapshot.json'))
+  t.match((await verifyBackup(dir, { progress })).findings[0], { problem: 'backup-damaged', path: `snapshots/${first}/snapshot.json`, detail: /It is not there/, mend: /next "upload-gateway backup" .* removes the snapshot/ })
+})
+
+t.test('a pipe in place of snapshot.json is a finding', { skip: process.platform === 'win32' && 'there are no pipes' }, async (t) => {
+  const { dir, first, at } = await madeTwice(t)
+  await rm(at(first, 'snapshot.json'))
+  execFileSync('mkfifo', [at(first, 'snapshot.json')])
+  t.match((await verifyBackup(dir, { progress })).findings, [{ problem: 'backup-damaged', path: `snapshots/${first}/snapshot.json`, detail: /does not prove itself/ }])
+})
+
+t.test('what says which volume the backup is of is proved too', async (t) => {
+  const { dir, first } = await madeTwice(t)
+  const path = join(dir, 'upload-gateway-backup.json')
+  const text = await readFile(path, 'utf8')
+  await writeFile(path, 'garbage')
+  t.match((await verifyBackup(dir, { progress })).findings, [{ problem: 'backup-damaged', path: 'upload-gateway-backup.json', detail: /is damaged/ }])
+  await writeFile(path, JSON.stringify({ ...JSON.parse(text), format: 2 }))
+  t.match((await verifyBackup(dir, { progress })).findings, [{ problem: 'backup-damaged', detail: /newer version/ }])
+  await writeFile(path, JSON.stringify({ ...JSON.parse(text), volume: 'another' }))
+  t.match((await verifyBackup(dir, { progress })).findings, [{ problem: 'backup-damaged', path: `snapshots/${first}/snapshot.json`, detail: /of another volume than upload-gateway-backup\.json says/ }, {}])
+  await rm(path)
+  t.match((await verifyBackup(dir, { progress })).findings, [{ problem: 'backup-damaged', path: 'upload-gateway-backup.json', detail: /not there/ }])
+  const { fs, inject } = createFaults()
+  inject({ on: 'open', path: /upload-gateway-backup\.json$/, errno: 'EIO' })
+  await t.rejects(verifyBackup(dir, { progress, fs }), { code: 'EIO' })
 })

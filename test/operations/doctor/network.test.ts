@@ -95,7 +95,7 @@ t.test('a proxy that changes files, or drops ranges, is told', async (t) => {
 
 t.test('no gateway is a problem only where there ought to be one', async (t) => {
   const { look, through } = await setUp(t)
-  t.match((await look('http://127.0.0.1:1')).checks, [{ level: 'problem', detail: /not reached.*ECONNREFUSED/ }])
+  t.match((await look('http://127.0.0.1:1')).checks, [{ level: 'problem', detail: /not reached.*ECONNREFUSED/, change: /PORT and PUBLIC_URL.*proxy.*--url/ }])
   t.match((await look('http://127.0.0.1:1', { isExpected: false })).checks, [{ level: 'unknown' }])
   t.match((await through((_request, response) => { response.end('hello') })).checks, [{ level: 'problem', detail: /200 came back, but not from a gateway/ }])
   t.match((await through(() => {})).checks, [{ level: 'problem', detail: /nothing came back in time/ }])

@@ -138,6 +138,27 @@ t.test('states on the way out, and rows that contradict themselves, are told', a
   t.match(await ask(version), { isServed: true, meaning: /older client knows as \/i\/p\/1\.jpg/ }, 'a pending one is served under its old URL')
 })
 
+t.test('an embedded account is found by its e-mail address, in whatever spelling', async (t) => {
+  const { app, ask, put, attach, execute } = await setUp(t)
+  const register = async (email: string) => (await app.inject({ method: 'POST', url: '/api/auth/register', payload: { email, password: 'correct horse battery' } })).json().user.id
+  const [id, kim] = [await register('ada@example.com'), await register('kim+x@example.com')]
+  for (const asked of ['ada@example.com', ' Ada@Example.COM']) {
+    t.match(await ask(asked), { isServed: false, asked, meaning: `${asked.trim()} is the account ${id}: the user ${id}, and their current avatar`, verdict: `404: ${id} has an embedded account, but no avatar, and no uploads.`, owner: { id, hasAccount: true, uploads: 0 } })
+  }
+  t.match(await ask('kim+x@example.com'), { meaning: `kim+x@example.com is the account ${kim}: the user ${kim}, and their current avatar`, owner: { id: kim } })
+  t.match(await ask(id), { verdict: /has an embedded account/, owner: { hasAccount: true } }, 'and by its id')
+  t.match(await ask('eve@example.com'), { isServed: false, verdict: '404: there is no record of anything of a user eve@example.com, and no embedded account has that e-mail address.', owner: { id: 'eve@example.com', hasAccount: false } })
+  t.match(await ask('eve+x@example.com'), { isServed: false, verdict: '404: no embedded account has the e-mail address eve+x@example.com.', meaning: 'the e-mail address eve+x@example.com', owner: null })
+  t.match(await ask('ada@example.com', { databaseFile: '/nowhere/x' }), { verdict: /The database cannot be read/ })
+
+  await put(id)
+  t.match(await ask('ada@example.com'), { isServed: true, meaning: /is the account/ })
+  t.match(await ask('/api/avatars/ada@example.com'), { isServed: false, verdict: /no record of anything of a user ada@example\.com\.$/ }, 'an address is about nobody but who it names')
+  await attach()
+  execute("UPDATE Blob SET ownerId = 'ada@example.com' WHERE ownerId = 'ada'")
+  t.match(await ask('ada@example.com'), { meaning: 'the user ada@example.com, and their current avatar', verdict: '404: ada@example.com has no avatar now.' }, 'an id that has uploads is itself')
+})
+
 t.test('who is a user, and has no avatar', async (t) => {
   const { ask, attach, execute } = await setUp(t)
   t.match(await ask('nobody'), { isServed: false, verdict: /no record of anything of a user nobody/, owner: { uploads: 0 } })

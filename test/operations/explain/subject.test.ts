@@ -22,6 +22,7 @@ t.test('every address that the gateway ever handed out is known, with any host',
     [`/srv/uploads/attachments/2026/11/21/${id}.sidecar.json`, { is: 'id', id }],
     ['A'.repeat(64), { is: 'sha256', sha256: 'a'.repeat(64) }],
     ['ada@example.com', { is: 'user', userId: 'ada@example.com' }],
+    [' Ada+home@Example.com ', { is: 'e-mail', email: 'ada+home@example.com' }],
   ]
   for (const [asked, subject] of known) t.strictSame(parseSubject(asked), subject, asked)
 })
@@ -36,5 +37,5 @@ t.test('what cannot be told is refused with what to give instead', async (t) => 
   t.throws(() => parseSubject('/api/avatars/me'), { name: 'Refusal', message: /Name the user/ })
   t.throws(() => parseSubject('/uploads/100%'), { name: 'Refusal', message: /percent sign/ })
   t.throws(() => parseSubject('http://'), { name: 'Refusal', message: /no valid URL/ })
-  for (const asked of ['', 'two words', 'me', '../x']) t.throws(() => parseSubject(asked), { name: 'Refusal', message: /nothing that the gateway hands out/ })
+  for (const asked of ['', 'two words', 'me', '../x', 'a+b@', 'a b@c.example']) t.throws(() => parseSubject(asked), { name: 'Refusal', message: /nothing that the gateway hands out/ })
 })

@@ -12,7 +12,7 @@ const whole: Examined = {
   file: { path: 'avatars/x.png', is: 'file', size: 5, sha256: facts.sha256, isWhole: true, reason: null },
   sidecar: { path: 'avatars/x.sidecar.json', is: 'whole', differences: [] },
 }
-const owner = { id: 'ada', currentAvatar: facts.id, deletedAvatar: null, uploads: 1, erasedAt: null, hasTombstone: false }
+const owner = { id: 'ada', currentAvatar: facts.id, deletedAvatar: null, uploads: 1, erasedAt: null, hasTombstone: false, hasAccount: false }
 const usual: Facts = { subject: { is: 'current avatar', userId: 'ada' as UserId }, audience: 'anyone', blob: whole, owner, oldPath: undefined, databaseFailure: undefined }
 const none: Facts = { ...usual, audience: 'nobody', blob: undefined }
 

@@ -31,3 +31,31 @@ test('what cannot be used is told, and an owner nobody can be stays with the fil
   for (const path of ['b', 'c']) t.match(index.take(path), { contextType: null, contextId: null, notes: [/context/] }, path)
   t.strictSame([...index.rest()].map(({ path, ownerId }) => [path, ownerId]), [['rest', 'u']])
 })
+
+test('an entry is that of the file of its very name, whichever is asked about first', async (t) => {
+  const paths = ['a.txt', 'uploads/a.txt', '\u00fc', 'u\u0308', 'b']
+  for (const order of [paths, paths.toReversed()]) {
+    const { index } = await indexOf(t, [{ path: 'uploads/a.txt', ownerId: 'alice' }, { path: '\u00fc', ownerId: 'bob' }, { path: 'uploads/b', ownerId: 'eve' }])
+    for (const path of order) index.see(path)
+    t.strictSame(order.map((path) => [path, index.take(path)?.ownerId]).sort(), [['a.txt', undefined], ['b', 'eve'], ['uploads/a.txt', 'alice'], ['u\u0308', undefined], ['\u00fc', 'bob']])
+    t.strictSame([...index.rest()], [])
+  }
+})
+
+test('an entry that may mean one file or another is nobody\'s, and so is its file', async (t) => {
+  const mixed = '\u1e69'.normalize('NFD').replace('s\u0323', '\u1e63')
+  for (const [lines, paths, faulty] of [
+    // Neither file is spelled as the index spells it.
+    [[{ path: mixed, ownerId: 'bob' }], [mixed.normalize('NFC'), mixed.normalize('NFD')], 2],
+    // Two entries for one file, and the other file is not there.
+    [[{ path: mixed, ownerId: 'bob' }, { path: mixed.normalize('NFC'), ownerId: 'eve' }], [mixed.normalize('NFD')], 1],
+    [[{ path: 'x', ownerId: 'bob' }, { path: 'uploads/x', ownerId: 'eve' }], ['x'], 1],
+    [[{ path: 'x', ownerId: 'bob' }, { path: 'uploads/x', ownerId: 'bob' }], ['x'], 0],
+  ] as const) {
+    const { index } = await indexOf(t, [...lines])
+    for (const path of paths) index.see(path)
+    const taken = paths.map((path) => index.take(path))
+    t.equal(taken.filter((entry) => entry?.fault !== undefined).length, faulty, JSON.stringify(lines))
+    for (const entry of taken) t.match(entry, faulty === 0 ? { ownerId: 'bob' } : { ownerId: undefined, fault: { code: 'bad-entry', reason: /^it cannot be told which file the index means by / } })
+  }
+})

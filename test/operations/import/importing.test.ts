@@ -43,7 +43,7 @@ test('a dry run says the same as the run, and writes nothing', async (t) => {
   const { importing, files, app } = await home(t)
   const [one, two] = [await picture('png', { seed: 1 }), await picture('png', { seed: 2 })]
   const found = [
-    avatar('ada', one, { paths: ['/i/x.png'] }), avatar('bob', one, { paths: ['/i/x.png'] }), avatar('eve', two, { paths: ['/i/x.png'] }), avatar('joe', two, { paths: ['/i/x.png'], canLosePaths: true }),
+    avatar('ada', one, { paths: ['/i/x.png'] }), avatar('bob', one, { paths: ['/i/x.png'] }), avatar('eve', two, { paths: ['/i/x.png'] }), attachment('/i/x.png', two),
     avatar('tim', Buffer.from('text')), attachment('/uploads/a', Buffer.alloc(0)), { source: 'test:b', code: 'symlink' as const, reason: 'it is a symbolic link' },
   ]
   const before = await files()
@@ -55,7 +55,7 @@ test('a dry run says the same as the run, and writes nothing', async (t) => {
   t.strictSame({ ...planned, isDryRun: false, reasons: [], listed: [] }, { ...done, reasons: [], listed: [] })
   t.strictSame(outcomes(done), { imported: 4, refused: 3 })
   t.strictSame(done.reasons.map(({ code }) => code).sort(), ['path-taken', 'symlink', 'wrong-type'])
-  t.equal(done.withNotes, 2, 'bob and joe have a picture, but not under the old path')
+  t.equal(done.withNotes, 2, 'bob and eve have a picture, but not under the old path')
   t.ok((await app.inject({ url: '/i/x.png' })).rawPayload.equals(one))
 })
 
@@ -188,11 +188,14 @@ test('of two imports for one user the newer picture becomes the current one, the
 })
 
 test('the same file as an attachment under a path that is imported already is there already', async (t) => {
-  const { importing } = await home(t)
+  const { importing, entries } = await home(t)
   const bytes = await picture('png')
   await importing([avatar('ada', bytes)])
-  t.strictSame(outcomes(await importing([attachment('/i/ada.png', bytes)])), { there: 1 })
-  t.strictSame(outcomes(await importing([attachment('/i/ada.png', Buffer.from('x'))])), { refused: 1 })
+  const isOwnerless = { isOwnerless: true }
+  t.match(await importing([attachment('/i/ada.png', bytes, isOwnerless)]), { outcomes: { there: { files: 1 } }, withNotes: 1 })
+  t.match(entries, [{ notes: [/^it belongs to "ada" here$/] }])
+  t.match((await importing([attachment('/i/ada.png', Buffer.from('x'), isOwnerless)])).listed, [{ outcome: 'refused', code: 'path-taken' }])
+  t.match((await importing([attachment('/i/ada.png', bytes, { ownerId: 'bob' })])).listed, [{ outcome: 'refused', code: 'owner-differs', reason: /"ada"/ }])
 })
 
 test('what cannot be read is refused with the reason, and the rest goes on', async (t) => {
@@ -213,4 +216,129 @@ test('a full disk stops the import with what to do, and any other failure as it 
   await t.rejects(importing(found, { tools: { store: failingAt(5, new StorageFull()) } }), { name: 'Refusal', message: /^The storage is full: the import stopped after 5 files, which are kept\. Free some space/ })
   t.strictSame(outcomes(await importing(found)), { imported: 235, there: 5 })
   await t.rejects(importing([attachment('/uploads/x', Buffer.from('x'))], { tools: { store: failingAt(0, new Error('a bug')) } }), { message: 'a bug' })
+})
+
+test('what is here of another owner is neither changed nor called there: it is refused, with what to do', async (t) => {
+  const { app, as, importing } = await home(t)
+  const path = '/uploads/doc.txt'
+  await importing([attachment(path, Buffer.from('of alice'), { ownerId: 'alice' }), attachment('/uploads/own.txt', Buffer.from('own'))])
+  for (const text of ['of alice', 'BOBS SECRET']) {
+    for (const isDryRun of [true, false]) {
+      const report = await importing([attachment(path, Buffer.from(text), { ownerId: 'bob', visibility: 'private' })], { isDryRun })
+      t.match(report, { outcomes: { refused: { files: 1 } }, listed: [{ ownerId: 'bob', code: 'owner-differs', reason: /^it is here as .* of "alice", and not of "bob": correct the index or --owner, or delete it here and upload it for "bob"$/ }] }, text)
+    }
+  }
+  t.equal((await app.inject({ url: path })).payload, 'of alice')
+  const [{ id }] = (await app.inject({ url: '/api/attachments', headers: await as('alice') })).json().attachments
+  await app.inject({ method: 'DELETE', url: `/api/attachments/${id}`, headers: await as('alice') })
+  t.match(await importing([attachment(path, Buffer.from('BOBS SECRET'), { ownerId: 'bob' })]), { listed: [{ outcome: 'kept', code: 'deleted' }] }, 'an import revives nothing')
+})
+
+test('another visibility than asked for stays, and is told', async (t) => {
+  const { app, importing, entries } = await home(t)
+  const path = '/uploads/a.txt'
+  await importing([attachment(path, Buffer.from('a'))])
+  for (const text of ['a', 'b']) {
+    t.match(await importing([attachment(path, Buffer.from(text), { visibility: 'private' })]), { withNotes: 1 }, text)
+    t.match(entries, [{ outcome: text === 'a' ? 'there' : 'changed', notes: [/^it stays public, as it is here, and is not made private: .*PATCH \/api\/attachments/] }], text)
+    t.equal((await app.inject({ url: path })).payload, text)
+  }
+  t.match(await importing([attachment(path, Buffer.from('b'))]), { withNotes: 0 })
+})
+
+test('what was kept for nobody known goes to the trash once a user turns up whose picture it is; the old address goes over', async (t) => {
+  const { app, as, importing, entries } = await home(t)
+  const bytes = await picture('png', { seed: 1 })
+  const pictures = ['ada', 'bob', 'eve', 'own', 'tim'].map((user) => avatar(user, bytes))
+  await importing(pictures.flatMap(({ paths }) => paths.map((path) => attachment(path, bytes, { isOwnerless: true }))))
+  await app.database.client.owner.create({ data: { key: app.storage.hash('owner', 'eve'), epoch: 1 } })
+  await app.inject({ method: 'PUT', url: '/api/avatars/me', headers: { ...await as('own'), 'content-type': 'image/png' }, payload: await picture('png', { seed: 2 }) })
+  await importing([avatar('tim', bytes, { paths: [] })])
+  const twin = avatar('twin', bytes, { paths: ['/i/ada.png'] })
+  const planned = await importing([...pictures, twin], { isDryRun: true })
+  const plannedEntries = Object.fromEntries(entries.map(({ ownerId, outcome, paths, notes }) => [ownerId, [outcome, paths, notes?.map((note) => note.replace(/stays with .*/, 'stays')) ?? []]]))
+  t.equal(await app.database.client.blob.count({ where: { state: 'deleted' } }), 0)
+
+  const done = await importing([...pictures, twin])
+  t.strictSame(outcomes(done), { imported: 4, there: 1, kept: 1 })
+  t.strictSame(outcomes(planned), outcomes(done))
+  t.strictSame(Object.fromEntries(entries.map(({ ownerId, outcome, paths, notes }) => [ownerId, [outcome, paths, notes?.map((note) => note.replace(/stays with .*/, 'stays')) ?? []]])), plannedEntries)
+  for (const user of ['ada', 'bob', 'eve', 'own', 'tim']) t.match(entries.find(({ ownerId }) => ownerId === user)?.notes?.at(-1), /^"\/i\/.*\.png" was kept as .* of "archive", which goes to the trash$/, user)
+  t.match(entries.find(({ ownerId }) => ownerId === 'ada'), { paths: ['/i/ada.png'] })
+  t.match(entries.find(({ ownerId }) => ownerId === 'twin'), { paths: [], notes: [/^"\/i\/ada.png" stays with/] })
+  t.equal(await app.database.client.blob.count({ where: { kind: 'attachment', state: 'deleted' } }), 5)
+  t.equal(await app.database.client.attachment.count({ where: { deletedAt: null } }), 0)
+  t.equal(await app.database.client.blob.count({ where: { sidecarDueAt: { not: null } } }), 0)
+  const { blob } = await app.database.client.alias.findUniqueOrThrow({ where: { path: '/i/ada.png' }, include: { blob: true } })
+  t.match(blob, { ownerId: 'ada', state: 'live' })
+  t.match(await app.storage.store.readSidecar({ kind: 'avatar', id: blob.id as never, extension: 'png' }), { aliases: ['/i/ada.png'] })
+  const answers = async () => Promise.all(['ada', 'bob', 'eve', 'own', 'tim'].map(async (user) => (await app.inject({ url: `/i/${user}.png` })).statusCode))
+  t.strictSame(await answers(), [200, 200, 404, 200, 200])
+  t.strictSame(outcomes(await importing([...pictures, twin])), { there: 5, kept: 1 })
+  await app.inject({ method: 'DELETE', url: '/api/users/ada/uploads', headers: await as('root', 'uploads:admin') })
+  t.strictSame(await answers(), [404, 200, 404, 200, 200])
+})
+
+test('what an index gave an owner stays theirs, whoever has the same picture', async (t) => {
+  const { app, importing, entries } = await home(t)
+  const bytes = await picture('png')
+  await importing([attachment('/i/ada.png', bytes, { ownerId: 'alice' })])
+  t.strictSame(outcomes(await importing([avatar('ada', bytes)])), { imported: 1 })
+  t.match(entries, [{ paths: [], notes: [/stays with/] }])
+  t.equal(await app.database.client.attachment.count({ where: { deletedAt: null, ownerId: 'alice' } }), 1)
+})
+
+test('what was kept for nobody known goes to the trash when its owner turns out to be erased', async (t) => {
+  const { app, importing } = await home(t)
+  const path = '/uploads/a.txt'
+  await importing([attachment(path, Buffer.from('a'), { isOwnerless: true })])
+  t.match((await importing([attachment(path, Buffer.from('a'), { ownerId: 'bob' })])).listed, [{ code: 'owner-differs' }])
+  await app.database.client.owner.create({ data: { key: app.storage.hash('owner', 'bob'), epoch: 1 } })
+  t.match((await importing([attachment(path, Buffer.from('a'), { ownerId: 'bob' })])).listed, [{ outcome: 'kept', code: 'erased', notes: [/goes to the trash/] }])
+  t.equal((await app.inject({ url: path })).statusCode, 404)
+})
+
+test('a picture of no known date never replaces one with a date; what is replaced is told', async (t) => {
+  const { app, importing, entries } = await home(t)
+  const [dated, undated, newer] = [await picture('png', { seed: 1 }), await picture('png', { seed: 2 }), await picture('png', { seed: 3 })]
+  const shown = async (user: string) => (await app.inject({ url: `/api/avatars/${user}` })).rawPayload
+  const now = { createdAt: new Date(), isDated: false }
+  const m = (user: string, bytes: Buffer, more = {}) => avatar(user, bytes, { source: `m:${user}`, ...more })
+  const r = (user: string, bytes: Buffer, more = {}) => avatar(user, bytes, { source: `r:${user}`, paths: [], ...more })
+
+  await importing([m('ada', dated)])
+  await importing([r('ada', undated, now)])
+  t.match(entries, [{ outcome: 'imported', notes: [/^its date is not known: .* from m:ada stays/] }])
+  t.ok((await shown('ada')).equals(dated))
+
+  await importing([r('bob', undated, now)])
+  await importing([r('bob', newer, { ...now, source: 'other' })])
+  t.match(entries, [{ notes: [/^its date is not known/] }], 'nor one without')
+  await importing([m('bob', dated)])
+  t.match(entries, [{ outcome: 'imported', notes: ['replaces the picture imported from r:bob, whose date is not known'] }])
+  t.ok((await shown('bob')).equals(dated), 'whichever was first')
+  await importing([r('bob', newer, { source: 'third', createdAt: new Date('2025-01-01') })])
+  t.match(entries, [{ notes: ['replaces the picture imported from m:bob, which is older'] }])
+  t.ok((await shown('bob')).equals(newer))
+
+  await importing([r('eve', undated, now)])
+  await importing([r('eve', newer, now)])
+  t.match(entries, [{ outcome: 'changed', notes: [] }])
+  t.ok((await shown('eve')).equals(newer), 'of the same source')
+})
+
+test('an old path that cannot be imported is closed all the same when it is of somebody erased, unless somebody else names it', async (t) => {
+  const { app, importing } = await home(t)
+  const { hash } = app.storage
+  await app.database.client.owner.create({ data: { key: hash('owner', 'erased'), epoch: 1 } })
+  const refused = (ownerId: string, path: string) => ({ source: `test:${ownerId}${path}`, kind: 'avatar', ownerId, paths: [path], code: 'not-named', reason: 'it is not named' } as const)
+  const found = [
+    refused('erased', '/i/gone.png'), refused('erased', '/i/shared.png'), refused('ada', '/i/shared.png'), refused('erased', '/i/both.png'), avatar('bob', Buffer.from('no picture'), { paths: ['/i/both.png'] }),
+    { source: 'test:nobody', code: 'ownerless', reason: 'nobody' } as const,
+  ]
+  const buried = async () => (await Promise.all(['/i/gone.png', '/i/shared.png', '/i/both.png'].map(async (path) => app.database.client.tombstone.count({ where: { key: hash('path', path) } })))).join()
+  await importing(found, { isDryRun: true })
+  t.equal(await buried(), '0,0,0')
+  t.strictSame(outcomes(await importing(found)), { refused: 6 })
+  t.equal(await buried(), '1,0,0')
 })

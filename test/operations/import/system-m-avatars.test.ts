@@ -27,11 +27,11 @@ test('a picture is the avatar of every user who names it; everything else belong
   const found = await collect(reader.found())
   const path = '/i/p/2023/05/avatar_1680000000123_x.png'
   t.match(found, [
-    { source: 'system-m:users/eve/i/link', ownerId: 'eve', code: 'symlink' },
-    { kind: 'attachment', source: 'system-m:/i/logo.svg', ownerId: 'archive', visibility: 'public', filename: 'logo.svg', declaredType: 'image/svg+xml', paths: ['/i/logo.svg'] },
-    { kind: 'avatar', source: `system-m:users/ada${path}`, ownerId: 'ada', visibility: null, filename: undefined, paths: [path], createdAt: new Date(1680000000123) },
+    { source: 'system-m:users/eve/i/link', kind: 'avatar', ownerId: 'eve', paths: ['/i/link'], code: 'symlink' },
+    { kind: 'attachment', source: 'system-m:/i/logo.svg', ownerId: 'archive', isOwnerless: true, visibility: 'public', filename: 'logo.svg', declaredType: 'image/svg+xml', paths: ['/i/logo.svg'] },
+    { kind: 'avatar', source: `system-m:users/ada${path}`, ownerId: 'ada', isOwnerless: false, visibility: null, filename: undefined, paths: [path], createdAt: new Date(1680000000123) },
     { kind: 'avatar', source: `system-m:users/bob${path}`, ownerId: 'bob', paths: [path] },
-    { source: 'system-m:users/ada/i/gone.png', code: 'missing', ownerId: 'ada' },
+    { source: 'system-m:users/ada/i/gone.png', code: 'missing', kind: 'avatar', ownerId: 'ada', paths: ['/i/gone.png'] },
     { source: 'system-m:users/bob/i/gone.png', code: 'missing', ownerId: 'bob' },
   ])
   t.equal(found.length, 6)

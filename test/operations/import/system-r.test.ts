@@ -1,11 +1,11 @@
-import { mkdir, realpath, writeFile } from 'node:fs/promises'
+import { mkdir, realpath, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'tap'
 import { collect } from '../../fixtures/collect.ts'
 import type { Candidate, Found } from '../../../src/operations/import/candidate.ts'
 import type { UserRow, UserTable } from '../../../src/operations/import/postgres.ts'
 import { systemR } from '../../../src/operations/import/system-r.ts'
-import { temporaryFolder } from '../../helper.ts'
+import { picture, temporaryFolder } from '../../helper.ts'
 
 const row = (id: string | null, more: Partial<UserRow> = {}): UserRow => ({ id, dataBytes: null, type: null, url: null, date: null, ...more })
 
@@ -24,8 +24,8 @@ test('the picture is in the row, and its old address leads to it', async (t) => 
   t.equal(await count(), 6)
   const all = await collect(found())
   t.match(all, [
-    { kind: 'avatar', source: 'system-r:users/1', ownerId: '1', paths: ['/uploads/avatars/avatar-1680000000123.png'], canLosePaths: true, declaredType: 'image/png', createdAt: new Date(1680000000123), notes: [] },
-    { paths: [], createdAt: new Date('2020-01-01'), notes: [/"\/elsewhere"/] }, { paths: ['/uploads/avatars/a b.png'], notes: [] }, { paths: [], notes: [/not kept/] }, { paths: [], notes: [], createdAt: new Date('2026-01-01') }, { createdAt: new Date('2026-01-01'), notes: [/Infinity/] },
+    { kind: 'avatar', source: 'system-r:users/1', ownerId: '1', paths: ['/uploads/avatars/avatar-1680000000123.png'], declaredType: 'image/png', createdAt: new Date(1680000000123), isDated: true, notes: [] },
+    { paths: [], createdAt: new Date('2020-01-01'), notes: [/"\/elsewhere"/] }, { paths: ['/uploads/avatars/a b.png'], notes: [] }, { paths: [], notes: [/not kept/] }, { paths: [], notes: [], createdAt: new Date('2026-01-01'), isDated: false }, { createdAt: new Date('2026-01-01'), notes: [/Infinity/] },
   ])
   t.equal(await bytesOf(all[0]), 'text')
   t.equal(await bytesOf(all[1]), 'raw!')
@@ -46,10 +46,31 @@ test('without data, it is the file behind the address, and only in the public fo
   const all = await collect(reader([
     row('1', { url: '/uploads/avatars/a.png', type: 'image/png' }), row('2', { url: '/uploads/avatars/none.png', date: new Date('2020-01-01') }), row('3', { url: '/uploads/avatars/../../../etc/passwd' }), row('4', { url: '/api/auth/avatar/4' }), row('5', { url: '/uploads/avatars/.env' }),
   ], { publicDir }).found())
-  t.match(all, [{ paths: ['/uploads/avatars/a.png'], canLosePaths: false, declaredType: 'image/png' }, { createdAt: new Date('2020-01-01') }, { code: 'elsewhere', ownerId: '3' }, { code: 'elsewhere', reason: /api\/auth/ }, { code: 'hidden', ownerId: '5' }])
+  t.match(all, [{ paths: ['/uploads/avatars/a.png'], declaredType: 'image/png' }, { createdAt: new Date('2020-01-01') }, { code: 'elsewhere', ownerId: '3', paths: undefined }, { code: 'elsewhere', reason: /api\/auth/ }, { code: 'hidden', kind: 'avatar', ownerId: '5', paths: ['/uploads/avatars/.env'] }])
   t.equal(await bytesOf(all[0]), 'file')
   await t.rejects(bytesOf(all[1]), { name: 'OldFileRefused', fault: 'missing' })
-  t.match(await collect(reader([row('1', { url: '/uploads/avatars/a.png' })]).found()), [{ code: 'not-named', reason: /--public-dir/ }])
+  t.match(await collect(reader([row('1', { url: '/uploads/avatars/a.png' })]).found()), [{ code: 'not-named', kind: 'avatar', paths: ['/uploads/avatars/a.png'], reason: /--public-dir/ }])
+})
+
+test('data that says nothing leaves the file; of data that is broken it is told that there is one', async (t) => {
+  const publicDir = await realpath(await temporaryFolder(t))
+  await mkdir(join(publicDir, 'uploads', 'avatars'), { recursive: true })
+  const [png, url] = [await picture('png'), '/uploads/avatars/a.png']
+  await writeFile(join(publicDir, url), png)
+  await utimes(join(publicDir, url), new Date('2020-05-05'), new Date('2020-05-05'))
+  await writeFile(join(publicDir, 'uploads', 'avatars', 'text.png'), 'text')
+  const data = { blank: ' \n', null: 'NULL', none: ' ', broken: '!!!!', text: '!!!!', gone: '!!!!', alone: '!!!!', raw: Buffer.from('    ') }
+  const rows = [row('blank', { dataBytes: 2, url }), row('null', { dataBytes: 4, url }), row('none', { dataBytes: 1 }), row('broken', { dataBytes: 4, url }), row('text', { dataBytes: 4, url: '/uploads/avatars/text.png' }), row('gone', { dataBytes: 4, url: '/uploads/avatars/none.png' }), row('alone', { dataBytes: 4 }), row('raw', { dataBytes: 4, url }), row('elsewhere', { dataBytes: 1, url: '/x' })]
+  const [blank, word, none, broken, text, gone, alone, raw, elsewhere] = await collect(reader(rows, { data: { ...data, elsewhere: ' ' }, publicDir }).found())
+  for (const found of [blank, word]) {
+    t.match(found, { paths: [url], createdAt: new Date('2020-05-05'), isDated: true })
+    t.ok(Buffer.concat(await collect((found as Candidate).read(10_000))).equals(png))
+  }
+  await t.rejects(bytesOf(none), { code: 'empty' })
+  await t.rejects(bytesOf(broken), { code: 'broken-base64', message: 'it is not base64; there is a picture behind its address "/uploads/avatars/a.png", which is taken when the data is empty' })
+  for (const found of [text, gone, alone]) await t.rejects(bytesOf(found), { code: 'broken-base64', message: 'it is not base64' })
+  t.equal(await bytesOf(raw), '    ', 'bytes are taken as they are')
+  t.match(elsewhere, { code: 'elsewhere' })
 })
 
 test('ids that can be no user\'s, and ids that are there twice, are refused', async (t) => {

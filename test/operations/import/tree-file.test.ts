@@ -25,7 +25,7 @@ test('it is as old as its path says, or its own time', async (t) => {
   const [at, now] = [new Date('2020-05-05'), new Date('2026-01-01')]
   await writeFile(join(root, 'a'), 'text')
   await utimes(join(root, 'a'), at, at)
-  t.strictSame(await dateOfFile(root, 'a', '/i/2021/06/a', now), { createdAt: new Date('2021-06-01'), notes: [] })
-  t.strictSame(await dateOfFile(root, 'a', '/uploads/a', now), { createdAt: at, notes: [] })
-  t.strictSame(await dateOfFile(root, 'none', '/uploads/none', now), { createdAt: now, notes: [] })
+  t.strictSame(await dateOfFile(root, 'a', '/i/2021/06/a', now), { createdAt: new Date('2021-06-01'), isDated: true, notes: [] })
+  t.strictSame(await dateOfFile(root, 'a', '/uploads/a', now), { createdAt: at, isDated: true, notes: [] })
+  t.strictSame(await dateOfFile(root, 'none', '/uploads/none', now), { createdAt: now, isDated: false, notes: [] })
 })

@@ -1,10 +1,13 @@
-import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { backup } from '../../../src/operations/backup/backup.ts'
 import { silent as progress } from '../../../src/operations/progress.ts'
+import { drill } from '../../../src/operations/restore/drill.ts'
 import { restore } from '../../../src/operations/restore/restore.ts'
 import { fileSystem, type FileSystem } from '../../../src/storage/fs.ts'
+import { createTombstones } from '../../../src/storage/tombstones.ts'
+import { createDurable } from '../../../src/storage/volume/durable.ts'
 import { build, temporaryFolder } from '../../helper.ts'
 import { createFaults } from '../../fixtures/faults.ts'
 import { backedUp, filesBelow, furnished, lost, rowsOf } from '../fixtures/furnished.ts'
@@ -14,8 +17,9 @@ t.test('all is back, proved, and served under its old URL', async (t) => {
   const said: string[] = []
   const report = await restore(config, dir, { progress: { ...progress, say: (message) => said.push(message) } })
   t.match(report, { files: 3, verification: { records: 3, hashedFiles: 3, findings: [] }, damaged: [], keys: ['erasure-signing.jwk', 'jwt.secret'], isLedgerCurrent: false, root: folder })
-  t.ok(report.secondsPerGigabyte)
-  t.match(said, [/Only the backup's own ledger/])
+  t.equal(report.secondsPerGigabyte, null, 'of so little it would say nothing')
+  t.equal(report.seconds, Number(report.seconds.toFixed(3)))
+  t.match(said, [/^No newer ledger of erasures than the backup's own was found, which does not know who was erased after it was made\. Name a newer one with --ledger/])
   t.notOk((await filesBelow(folder)).includes('restore-unfinished.json'))
   t.equal(await readFile(join(folder, 'database/jwt.secret'), 'utf8'), 'a secret\n')
   const { app, as } = await build(t, { UPLOADS_DIR: folder })
@@ -107,7 +111,7 @@ t.test('files that are missing or damaged in the backup', async (t) => {
 t.test('a volume that is too small is left as it was', async (t) => {
   const { config, dir, folder } = await lost(t)
   const fs: FileSystem = { ...fileSystem, statfs: (async () => ({ bavail: 1, bsize: 10 })) as unknown as FileSystem['statfs'] }
-  await t.rejects(restore(config, dir, { progress, fs }), { name: 'Refusal', message: /is too small: the backup has \d+ bytes, and 10 are free/ })
+  await t.rejects(restore(config, dir, { progress, fs }), { name: 'Refusal', message: /is too small: the backup has \d+ bytes, and 10 are free\. Mount a larger one, or name another place with --into/ })
   t.same(await filesBelow(folder), [])
 })
 
@@ -118,9 +122,106 @@ t.test('a backup of nothing is restored too', async (t) => {
   t.match(await restore(place.config, place.dir, { progress }), { files: 0, bytes: 0, secondsPerGigabyte: null })
 })
 
+t.test('of enough bytes it says how long a gigabyte takes, to the millisecond', async (t) => {
+  const place = await furnished(t)
+  await place.attach('ada', Buffer.alloc(10_000_000))
+  await backup(place.config, { to: { dir: place.dir }, progress })
+  await place.lose()
+  const { seconds, secondsPerGigabyte } = await restore(place.config, place.dir, { progress })
+  t.ok(seconds > 0)
+  t.ok(Math.abs((secondsPerGigabyte ?? 0) - seconds * 100) < 0.1, `${secondsPerGigabyte} of ${seconds}`)
+  t.equal(secondsPerGigabyte, Number(secondsPerGigabyte?.toFixed(3)))
+})
+
 t.test('a backup that cannot be written is read all the same', async (t) => {
   const { config, dir } = await lost(t)
   const { fs, inject } = createFaults()
   inject({ on: 'mkdir', path: new RegExp(`^${dir}/staging`), errno: 'EROFS', forever: true })
   t.match(await restore(config, dir, { progress, fs }), { files: 3 })
+})
+
+/** The ledger was lost with the volume, the backup restored without it, and a gateway is at work on it. */
+async function restoredWithoutLedger (t: Test) {
+  const folder = await temporaryFolder(t)
+  const [ledger, found] = [join(folder, 'ledger'), join(folder, 'found')]
+  const place = await lost(t, ({ erase }) => erase('ada'), { ERASURE_LEDGER: ledger })
+  await rename(ledger, found)
+  await restore({ ...place.config, erasureLedger: undefined }, place.dir, { progress })
+  return { ...place, found }
+}
+
+t.test('a ledger that was lost and comes back erases what the restore brought back, and nothing that was uploaded since', async (t) => {
+  const { folder, found, dir, url } = await restoredWithoutLedger(t)
+  const since = await furnished(t, { UPLOADS_DIR: folder })
+  const fresh = await since.attach('ada', 'uploaded since')
+  await backup(since.config, { to: { dir }, progress })
+  await since.app.close()
+  const again = await furnished(t, { UPLOADS_DIR: folder, ERASURE_LEDGER: found })
+  t.equal((await again.app.inject({ url, headers: await again.as('ada') })).statusCode, 404, 'what was erased is gone')
+  t.equal(await again.textOf(fresh.url, 'ada'), 'uploaded since')
+  await again.lose()
+  await restore(again.config, dir, { progress })
+  const last = await furnished(t, { UPLOADS_DIR: folder, ERASURE_LEDGER: found })
+  t.equal(await last.textOf(fresh.url, 'ada'), 'uploaded since', 'nor after another restore')
+  t.equal(await last.erase('ada'), 200)
+  t.equal((await last.app.inject({ url: fresh.url, headers: await last.as('ada') })).statusCode, 404, 'and a later erasure takes it')
+  t.equal(await last.textOf((await last.attach('ada', 'after that')).url, 'ada'), 'after that')
+})
+
+t.test('a ledger with lines that cannot be read is refused, and with --partial told', async (t) => {
+  const ledger = join(await temporaryFolder(t), 'ledger')
+  const { config, dir, folder } = await lost(t, ({ erase }) => erase('ada'), { ERASURE_LEDGER: ledger })
+  const text = await readFile(ledger, 'utf8')
+  await writeFile(ledger, text.slice(0, -20))
+  await t.rejects(restore(config, dir, { progress }), { name: 'Refusal', message: /ledger: One line of this ledger of erasures cannot be read: .* Nothing was restored.*a whole copy of this file.*--partial/ })
+  t.same(await filesBelow(folder).catch(() => []), [])
+  t.match(await restore(config, dir, { isPartial: true, progress }), { erasures: 0, damaged: [{ problem: 'ledger-damaged', path: ledger, mend: /^Erase them again/ }] })
+})
+
+t.test('a ledger that knows less than the backup, or of other volumes alone, is not taken for a newer one', async (t) => {
+  const other = await furnished(t)
+  await other.erase('ada')
+  const strange = join(await temporaryFolder(t), 'strange')
+  const empty = join(await temporaryFolder(t), 'empty')
+  await copyFile(join(other.folder, 'erasures.ndjson'), strange)
+  await writeFile(empty, '')
+  const none = await lost(t)
+  const judged = async ({ config, dir }: typeof none, ledger: string) => {
+    const said: string[] = []
+    const { isLedgerCurrent, ledgerDoubts } = await drill(config, dir, { ledgers: [ledger], progress: { ...progress, say: (message) => said.push(message) } })
+    t.strictSame(said.slice(0, ledgerDoubts.length), ledgerDoubts)
+    t.equal(said.length, ledgerDoubts.length + (isLedgerCurrent ? 0 : 1))
+    return { isLedgerCurrent, ledgerDoubts }
+  }
+  t.strictSame(await judged(none, empty), { isLedgerCurrent: true, ledgerDoubts: [] }, 'most often nobody was ever erased')
+  t.match(await judged(none, strange), { isLedgerCurrent: false, ledgerDoubts: [/strange has those of other volumes alone, and none of this one\.$/] })
+  const some = await lost(t, async ({ config, dir, erase }) => {
+    await erase('eve')
+    await copyFile(config.uploadsDir + '/erasures.ndjson', join(dir, '..', 'old'))
+    await erase('ada')
+    await backup(config, { to: { dir }, progress })
+  })
+  t.match(await judged(some, empty), { isLedgerCurrent: false, ledgerDoubts: [/empty has none of this volume, but the backup knows of some: it is an old one, or of another volume\.$/] })
+  t.match(await judged(some, strange), { isLedgerCurrent: false, ledgerDoubts: [/strange has none of this volume/] })
+  t.match(await judged(some, join(some.dir, '..', 'old')), { isLedgerCurrent: false, ledgerDoubts: [/old does not know 1 of those that the backup knows/] })
+})
+
+t.test('of an older snapshot the tombstones of newer ones do not come along', async (t) => {
+  const { config, dir, folder, lose } = await furnished(t)
+  const { snapshot: first } = await backup(config, { to: { dir }, progress })
+  await createTombstones({ fs: fileSystem, durable: createDurable({ fs: fileSystem, onSyncFailure: () => {} }), root: folder }).add(['gone since'], new Date())
+  await backup(config, { to: { dir }, progress })
+  await lose()
+  await restore(config, dir, { snapshot: first, progress })
+  t.notMatch(await readFile(join(folder, 'tombstones.ndjson'), 'utf8').catch(() => ''), /gone since/)
+  await rm(folder, { recursive: true })
+  await restore(config, dir, { progress })
+  t.match(await readFile(join(folder, 'tombstones.ndjson'), 'utf8'), /gone since/)
+})
+
+t.test('a disk that is full before anything is copied is named too', async (t) => {
+  const { config, dir, folder } = await lost(t)
+  const { fs, inject } = createFaults()
+  inject({ on: 'mkdir', path: new RegExp(`^${folder}/staging`), errno: 'ENOSPC' })
+  await t.rejects(restore(config, dir, { progress, fs }), { name: 'Refusal', message: `The volume ${folder} is full. Free some space there and run this again: the restore goes on where it was.` })
 })

@@ -34,14 +34,17 @@ async function setUp (t: Test) {
       },
     }
     await checkFiles(context, { isErased, waitsForUploads })
+    mended.list = findings.list.map(({ mend }) => mend)
     return findings.list.map(({ problem, path, detail }) => ({ problem, path, detail }))
   }
+  /** What would mend each finding of the last check. */
+  const mended = { list: [] as string[] }
   const within = (path: string) => path.slice(place.root.length + 1)
   async function neighbour (): Promise<void> {
     const staging = await openStaging({ fs: place.fs, durable: createDurable({ fs: place.fs, onSyncFailure () {} }), root: place.root, monotonicMs: () => 0 })
     t.teardown(() => staging.close())
   }
-  return { ...place, store: storage.store, check, said, meanwhile, within, neighbour }
+  return { ...place, store: storage.store, check, mends: () => mended.list, said, meanwhile, within, neighbour }
 }
 
 test('files that rows own are no findings, nor are those of ids that are on their way out', async (t) => {
@@ -120,6 +123,32 @@ test('what the gateway never made is foreign, and what lies in a wrong folder is
   })
 })
 
+test('a folder that holds anything is for people to look through: no command removes it', async (t) => {
+  const { check, mends, root, faults } = await setUp(t)
+  await mkdir(join(root, 'avatars/@eaDir'), { recursive: true })
+  t.match([await check(), mends()], [[{ path: 'avatars/@eaDir' }], [/--remove-foreign" do that/]], 'an empty one goes')
+  await writeFile(join(root, 'avatars/@eaDir/thumbs'), '')
+  t.match([await check(), mends()], [[{ path: 'avatars/@eaDir' }], ['The folder @eaDir is not empty: look through it and remove it by hand.']])
+  faults.inject({ on: 'readdir', path: /@eaDir/, errno: 'EACCES', forever: true })
+  t.match([await check(), mends()], [[{}], [/remove it by hand/]], 'nor one that nobody can look into')
+})
+
+test('what a repair kept aside is told as that', async (t) => {
+  const { attachment, check, mends, blobPath, sidecarPath } = await setUp(t)
+  const sidecar = await attachment('a')
+  const kept = [`${blobPath(sidecar)}.damaged`, `${blobPath(sidecar)}.damaged-2`, `${sidecarPath(sidecar)}.damaged`]
+  for (const path of kept.slice(0, 2)) await writeFile(path, '')
+  await mkdir(kept[2] ?? '')
+  await writeFile(`${blobPath(sidecar)}.damaged-x`, '')
+  t.same((await check()).map(({ path, detail }) => [path.slice(path.indexOf('.')), detail]).sort(), [
+    ['.bin.damaged', 'A repair kept this file aside when it put the right one in its place: it may be removed.'],
+    ['.bin.damaged-2', 'A repair kept this file aside when it put the right one in its place: it may be removed.'],
+    ['.bin.damaged-x', 'There is a file that no record owns.'],
+    ['.sidecar.json.damaged', 'A repair kept this folder aside when it put the right one in its place: it may be removed.'],
+  ])
+  t.match(mends(), Array(4).fill(/--remove-foreign" do that/))
+})
+
 test('a link in place of a file that a row owns is named with the row, not here', async (t) => {
   const { attachment, store, check, blobPath, sidecarPath, within } = await setUp(t)
   const owned = await attachment('a')
@@ -194,4 +223,13 @@ test('it ends when it is told to', async (t) => {
   const { attachment, check } = await setUp(t)
   await attachment('a')
   await t.rejects(check({ signal: AbortSignal.abort() }), { name: 'AbortError' })
+})
+
+test('a link in the place of a folder of uploads is not said to be removable', async (t) => {
+  const { check, mends, root } = await setUp(t)
+  await mkdir(join(root, 'avatars'), { recursive: true })
+  await symlink('/nowhere', join(root, 'avatars/2020'))
+  await symlink('/nowhere', join(root, 'avatars/link'))
+  t.match((await check()).map(({ path }) => path), ['avatars/2020', 'avatars/link'])
+  t.match(mends(), [/need a real folder there/, /--remove-foreign/])
 })

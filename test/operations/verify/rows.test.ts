@@ -27,7 +27,7 @@ async function setUp (t: Test) {
       },
     }
     const counts = await checkRows(context, { isErased, readsBytes: () => isHashed, onPage })
-    return { counts, found: findings.list.map(({ problem, id, detail }) => ({ problem, id, detail })) }
+    return { counts, found: findings.list.map(({ problem, id, detail }) => ({ problem, id, detail })), mends: findings.list.map(({ mend }) => mend) }
   }
   return { ...place, check, meanwhile }
 }
@@ -94,6 +94,22 @@ test('a sidecar that cannot be read is told; one that is owed is not asked for',
   await rm(sidecarPath(owed))
   await ledger.oweSidecar(owed.id)
   t.match((await check()).found, [{ problem: 'sidecar-damaged', id: sick.id, detail: /cannot be read \(EIO/ }])
+})
+
+test('a whole sidecar of its own that is ahead of its row says that the database is older, also when one is owed', async (t) => {
+  const { attachment, check, sidecarPath, ledger, meanwhile, client } = await setUp(t)
+  const [ahead, owed, strange, behind] = [await attachment('a'), await attachment('b'), await attachment('c'), await attachment('d', { revision: 3 })]
+  for (const one of [ahead, owed]) await writeFile(sidecarPath(one), encodeSidecar({ ...one, state: 'deleted', revision: 2 }))
+  await writeFile(sidecarPath(strange), encodeSidecar({ ...ahead, revision: 2 }))
+  await writeFile(sidecarPath(behind), encodeSidecar({ ...behind, revision: 2 }))
+  await ledger.oweSidecar(owed.id)
+  const { found, mends } = await check()
+  t.match(found, [ahead, owed, strange, behind].map(({ id }) => ({ problem: 'sidecar-differs', id })))
+  t.match(found[0]?.detail, /state is "deleted", in the record "live"; revision is 2, in the record 1/)
+  t.match(mends, [/^The database is older than the volume: stop the gateway and run "upload-gateway rebuild", which takes the volume's word\.$/, /older/, /the record counts/, /the record counts/])
+  for (const one of [strange, behind]) await writeFile(sidecarPath(one), encodeSidecar(one))
+  meanwhile.first = () => client.blob.updateMany({ where: { id: { in: [ahead.id, owed.id] } }, data: { revision: 2, state: 'deleted', sidecarDueAt: null } })
+  t.match((await check()).found.filter(({ problem }) => problem === 'sidecar-differs'), [], 'a change that was being settled')
 })
 
 test('aliases in another order say the same', async (t) => {

@@ -1,6 +1,7 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFile, mkdir, readFile, stat, truncate, writeFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { appendFile, mkdir, open, readFile, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 import { test, type Test } from 'tap'
@@ -56,6 +57,18 @@ test('half a line that a dead process left takes nothing with it', async (t) => 
   }
   await journal.append([{ n: 3 }])
   t.strictSame(await journal.read(), { entries: [{ n: 1 }, { n: 3 }], damagedLines: 1 })
+})
+
+test('half a line is no damage when the whole one is there, as after a full disk', async (t) => {
+  const { path, journal } = await setUp(t)
+  await journal.append([{ n: 1 }, { n: 2, text: 'x' }])
+  const line = (await readFile(path, 'utf8')).split('\n').at(-2) ?? ''
+  await appendFile(path, `${line.slice(0, -1)}\n`)
+  await appendFile(path, `${line.slice(0, 84)}\n`)
+  t.strictSame(await journal.read(), { entries: [{ n: 1 }, { n: 2, text: 'x' }], damagedLines: 0 })
+  await appendFile(path, `${line.slice(0, 83)}\n`)
+  await appendFile(path, `${line.replace('"x"', '"y"')}\n`)
+  t.match(await journal.read(), { damagedLines: 2 }, 'one that may have been any, and one that was changed')
 })
 
 test('a file that does not end in a newline is no hindrance', async (t) => {
@@ -121,11 +134,30 @@ test('I6: a failed fsync of file or folder fails the append, and is remembered',
 
 test('one that cannot be read is not taken for missing', async (t) => {
   const { folder, path, journal, faults } = await setUp(t)
-  faults.inject({ on: 'readFile', errno: 'EACCES' })
+  faults.inject({ on: 'open', errno: 'EACCES' })
   await t.rejects(journal.read(), { code: 'EACCES' })
   await mkdir(path)
-  await t.rejects(journal.read(), { code: 'EISDIR' })
+  await t.rejects(journal.read(), { name: 'ConfigError', message: /journal\.ndjson is not an ordinary file/ })
   await t.rejects(journal.append([{ n: 1 }]), { code: 'EISDIR' })
   const lost = createJournal({ fs: faults.fs, durable: createDurable({ fs: faults.fs, onSyncFailure: () => {} }), path: join(folder, 'nowhere', 'x'), isEntry })
   await t.rejects(lost.append([{ n: 1 }]), { code: 'ENOENT' })
+})
+
+test('a pipe in place of the file is not waited for: neither to read nor to append', { skip: process.platform === 'win32' && 'there are no pipes' }, async (t) => {
+  const { folder, path, journal } = await setUp(t)
+  execFileSync('mkfifo', [path])
+  const refusal = { name: 'ConfigError', message: /journal\.ndjson is not an ordinary file.*Move that away/ }
+  await t.rejects(journal.read(), refusal)
+  await t.rejects(journal.append([{ n: 1 }]), refusal)
+  const reader = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  await t.rejects(journal.append([{ n: 1 }]), refusal, 'also when somebody would take what is written')
+  await reader.close()
+  t.strictSame(openBelow(folder), [])
+})
+
+test('a second place may be a link', { skip: process.platform === 'win32' && 'links are for administrators' }, async (t) => {
+  const { folder, path, journal, numbers } = await setUp(t)
+  await symlink(join(folder, 'elsewhere'), path)
+  await journal.append([{ n: 1 }])
+  t.strictSame(await numbers(), [1])
 })

@@ -1,6 +1,6 @@
 import { test } from 'tap'
 import type { BlobId } from '../../../src/storage/ids.ts'
-import { blobPath, dayFolder, kindFolder, parseName, sidecarPath } from '../../../src/storage/volume/layout.ts'
+import { blobPath, dayFolder, isFolderOfUploads, kindFolder, parseName, sidecarPath } from '../../../src/storage/volume/layout.ts'
 
 // Made on 2025-11-21, late in the day by UTC.
 const id = '019aa8c3-e3ff-7abc-8def-0123456789ab' as BlobId
@@ -27,5 +27,11 @@ test('a name in a day folder is a blob, a sidecar or foreign', (t) => {
   for (const name of ['', '.DS_Store', id, `${id}.`, `${id}.PNG`, `${id}.webp.bak`, `${id}.tar.gz`, `x${id}.webp`, `${id.toUpperCase()}.webp`, '6ba7b810-9dad-11d1-80b4-00c04fd430c8.webp']) {
     t.equal(parseName(name), undefined, name)
   }
+  t.end()
+})
+
+test('years, months and days have folders of uploads', (t) => {
+  for (const path of ['avatars/2026', 'attachments/2026/11', 'avatars/2026/11/30']) t.ok(isFolderOfUploads(path), path)
+  for (const path of ['avatars', 'other/2026', 'x/avatars/2026', 'avatars/26', 'avatars/20261', 'avatars/2026/1', 'avatars/2026/11/30/x', 'avatars/2026/11/30/12']) t.notOk(isFolderOfUploads(path), path)
   t.end()
 })
