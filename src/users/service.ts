@@ -39,6 +39,8 @@ export async function requireLedger ({ fs, root, secondPlace, erasures }: { fs: 
     await erasures.reconcile()
     for (const path of ledgerPlaces(root, secondPlace)) await (await fs.open(path, 'a')).close()
   } catch (error) {
+    // It says what to do.
+    if (error instanceof ConfigError) throw error
     const reason = error instanceof Error ? error.message : String(error)
     throw new ConfigError(`The ledger of erasures cannot be used: ${reason}. Make ${ledgerPlaces(root, secondPlace).join(' and ')} a file that the gateway may read and write, in a folder that is there; without it, a restored backup would bring back who was erased.`, { cause: error })
   }

@@ -196,13 +196,15 @@ t.test('whoever was erased since a backup is not brought back by it, nowhere on 
   const uploaders = createUploaders(await picture(), { maxSize: 100_000 })
   let gateway = await start(t, folder, settings)
   await fill(gateway, 'erased-user')
-  const uploading = uploaders.upload(gateway, parallel)
+  let isStopping = false
+  const uploading = uploaders.upload(gateway, parallel, () => isStopping)
   await until('others have uploaded too', () => uploaders.acknowledged.length > 20)
   t.match(await command(folder, settings, 'backup', backups, '--with-keys'), { code: 0 })
   const backedUp = (await filesWith(backups, 'erased-user')).length
   t.ok(backedUp > 0, `${backedUp} files of the backup name the user`)
   const receipt = join(await temporaryFolder(t), 'receipt.json')
   await writeFile(receipt, (await erase(gateway, 'erased-user')).body)
+  isStopping = true
   await gateway.stop()
   await uploading
   await rm(folder, { recursive: true })

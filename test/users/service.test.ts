@@ -15,7 +15,7 @@ test('a second place that cannot be used refuses the start, with what to do', as
   const home = await temporaryFolder(t)
   mkdirSync(join(home, 'folder'))
   await t.rejects(build(t, { ERASURE_LEDGER: join(home, 'nowhere', 'ledger.ndjson') }), { name: 'ConfigError', message: /^The ledger of erasures cannot be used: ENOENT.*nowhere/ })
-  await t.rejects(build(t, { ERASURE_LEDGER: join(home, 'folder') }), { name: 'ConfigError', message: /EISDIR/ })
+  await t.rejects(build(t, { ERASURE_LEDGER: join(home, 'folder') }), { name: 'ConfigError', message: /folder is not an ordinary file/ })
   const faults = createFaults()
   faults.inject({ on: 'open', path: /ledger\.ndjson/, nth: 2, errno: 'EROFS' })
   await t.rejects(build(t, { ERASURE_LEDGER: join(home, 'ledger.ndjson') }, { fs: faults.fs }), { name: 'ConfigError', message: /EROFS/ })

@@ -1,6 +1,7 @@
 // The lists that older systems are exported to: a JSON object a line. What is in them is the readers' business.
 import { errnoOf } from '../../storage/failures.ts'
 import { fileSystem } from '../../storage/fs.ts'
+import { NotOrdinary } from '../../storage/ordinary-file.ts'
 import { everyLine } from '../backup/text-lines.ts'
 import { Refusal } from '../refusal.ts'
 
@@ -17,14 +18,14 @@ export async function * readLines (path: string, option: string): AsyncGenerator
     }
   } catch (cause) {
     const code = errnoOf(cause) ?? 'failed'
-    throw new Refusal(`${option} ${path}: ${faults[code] ?? `it cannot be read (${code})`}. Give a file with one JSON object a line.`, { cause })
+    const fault = cause instanceof NotOrdinary ? 'it is no ordinary file' : faults[code] ?? `it cannot be read (${code})`
+    throw new Refusal(`${option} ${path}: ${fault}. Give a file with one JSON object a line.`, { cause })
   }
 }
 
 const faults: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
   ENOTDIR: 'there is no such file',
-  EISDIR: 'it is a folder',
   EACCES: 'this user may not read it',
 }
 

@@ -16,7 +16,7 @@ test('a file that cannot be read says so', async (t) => {
   const folder = await temporaryFolder(t)
   const refused = (path: string, said: string) => t.rejects(collect(readLines(path, '--users')), { name: 'Refusal', message: `--users ${path}: ${said}. Give a file with one JSON object a line.` })
   await refused(join(folder, 'none'), 'there is no such file')
-  await refused(folder, 'it is a folder')
+  await refused(folder, 'it is no ordinary file')
   await refused('x'.repeat(300), 'it cannot be read (ENAMETOOLONG)')
   await refused('no\0path', 'it cannot be read (ERR_INVALID_ARG_VALUE)')
 })
