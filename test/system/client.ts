@@ -3,6 +3,7 @@ import { createHash, randomBytes, randomInt } from 'node:crypto'
 import { Agent, request, type IncomingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
+import { setTimeout } from 'node:timers/promises'
 import { bearer, type Gateway } from './gateway.ts'
 
 export type Answer = { readonly status: number, readonly headers: IncomingHttpHeaders, readonly body: Buffer }
@@ -21,8 +22,20 @@ export const sha256 = (bytes: Buffer): string => createHash('sha256').update(byt
 /** A connection that was used before may be cut by the time it is used again. */
 const freshConnections = new Agent({ keepAlive: false })
 
-/** Rejects unless the answer came complete. */
-export async function call ({ url }: Pick<Gateway, 'url'>, path: string, { method = 'GET', headers = {}, body, agent = freshConnections, idleMs = 30_000 }: Call = {}): Promise<Answer> {
+/** How often a gateway on a busy machine is asked again. */
+const attempts = 60
+
+/** As clients should: whoever is told that the gateway is overloaded asks again. Rejects unless the answer came complete. */
+export async function call (gateway: Pick<Gateway, 'url'>, path: string, options: Call = {}): Promise<Answer> {
+  for (let attempt = 1; ; attempt += 1) {
+    const answer = await callOnce(gateway, path, options)
+    const isOverloaded = answer.status === 503 && answer.body.includes('SERVICE_OVERLOADED')
+    if (!isOverloaded || options.body instanceof Readable || attempt === attempts) return answer
+    await setTimeout(500)
+  }
+}
+
+async function callOnce ({ url }: Pick<Gateway, 'url'>, path: string, { method = 'GET', headers = {}, body, agent = freshConnections, idleMs = 30_000 }: Call): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>()
   const sent = request(new URL(path, url), { method, headers, agent }, (answer) => {
     buffer(answer).then((bytes) => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: bytes }), reject)
