@@ -310,3 +310,9 @@ test('the folders of dead processes are named before they are removed', { skip }
   t.strictSame(await staging.dead(), [name])
   t.ok(exists())
 })
+
+test('where nobody can be looked for, nobody is not taken for the answer', async (t) => {
+  const { faults, staging } = await setUp(t)
+  faults.inject({ on: 'readdir', path: /staging$/, errno: 'EACCES' })
+  await t.rejects(staging.living(), { code: 'EACCES' })
+})
