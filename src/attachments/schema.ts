@@ -1,6 +1,6 @@
 // The shapes of the attachment API: what clients send and get.
 import { Type, type Static, type TSchemaOptions } from 'typebox'
-import { userIdPattern } from '../callers/caller.ts'
+import { userIdPattern } from '../user-id.ts'
 
 const nullable = <S extends Parameters<typeof Type.Union>[0][number]>(schema: S) => Type.Union([schema, Type.Null()])
 

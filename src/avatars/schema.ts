@@ -1,6 +1,6 @@
 // The shapes of the avatar API: what clients send and get.
 import { Type, type Static } from 'typebox'
-import { userIdPattern } from '../callers/caller.ts'
+import { userIdPattern } from '../user-id.ts'
 import { avatarTypes } from '../transfer/sniff.ts'
 
 export const AvatarSchema = Type.Object({

@@ -2,8 +2,6 @@
 import { OwnerForbidden, RequestInvalid } from '../errors.ts'
 import { isUserId } from '../user-id.ts'
 
-export { userIdPattern } from '../user-id.ts'
-
 export type UserId = string & { readonly brand: 'UserId' }
 
 export type Scope = 'uploads:service' | 'uploads:admin'

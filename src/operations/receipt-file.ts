@@ -2,6 +2,8 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { access, constants, lstat, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { fileSystem } from '../storage/fs.ts'
+import { createDurable } from '../storage/volume/durable.ts'
 import { jwsIn, ReceiptError, type Receipts } from '../users/receipt.ts'
 import type { Erased } from '../users/schema.ts'
 import { Refusal } from './refusal.ts'
@@ -30,7 +32,7 @@ export async function writeReceipt (path: string, receipt: string): Promise<void
     // Whoever is first has the name: the rename replaces what this made, which is empty.
     await (await open(path, 'wx', 0o600)).close()
     await rename(part, path)
-    await syncFolder(dirname(path))
+    await createDurable({ fs: fileSystem, onSyncFailure: () => {} }).syncFolder(dirname(path))
   } catch (error) {
     await rm(part, { force: true }).catch(() => {})
     throw new Refusal(`The user is erased, but ${unwritable(error)} Run this again, with another file if need be: it gives a receipt of all of it.`, { cause: error })
@@ -65,12 +67,3 @@ async function textOf (path: string): Promise<string> {
 }
 
 const unwritable = (error: unknown): string => `the receipt cannot be written: ${error instanceof Error ? error.message : String(error)}.`
-
-async function syncFolder (path: string): Promise<void> {
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
-}

@@ -2,6 +2,7 @@
 import type { Prisma } from '../generated/prisma/client.ts'
 import { newRecordId } from '../storage/ids.ts'
 import type { Sidecar } from '../storage/sidecar.ts'
+import { isTime } from '../storage/time.ts'
 import { isUserId } from '../user-id.ts'
 import type { PrismaClient } from './database.ts'
 import { isStale, isTaken, querying } from './failures.ts'
@@ -23,12 +24,6 @@ export function unfitness (sidecar: Sidecar): string | undefined {
   if (ownerId === null && state !== 'pending') return 'it names no owner'
   if (ownerId !== null && !isUserId(ownerId)) return 'what it names as its owner can be no user'
   return kind === 'attachment' ? unfitAttachment(sidecar) : sidecar.recordId === null ? undefined : 'it is an avatar and names an attachment'
-}
-
-/** As the gateway writes them, so that they compare as text. */
-function isTime (text: string): boolean {
-  const time = new Date(text)
-  return /^\d{4}-/.test(text) && !Number.isNaN(time.getTime()) && time.toISOString() === text
 }
 
 function unfitAttachment ({ state, ownerId, recordId, filename, visibility }: Sidecar): string | undefined {

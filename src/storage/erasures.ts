@@ -4,6 +4,7 @@ import { Type, type Static } from 'typebox'
 import { Check } from 'typebox/value'
 import type { FileSystem } from './fs.ts'
 import type { KeyedHash } from './keyed-hash.ts'
+import { isTime } from './time.ts'
 import type { Durable } from './volume/durable.ts'
 import { createJournal } from './volume/journal.ts'
 import { erasuresFile } from './volume/layout.ts'
@@ -25,11 +26,6 @@ export type Erasure = Static<typeof ErasureSchema>
 
 /** What no gateway wrote is damaged, also where its checksum is right: no row could be made of it. */
 const isErasure = (value: unknown): value is Erasure => Check(ErasureSchema, value) && isTime(value.at)
-
-const isTime = (text: string): boolean => {
-  const at = new Date(text)
-  return !Number.isNaN(at.getTime()) && at.toISOString() === text && text.length === 24
-}
 
 export type LedgerPlace = {
   readonly path: string

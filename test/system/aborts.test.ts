@@ -1,7 +1,7 @@
 // Clients that leave in the middle, or hardly send: they cost nothing that lasts, and nobody else notices.
 import { randomBytes, randomInt } from 'node:crypto'
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { temporaryFolder } from '../helper.ts'
 import { publishedFiles, staging } from './audit.ts'
@@ -22,10 +22,12 @@ async function rawRequest (kind: 'raw' | 'multipart'): Promise<{ head: Buffer, b
   return { body, head: Buffer.from(`POST /api/attachments HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n`) }
 }
 
+/** Its end, in whatever way: also by a reset, which the socket tells as an error and `once` would pass on. */
+const closing = (socket: Socket): Promise<unknown> => new Promise((resolve) => socket.on('error', () => {}).once('close', resolve))
+
 async function abortAfter ({ url }: Gateway, { head, body }: { head: Buffer, body: Buffer }, length: number, how: 'reset' | 'end'): Promise<void> {
   const socket = connect(Number(new URL(url).port), '127.0.0.1')
-  socket.on('error', () => {})
-  const closed = once(socket, 'close')
+  const closed = closing(socket)
   await once(socket, 'connect')
   await new Promise((resolve) => socket.write(Buffer.concat([head, body.subarray(0, length)]), resolve))
   if (how === 'reset') socket.resetAndDestroy()
@@ -107,8 +109,8 @@ async function dripAndWatch (t: Test, gateway: Gateway, { head, body }: { head: 
   const drip = async () => {
     const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1')
     let answer = ''
-    socket.on('error', () => {}).setEncoding('latin1').on('data', (text: string) => { answer += text })
-    const closed = once(socket, 'close')
+    socket.setEncoding('latin1').on('data', (text: string) => { answer += text })
+    const closed = closing(socket)
     await once(socket, 'connect')
     socket.write(Buffer.concat([head, body.subarray(0, 1000)]))
     const timer = setInterval(() => socket.write(body.subarray(0, 10)), 200)

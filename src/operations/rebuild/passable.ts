@@ -1,24 +1,15 @@
 // Folders of the volume that a scan does not enter, because something else stands in their place: what lies behind would be lost.
-import { basename, dirname, join, relative, sep } from 'node:path'
+import { basename, join } from 'node:path'
 import type { FileSystem } from '../../storage/fs.ts'
-import { kindFolder, kinds } from '../../storage/volume/layout.ts'
+import { isFolderOfUploads, kindFolder, kinds } from '../../storage/volume/layout.ts'
 import type { ForeignEntry } from '../../storage/volume/scan.ts'
 import { Refusal } from '../refusal.ts'
-
-const folderNames = [/^\d{4}$/, /^\d{2}$/, /^\d{2}$/]
-
-/** A year, a month or a day, by its place and name, which is no folder. */
-function isBlocking (root: string, { path, what }: ForeignEntry): boolean {
-  if (what === 'folder' || !kinds.some((kind) => path.startsWith(relative(root, kindFolder(root, kind)) + sep))) return false
-  const depth = dirname(path).split(sep).length - 1
-  return folderNames[depth]?.test(basename(path)) === true
-}
 
 const refusal = (path: string, what: string): Refusal => new Refusal(`${path} is a ${what}, where the layout of the volume has a folder: what lies behind it would have no record any more, so the database was left as it was. Where a folder was moved to another disk, mount that in its place ("mount --bind"), or move the folder back; else move what is there away. Then run this again.`)
 
 /** @throws Refusal naming the first of them */
 export function refuseBlocked (root: string, entries: readonly ForeignEntry[]): void {
-  for (const entry of entries) if (isBlocking(root, entry)) throw refusal(join(root, entry.path), entry.what)
+  for (const entry of entries) if (entry.what !== 'folder' && isFolderOfUploads(entry.path)) throw refusal(join(root, entry.path), entry.what)
 }
 
 /** A link that leads to a folder is followed there by everything; one that leads nowhere looks like a volume without uploads. */
