@@ -1,6 +1,6 @@
 // Files of an older system, opened so that nothing outside of its folder is ever read, and nothing in it is changed.
 import { open, realpath, type FileHandle } from 'node:fs/promises'
-import { isAbsolute, join, relative } from 'node:path'
+import { join } from 'node:path'
 import { errnoOf } from './failures.ts'
 import { readOrdinary } from './fs.ts'
 
@@ -60,12 +60,6 @@ export async function openOldFile (root: string, path: string): Promise<OldFile>
 async function factsOf (handle: FileHandle) {
   const stats = await handle.stat({ bigint: true })
   return { isFile: stats.isFile(), size: Number(stats.size), mtime: stats.mtime, fingerprint: [stats.dev, stats.ino, stats.size, stats.mtimeNs].join(':') }
-}
-
-/** Whether `path` is in `folder`, or is it; both real paths. */
-export function isWithin (folder: string, path: string): boolean {
-  const way = relative(folder, path)
-  return way === '' || (!isAbsolute(way) && way !== '..' && !way.startsWith('../'))
 }
 
 const chunkBytes = 256 * 1024

@@ -1,10 +1,10 @@
 // A backup folder for writing: made or known to be of this volume, held alone, and cleared of what an interrupted run left.
-import { realpath } from 'node:fs/promises'
-import { basename, dirname, join, relative, sep } from 'node:path'
+import { join } from 'node:path'
 import { Type, type Static } from 'typebox'
 import { Check } from 'typebox/value'
 import { errnoOf } from '../../storage/failures.ts'
 import type { FileSystem } from '../../storage/fs.ts'
+import { isWithin, realPlace } from '../../storage/place.ts'
 import { stagingFolder } from '../../storage/volume/layout.ts'
 import type { Progress } from '../progress.ts'
 import { Refusal } from '../refusal.ts'
@@ -115,15 +115,5 @@ async function clear (fs: FileSystem, dir: string, { durable }: Hold): Promise<v
 
 /** A backup within what it is a backup of would be gone with it. */
 export async function refuseWithin (dir: string, root: string): Promise<void> {
-  const path = relative(await realpath(root), await realPlace(dir))
-  if (path === '' || (path !== '..' && !path.startsWith(`..${sep}`))) throw new Refusal(`${dir} is on the uploads volume ${root}: a backup there would be lost with it. Name a folder elsewhere, on another disk.`)
-}
-
-/** Where it is, or would be once it is made: what is above it may be a link. */
-async function realPlace (path: string): Promise<string> {
-  return realpath(path).catch(async (error: unknown) => {
-    const parent = dirname(path)
-    if (parent === path || errnoOf(error) !== 'ENOENT') throw error
-    return join(await realPlace(parent), basename(path))
-  })
+  if (isWithin(await realPlace(root), await realPlace(dir))) throw new Refusal(`${dir} is on the uploads volume ${root}: a backup there would be lost with it. Name a folder elsewhere, on another disk.`)
 }

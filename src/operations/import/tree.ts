@@ -4,7 +4,7 @@ import type { Dirent } from 'node:fs'
 import { readdir, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf } from '../../storage/failures.ts'
-import { isWithin } from '../../storage/old-folder.ts'
+import { isWithin } from '../../storage/place.ts'
 import { Refusal } from '../refusal.ts'
 import type { RefusalCode } from './candidate.ts'
 
