@@ -30,8 +30,10 @@ export async function * namedBlobs (fs: FileSystem, snapshots: readonly FoundSna
       if (first.done !== true) heads.push({ name, lines, sidecar: first.value })
     }
     while (heads.length > 0) {
-      group.push(...atOneId(heads.filter(({ sidecar }) => sidecar.id === leastId(heads))))
-      await advance(heads, leastId(heads))
+      const id = leastId(heads)
+      const naming = heads.filter(({ sidecar }) => sidecar.id === id)
+      group.push(...atOneId(naming))
+      await advance(heads, naming)
       if (group.length < blobsAtOnce) continue
       yield group
       group = []
@@ -53,8 +55,8 @@ function atOneId (heads: readonly Head[]): Named[] {
   return [...same.values()].flatMap(([first, ...others]) => first === undefined ? [] : [{ sidecar: first.sidecar, snapshots: [first, ...others].map(({ name }) => name) }])
 }
 
-async function advance (heads: Head[], id: string): Promise<void> {
-  for (const head of heads.filter(({ sidecar }) => sidecar.id === id)) {
+async function advance (heads: Head[], named: readonly Head[]): Promise<void> {
+  for (const head of named) {
     const next = await head.lines.next()
     if (next.done === true) heads.splice(heads.indexOf(head), 1)
     else head.sidecar = next.value
