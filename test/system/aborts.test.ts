@@ -82,31 +82,41 @@ t.test('1 000 aborted uploads leave no file, no descriptor and no memory behind'
 t.test('200 uploads that drip are closed by the watchdog, while health answers at once', { timeout: 120_000 }, async (t) => {
   const folder = await temporaryFolder(t)
   const gateway = await start(t, folder, { UPLOAD_IDLE_SECONDS: '2' })
+  // Has nothing to do on the same machine: what it takes longer now and then is not the gateway's doing.
+  const idle = await start(t, await temporaryFolder(t))
   const { head, body } = await rawRequest('raw')
   const before = openFiles(gateway.pid)
-  // An event loop that is held up is held up every time; a machine that does something else is not.
-  let slowestMs = Infinity
-  for (let rounds = 0; rounds < 3 && slowestMs >= 250; rounds += 1) {
-    slowestMs = await dripAndWatch(t, gateway, { head, body })
+  // An event loop that is held up is held up every time.
+  let laterMs = Infinity
+  for (let rounds = 0; rounds < 3 && laterMs >= 250; rounds += 1) {
+    const over = new AbortController()
+    const slowest = Promise.all([gateway, idle].map((one) => slowestHealth(t, one, over.signal)))
+    await drip(t, gateway, { head, body })
+    over.abort()
+    const [busyMs = Infinity, idleMs = 0] = await slowest
+    laterMs = busyMs - idleMs
+    t.comment(`health took at most ${busyMs.toFixed(0)} ms, and ${idleMs.toFixed(0)} ms of a gateway that is idle`)
     await until('nothing is left', () => uploadsInFlight(folder) === 0 && openFiles(gateway.pid) <= before)
   }
-  t.ok(slowestMs < 250, `health took at most ${slowestMs.toFixed(0)} ms`)
+  t.ok(laterMs < 250, `the drip made health ${laterMs.toFixed(0)} ms slower at most`)
 })
 
-/** Sends 200 uploads that drip, until each has been answered. Returns how long health took at most meanwhile, in milliseconds. */
-async function dripAndWatch (t: Test, gateway: Gateway, { head, body }: { head: Buffer, body: Buffer }): Promise<number> {
-  const over = new AbortController()
-  const health: number[] = []
-  const watching = (async () => {
-    while (!over.signal.aborted) {
-      const at = performance.now()
-      t.equal((await call(gateway, '/health/live')).status, 200)
-      health.push(performance.now() - at)
-      await pause(20)
-    }
-  })()
+/** How long health took at most until `over` is aborted, in milliseconds. */
+async function slowestHealth (t: Test, gateway: Gateway, over: AbortSignal): Promise<number> {
+  let slowestMs = 0
+  while (!over.aborted) {
+    const at = performance.now()
+    t.equal((await call(gateway, '/health/live')).status, 200)
+    slowestMs = Math.max(slowestMs, performance.now() - at)
+    await pause(20)
+  }
+  return slowestMs
+}
 
-  const drip = async () => {
+/** Sends 200 uploads that drip, begun within a second, until each has been answered. */
+async function drip (t: Test, gateway: Gateway, { head, body }: { head: Buffer, body: Buffer }): Promise<void> {
+  const one = async (_: unknown, index: number) => {
+    await pause(index * 5)
     const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1')
     let answer = ''
     socket.setEncoding('latin1').on('data', (text: string) => { answer += text })
@@ -119,11 +129,7 @@ async function dripAndWatch (t: Test, gateway: Gateway, { head, body }: { head: 
     clearInterval(timer)
     return { ms: performance.now() - at, status: answer.slice(9, 12) }
   }
-  const ended = await Promise.all(Array.from({ length: 200 }, drip))
-  over.abort()
-  await watching
-
+  const ended = await Promise.all(Array.from({ length: 200 }, one))
   t.same(ended.filter(({ status }) => status !== '408'), [], 'each was answered with 408')
   t.ok(Math.max(...ended.map(({ ms }) => ms)) < 10_000, `the last after ${Math.max(...ended.map(({ ms }) => ms)).toFixed(0)} ms`)
-  return Math.max(...health)
 }
