@@ -4,9 +4,10 @@ import type { Database } from 'better-sqlite3'
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3'
 import type { SqlDriverAdapter, SqlQuery, Transaction, IsolationLevel } from '@prisma/driver-adapter-utils'
 
-/** SQLite's own waiting stops the whole process: it is for the start. Afterwards a busy database is asked again, as often. */
+/** SQLite's own waiting stops the whole process: it is for the start. */
 const startBusyTimeoutMs = 5000
-const busyForMs = 5000
+/** Afterwards a busy database is asked again: a command beside the gateway, on a machine that has no time for it, may hold it for seconds. */
+const busyForMs = 15_000
 const longestPauseMs = 50
 
 /** Each with the value that reading it back must give. synchronous 2 is FULL: a commit survives a power cut. */
