@@ -29,9 +29,9 @@ const waitMs = 30_000
  * Opens and migrates the SQLite database in `file`, creating it and its folder when absent.
  * @throws ConfigError when the file system cannot keep a SQLite database, or the file is none.
  */
-export async function openDatabase ({ file, requireMount }: { file: string, requireMount: boolean }): Promise<Database> {
+export async function openDatabase ({ file, requireMount, busyForMs }: { file: string, requireMount: boolean, busyForMs?: number }): Promise<Database> {
   prepare(file, requireMount)
-  const client = new PrismaClient({ adapter: new DurableSqlite({ url: `file:${file}` }), transactionOptions: { maxWait: waitMs, timeout: waitMs } })
+  const client = new PrismaClient({ adapter: new DurableSqlite({ url: `file:${file}` }, busyForMs), transactionOptions: { maxWait: waitMs, timeout: waitMs } })
   await client.$connect()
   return {
     client,

@@ -7,7 +7,7 @@ import type { SqlDriverAdapter, SqlQuery, Transaction, IsolationLevel } from '@p
 /** SQLite's own waiting stops the whole process: it is for the start. */
 const startBusyTimeoutMs = 5000
 /** Afterwards a busy database is asked again: a command beside the gateway, on a machine that has no time for it, may hold it for seconds. */
-const busyForMs = 15_000
+const usuallyBusyForMs = 15_000
 const longestPauseMs = 50
 
 /** Each with the value that reading it back must give. synchronous 2 is FULL: a commit survives a power cut. */
@@ -41,15 +41,24 @@ type BetterSqlite3Adapter = SqlDriverAdapter & { readonly client: Database }
  * acknowledged is gone when that transaction rolls back (800 of 800 in a test). Here everything else waits its turn.
  */
 export class DurableSqlite extends PrismaBetterSqlite3 {
+  readonly #busyForMs: number
+
+  /** `busyForMs`: how long a database that another process holds is asked again. */
+  constructor (options: ConstructorParameters<typeof PrismaBetterSqlite3>[0], busyForMs = usuallyBusyForMs) {
+    super(options)
+    this.#busyForMs = busyForMs
+  }
+
   override async connect (): Promise<SqlDriverAdapter> {
     const adapter = await super.connect() as BetterSqlite3Adapter
     harden(adapter.client)
     adapter.client.pragma('busy_timeout = 0')
-    return exclusive(adapter)
+    return exclusive(adapter, this.#busyForMs)
   }
 }
 
-function exclusive (adapter: BetterSqlite3Adapter): SqlDriverAdapter {
+function exclusive (adapter: BetterSqlite3Adapter, busyForMs: number): SqlDriverAdapter {
+  const patiently = createPatience(busyForMs)
   const turns = createTurns()
   const begin = ownBegin(adapter.client)
   const { startTransaction, queryRaw, executeRaw, executeScript } = adapter
@@ -69,16 +78,18 @@ function exclusive (adapter: BetterSqlite3Adapter): SqlDriverAdapter {
 }
 
 /** Another process has the database: asked again, without holding up this one, until it has taken too long. */
-async function patiently<T> (step: () => Promise<T>): Promise<T> {
-  // From the first time it was busy: before that, others of this process had their turns.
-  let deadline: number | undefined
-  for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
-    try {
-      return await step()
-    } catch (error) {
-      deadline ??= performance.now() + busyForMs
-      if (!isBusy(error) || performance.now() > deadline) throw error
-      await setTimeout(pauseMs)
+function createPatience (busyForMs: number) {
+  return async <T>(step: () => Promise<T>): Promise<T> => {
+    // From the first time it was busy: before that, others of this process had their turns.
+    let deadline: number | undefined
+    for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+      try {
+        return await step()
+      } catch (error) {
+        deadline ??= performance.now() + busyForMs
+        if (!isBusy(error) || performance.now() > deadline) throw error
+        await setTimeout(pauseMs)
+      }
     }
   }
 }

@@ -116,7 +116,7 @@ test('what another process has locked is waited for, while this process goes on'
 })
 
 test('a database that another process has locked fails in time, and works again when it is free', async (t) => {
-  const { client, connect } = await databaseFor(t)
+  const { client, connect } = await databaseFor(t, { busyForMs: 500 })
   const other = connect()
   other.exec('BEGIN IMMEDIATE')
   const both = () => client.$transaction([client.setting.create(setting('one')), client.setting.create(setting('two'))])
