@@ -56,11 +56,16 @@ export const UploadAborted = define('UPLOAD_ABORTED', 499, 'The client closed th
 export const UploadConflict = define('UPLOAD_CONFLICT', 503, 'The upload could not be recorded because something else changed meanwhile; send it again.')
 export const OwnerErased = define('OWNER_ERASED', 410, 'The uploads of this user were erased while this one was under way; nothing of it was kept.')
 export const ImageInvalid = define('IMAGE_INVALID', 422, 'The picture is damaged and cannot be read; export it again and resend.')
-export const ImageTooLarge = define<[maxPixels: number, maxSide: number]>('IMAGE_TOO_LARGE', 422, 'The picture has more than %s pixels, or a side over %s pixels; scale it down and resend.')
+export const ImageTooLarge = define<[maxPixels: number, maxSide: number, maxFrames: number]>('IMAGE_TOO_LARGE', 422, 'The picture has more than %s pixels, a side over %s pixels, or more than %s frames; make it smaller and resend.')
+export const ImageTooSlow = define('IMAGE_TOO_SLOW', 422, 'The picture takes too long to read; scale it down, or export it in a simpler format, and resend.')
+export const MetadataUnreadable = define('METADATA_UNREADABLE', 422, 'It cannot be told what is personal in this picture, as its file is damaged, or several in a row; export it again and resend, or send it with metadata=keep to store it as it is.')
+export const PictureReplaced = define('PICTURE_REPLACED', 409, 'The picture was replaced or removed meanwhile; look at the new one and try again.')
+export const CropInvalid = define('CROP_INVALID', 422, 'The crop is empty or reaches out of the picture; it must be x,y,width,height as fractions of the upright picture, with x + width and y + height at most 1.')
 
 // What is asked for
 export const AvatarNotFound = define('AVATAR_NOT_FOUND', 404, 'There is no such avatar.')
 export const AttachmentNotFound = define('ATTACHMENT_NOT_FOUND', 404, 'There is no such attachment.')
+export const PreviewUnavailable = define('PREVIEW_UNAVAILABLE', 404, 'There is no preview of this attachment: it is no picture, or one that is damaged or too large to be shown. Its bytes are at /content.')
 export const FileNotFound = define('FILE_NOT_FOUND', 404, 'There is no file at this address.')
 export const AvatarUrlRejected = define('AVATAR_URL_REJECTED', 403, 'The avatar must be the URL of a picture that this user uploaded.')
 
@@ -69,5 +74,6 @@ export const StorageFull = define('STORAGE_FULL', 507, 'The storage is full; thi
 export const StorageUnavailable = define('STORAGE_UNAVAILABLE', 503, 'The storage cannot do this right now; try again later.')
 export const DatabaseUnavailable = define('DATABASE_UNAVAILABLE', 503, 'The database cannot do this right now; try again later.')
 export const ServiceOverloaded = define('SERVICE_OVERLOADED', 503, 'The service has more work than it can do right now; try again after the seconds in Retry-After.')
+export const ImagesBusy = define('IMAGES_BUSY', 503, 'More pictures are waiting than the service can work on right now; try again after the seconds in Retry-After.')
 export const ServiceStopping = define('SERVICE_STOPPING', 503, 'The service is stopping; try again.')
 export const InternalError = define('INTERNAL_ERROR', 500, 'Something went wrong on our side; the requestId finds it in the log.')

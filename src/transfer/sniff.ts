@@ -2,6 +2,7 @@
 import { isUtf8 } from 'node:buffer'
 import { setTimeout as after } from 'node:timers/promises'
 import { fileTypeFromBuffer } from 'file-type'
+import { heifType } from './heif.ts'
 import { essenceOf } from './media-type.ts'
 
 export type Sniffed = {
@@ -10,8 +11,8 @@ export type Sniffed = {
   readonly extension: string
 }
 
-/** The pictures that can become an avatar; HEIC is none, as stock sharp cannot decode it. */
-export const avatarTypes: readonly string[] = ['image/jpeg', 'image/png', 'image/webp', 'image/gif', 'image/avif']
+/** The pictures that can become an avatar. */
+export const avatarTypes: readonly string[] = ['image/jpeg', 'image/png', 'image/webp', 'image/gif', 'image/avif', 'image/heic', 'image/heif']
 
 /** How much of a file is worth handing over. */
 export const sniffedBytes = 64 * 1024
@@ -21,7 +22,7 @@ const deadlineMs = 1_000
 /** `head`: the first bytes of the file, `sniffedBytes` or all. `declaredType`: the client's Content-Type. Never throws. */
 export async function sniff (head: Buffer, declaredType: string | undefined): Promise<Sniffed> {
   const declared = parseType(declaredType)
-  const contentType = settle(await detect(head), head, declared)
+  const contentType = settle(heifType(head) ?? await detect(head), head, declared)
   return { contentType, extension: extensions[essenceOf(contentType)] ?? 'bin' }
 }
 
