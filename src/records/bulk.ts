@@ -37,5 +37,8 @@ export function openBulk (file: string): Bulk {
   }
 }
 
-/** Times as Prisma's adapter writes them, so that they compare as text. */
-const toValue = (value: unknown): Value => value instanceof Date ? value.toISOString().replace('Z', '+00:00') : value as Value
+/** As Prisma's adapter writes them: times compare as text, and SQLite knows no booleans. */
+function toValue (value: unknown): Value {
+  if (value instanceof Date) return value.toISOString().replace('Z', '+00:00')
+  return typeof value === 'boolean' ? Number(value) : value as Value
+}

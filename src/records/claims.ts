@@ -10,6 +10,8 @@ export type Dispute = { readonly id: string, readonly kind: Sidecar['kind'] } & 
   | { readonly claim: 'old URL' | 'blob id', readonly value: string, readonly holder: string }
   | { readonly claim: 'attachment id', readonly value: string, readonly holder: string, readonly given: string }
   | { readonly claim: 'rows', readonly reason: string }
+  /** It was to go: `copy` is in its place, without its metadata. */
+  | { readonly claim: 'its own place', readonly copy: string }
 )
 
 type Holder = { readonly id: string, readonly ownerId: string | null }
@@ -60,6 +62,17 @@ export function createClaims ({ client, now, oldHolder }: Options) {
       else disputes.push({ id, kind, claim: 'blob id', value: id, holder })
       return holder === undefined
     })
+  }
+
+  /** What a copy without metadata is in the place of does not come back, and goes again where it came before its copy. */
+  async function withoutCopied (batch: readonly Sidecar[], disputes: Dispute[]): Promise<Sidecar[]> {
+    const held = await client.blob.findMany({ where: { originalId: { in: batch.map(({ id }) => id) } }, select: { id: true, originalId: true } })
+    const copies = new Map([...held, ...batch].map(({ id, originalId }) => [originalId, id]))
+    const originals = batch.map(({ originalId }) => originalId).filter((id) => id !== null)
+    const early = originals.length === 0 ? [] : await client.blob.findMany({ where: { id: { in: originals } }, select: { id: true, kind: true } })
+    await client.blob.deleteMany({ where: { id: { in: early.map(({ id }) => id) } } })
+    for (const { id, kind } of [...early, ...batch.filter(({ id }) => copies.has(id))]) disputes.push({ id, kind: kind as Sidecar['kind'], claim: 'its own place', copy: copies.get(id) ?? '' })
+    return batch.filter(({ id }) => !copies.has(id))
   }
 
   /** Who holds these attachment ids. */
@@ -117,5 +130,5 @@ export function createClaims ({ client, now, oldHolder }: Options) {
     return { changes: new Map(left), taking }
   }
 
-  return { withoutKnown, settleRecordIds, settlePaths }
+  return { withoutKnown, withoutCopied, settleRecordIds, settlePaths }
 }

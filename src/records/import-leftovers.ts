@@ -6,7 +6,7 @@ import type { PrismaClient } from './database.ts'
 import { querying } from './failures.ts'
 
 /** Of the same source, and certainly accepted. */
-type Recorded = { readonly id: string, readonly kind: string, readonly state: string, readonly stateAt: Date, readonly recordId: string | null }
+type Recorded = { readonly id: string, readonly kind: string, readonly state: string, readonly stateAt: Date, readonly originalId: string | null, readonly recordId: string | null }
 
 /** Nothing was changed of it since its import wrote it, so that it does not tell by itself whether that import got to record it. */
 export const isDoubtful = ({ source, revision }: Pick<Sidecar, 'source' | 'revision'>): boolean => source !== null && revision === 1
@@ -16,7 +16,8 @@ export const isDoubtful = ({ source, revision }: Pick<Sidecar, 'source' | 'revis
  * revision of that, hands its record and its old URLs over and retires it; and it never follows what a user deleted.
  */
 function canFollow (one: Sidecar, other: Recorded): boolean {
-  if (other.id > one.id) return false
+  // A copy without metadata came when its original did.
+  if (other.originalId === one.id || (other.originalId ?? other.id) > one.id) return false
   if (one.recordId !== null && one.recordId === other.recordId) return false
   if (other.state === 'live') return one.state !== 'live'
   // An attachment that was replaced is deleted too, but under another record id.
@@ -50,7 +51,7 @@ export type ImportLeftovers = ReturnType<typeof createImportLeftovers>
 
 export function createImportLeftovers (client: PrismaClient) {
   async function recordedOf (sources: readonly string[]): Promise<Map<string | null, Recorded[]>> {
-    const rows = await client.blob.findMany({ where: { source: { in: [...sources] } }, select: { id: true, kind: true, state: true, stateAt: true, source: true, attachment: { select: { id: true } } } })
+    const rows = await client.blob.findMany({ where: { source: { in: [...sources] } }, select: { id: true, kind: true, state: true, stateAt: true, source: true, originalId: true, attachment: { select: { id: true } } } })
     return Map.groupBy(rows.map(({ attachment, ...row }) => ({ ...row, recordId: attachment?.id ?? null })), ({ source }) => source)
   }
 

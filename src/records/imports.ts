@@ -12,10 +12,10 @@ import { createGroupCommits, isPlain, toAttachmentRow } from './import-commits.t
 import type { Owners } from './owners.ts'
 import { toBlobRow } from './sidecars.ts'
 
-const fields = { id: true, kind: true, state: true, ownerId: true, creatorId: true, source: true, sourceSha256: true, stateAt: true, createdAt: true, attachment: { select: { visibility: true } } } as const satisfies Prisma.BlobSelect
+const fields = { id: true, kind: true, state: true, ownerId: true, creatorId: true, source: true, sourceSha256: true, stateAt: true, createdAt: true, originalId: true, attachment: { select: { visibility: true } } } as const satisfies Prisma.BlobSelect
 
 /** A blob that is here already, as far as an import is concerned. */
-export type Known = { readonly id: BlobId, readonly kind: Kind, readonly state: BlobState, readonly ownerId: string | null, readonly creatorId: string | null, readonly source: string | null, readonly sourceSha256: string | null, readonly stateAt: Date, readonly createdAt: Date, /** Null for an avatar. */ readonly visibility: string | null }
+export type Known = { readonly id: BlobId, readonly kind: Kind, readonly state: BlobState, readonly ownerId: string | null, readonly creatorId: string | null, readonly source: string | null, readonly sourceSha256: string | null, readonly stateAt: Date, readonly createdAt: Date, readonly originalId?: string | null, /** Null for an avatar. */ readonly visibility: string | null }
 
 /** What is asked of a file that might be imported. */
 export type Asked = { readonly kind: Kind, readonly source: string, readonly ownerId: string, readonly paths: readonly string[] }

@@ -36,8 +36,8 @@ export function createKnown (client: PrismaClient) {
   })
 
   return {
-    /** Of the blob itself, or of its attachment. */
-    byId: (id: string): Promise<KnownBlob[]> => find({ OR: [{ id }, { attachment: { id } }] }),
+    /** Of the blob itself, of one that it is a copy of, or of its attachment. */
+    byId: (id: string): Promise<KnownBlob[]> => find({ OR: [{ id }, { originalId: id }, { attachment: { id } }] }),
     bySha256: (sha256: string): Promise<KnownBlob[]> => find({ sha256 }),
     byAlias: (path: string): Promise<KnownBlob[]> => find({ aliases: { some: { path } } }),
 

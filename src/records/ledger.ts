@@ -95,9 +95,11 @@ export function createLedger ({ client, settling, entomb, now }: Options): Ledge
       }
     },
 
-    async settleHidden ({ kind, ownerId }) {
-      if (kind !== 'avatar' || ownerId === null) return
-      const due = await querying(() => client.blob.findMany({ where: { ownerId, kind, state: 'deleted', sidecarDueAt: { not: null } }, select: { id: true } }))
+    async settleHidden ({ id: originalId, kind, ownerId }) {
+      // A copy counts in a rebuild from when its sidecar says that it is in the place of this one.
+      const copies: Prisma.BlobWhereInput = { originalId, sidecarDueAt: { not: null } }
+      const hides = kind === 'avatar' && ownerId !== null
+      const due = await querying(() => client.blob.findMany({ where: hides ? { OR: [copies, { ownerId, kind, state: 'deleted', sidecarDueAt: { not: null } }] } : copies, select: { id: true } }))
       for (const { id } of due) await settling.settle(id)
     },
 

@@ -38,7 +38,7 @@ export function createRebuilding ({ client, bulk, now, oldHolder = () => undefin
 
   async function insertPage (batch: readonly Sidecar[]): Promise<Dispute[]> {
     const disputes: Dispute[] = []
-    const fresh = await claims.withoutKnown(batch, disputes)
+    const fresh = await claims.withoutCopied(await claims.withoutKnown(batch, disputes), disputes)
     const [ids, paths] = [await claims.settleRecordIds(fresh, disputes), await claims.settlePaths(fresh, disputes)]
     const rows = fresh.map((sidecar) => {
       const changes = { ...ids.changes.get(sidecar.id), ...paths.changes.get(sidecar.id) }

@@ -46,14 +46,23 @@ export function toSidecar (row: BlobRow): Sidecar {
     epoch: row.epoch,
     source: row.source,
     sourceSha256: row.sourceSha256,
+    thumbhash: row.thumbhash,
+    metadataRemoved: namesIn(row.metadataRemoved),
+    keepsMetadata: row.keepsMetadata,
+    crop: row.crop,
+    originalId: row.originalId,
   }
 }
 
+/** The column holds what the sidecar has as a list. */
+export const namesIn = (metadataRemoved: string | null): string[] | null => metadataRemoved?.split(',').filter((name) => name !== '') ?? null
+
 /** The new blob's row, saying what its sidecar says. */
 export function toBlobRow (sidecar: Sidecar): Prisma.BlobCreateInput {
-  const { id, kind, extension, state, ownerId, creatorId, contentType, sha256, width, height, revision, epoch, source, sourceSha256 } = sidecar
+  const { id, kind, extension, state, ownerId, creatorId, contentType, sha256, width, height, revision, epoch, source, sourceSha256, thumbhash, keepsMetadata, crop, originalId } = sidecar
   return {
-    id, kind, extension, state, ownerId, creatorId, contentType, sha256, width, height, revision, epoch, source, sourceSha256,
+    id, kind, extension, state, ownerId, creatorId, contentType, sha256, width, height, revision, epoch, source, sourceSha256, thumbhash, keepsMetadata, crop, originalId,
+    metadataRemoved: sidecar.metadataRemoved?.join() ?? null,
     size: BigInt(sidecar.size),
     stateAt: new Date(sidecar.stateAt),
     createdAt: new Date(sidecar.createdAt),

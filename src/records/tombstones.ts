@@ -40,6 +40,13 @@ export function createTombstoneRecords ({ client, tombstones, hash, now }: { cli
     return doomed.map((one) => alive.has(one.source) ? { ...one, source: null } : one)
   }
 
+  /** What goes on as a copy without metadata is not gone. */
+  async function withoutCopied (doomed: readonly Doomed[]): Promise<Doomed[]> {
+    const rows = await querying(() => client.blob.findMany({ where: { originalId: { in: doomed.map(({ id }) => id) }, state: { not: 'purging' } }, select: { originalId: true } }))
+    const copied = new Set(rows.map(({ originalId }) => originalId))
+    return doomed.filter(({ id }) => !copied.has(id))
+  }
+
   /** Owners of pictures who have none now: they removed it, and an import is not to bring another. */
   async function removers (doomed: readonly Doomed[]): Promise<string[]> {
     const owners = doomed.filter(({ kind }) => kind === 'avatar').map(({ ownerId }) => ownerId).filter((id) => id !== null)
@@ -60,7 +67,7 @@ export function createTombstoneRecords ({ client, tombstones, hash, now }: { cli
     /** Durable on the volume when it returns. */
     async entomb (doomed: readonly Doomed[]): Promise<void> {
       for (let at = 0; at < doomed.length; at += keysPerQuery) {
-        const group = doomed.slice(at, at + keysPerQuery)
+        const group = await withoutCopied(doomed.slice(at, at + keysPerQuery))
         const removed = (await removers(group)).map((id) => hash('avatar', id))
         await remember([...removed, ...(await withoutNewer(group)).flatMap((one) => tombstonesFor(hash, one))])
       }

@@ -44,7 +44,7 @@ export type Ledger = {
   purging (limit: number): Promise<Doomed[]>
   /** Remembers durably that these are gone for good, so that no import revives them; before their files go. */
   entomb (doomed: readonly Doomed[]): Promise<void>
-  /** Makes the sidecars of what it hid say that durably, so that a rebuild shows none of it; before its files go. */
+  /** Makes the sidecars of what it hid, and of a copy in its place, say that durably, so that a rebuild shows none of the one and has the other; before its files go. */
   settleHidden (doomed: Doomed): Promise<void>
   /** Deletes the row, and with it the record and its old URLs. */
   purged (id: BlobId): Promise<void>

@@ -48,6 +48,16 @@ const SidecarSchema = Type.Object({
   /** Where an import had it from, and the sha-256 it had there. Absent in the oldest: null. */
   source: Type.Optional(nullableText),
   sourceSha256: Type.Optional(nullableText),
+  /** Base64; null for what is no picture that can be decoded. Absent in the oldest, as all that follows: null. */
+  thumbhash: Type.Optional(nullableText),
+  /** Names of the personal metadata that was taken out; null where nobody looked for any. */
+  metadataRemoved: Type.Optional(Type.Union([Type.Array(Type.String({ pattern: '^[a-z]{1,32}$' })), Type.Null()])),
+  /** Whoever uploaded it asked for that. Absent in the oldest: false. */
+  keepsMetadata: Type.Optional(Type.Boolean()),
+  /** Of an avatar: what of the picture its square variants show, as x,y,width,height in parts of it. */
+  crop: Type.Optional(nullableText),
+  /** Of a copy without metadata: the blob in whose place it is. */
+  originalId: Type.Optional(nullableText),
 })
 
 export type Sidecar = Required<Static<typeof SidecarSchema>>
@@ -65,8 +75,17 @@ export function decodeSidecar (text: string): Sidecar | undefined {
   if (typeof parsed !== 'object' || parsed === null || !('checksum' in parsed)) return undefined
   const { checksum: stated, ...body } = parsed
   if (stated !== checksum(JSON.stringify(body)) || !Check(SidecarSchema, body)) return undefined
-  return { ...body, epoch: body.epoch ?? 0, source: body.source ?? null, sourceSha256: body.sourceSha256 ?? null }
+  return { ...defaults, ...body }
 }
+
+/** A copy that nobody has said yet to be in the place of its original: until that is said, only the original counts. */
+export const isDraft = ({ originalId, metadataRemoved }: Pick<Sidecar, 'originalId' | 'metadataRemoved'>): boolean => originalId !== null && metadataRemoved === null
+
+/** What is said of a picture that nobody has looked into. */
+export const unseen = { thumbhash: null, metadataRemoved: null, keepsMetadata: false, crop: null, originalId: null }
+
+/** What sidecars of earlier versions do not say. */
+const defaults = { epoch: 0, source: null, sourceSha256: null, ...unseen }
 
 function parse (text: string): unknown {
   try {

@@ -17,11 +17,17 @@ export type Space = {
   reserve (bytes: number): Promise<Reservation>
   /** Throws StorageFull when the reserve is touched already. */
   check (): Promise<void>
+  /** Asked for so many bytes before anything is refused for want of space. */
+  onFull (makeRoom: MakeRoom): void
 }
+
+/** Removes what can be made again; it need not reach `bytes`. */
+export type MakeRoom = (bytes: number) => Promise<void>
 
 /** `reserveBytes` undefined: the smaller of 5 % of the file system and 2 GiB. */
 export function createSpace ({ fs, folder, reserveBytes }: { fs: FileSystem, folder: string, reserveBytes: number | undefined }): Space {
   let promisedBytes = 0
+  let makeRoom: MakeRoom = async () => {}
 
   async function measure () {
     const { bavail, blocks, bsize, files, ffree } = await fs.statfs(folder)
@@ -33,14 +39,23 @@ export function createSpace ({ fs, folder, reserveBytes }: { fs: FileSystem, fol
     }
   }
 
-  async function check (bytes: number): Promise<void> {
+  /** Bytes that are missing; 0 when there is room. */
+  async function lacking (bytes: number): Promise<number> {
     const { freeBytes, reserveBytes, hasFreeFiles } = await storing(measure)
-    if (freeBytes - bytes < reserveBytes || !hasFreeFiles) throw new StorageFull()
+    return Math.max(reserveBytes + bytes - freeBytes, hasFreeFiles ? 0 : 1)
+  }
+
+  async function check (bytes: number): Promise<void> {
+    const lack = await lacking(bytes)
+    if (lack <= 0) return
+    await makeRoom(lack)
+    if (await lacking(bytes) > 0) throw new StorageFull()
   }
 
   return {
     measure,
     check: () => check(0),
+    onFull (given) { makeRoom = given },
     async reserve (bytes) {
       // Promised before it is measured, so that two at once cannot both take the last of it.
       promisedBytes += bytes

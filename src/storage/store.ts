@@ -13,6 +13,8 @@ export type ByteRange = { readonly start: number, readonly end: number }
 
 /** Bytes in flight, not yet visible to anyone. Exactly one of publish and discard ends it. */
 export type StagedFile = {
+  /** A file of this machine with the bytes, to be read after finish by who needs a file. */
+  readonly path: string
   /** Bytes written so far. */
   readonly size: number
   /** Appends a chunk; await it before the next. Throws StorageFull, StorageUnavailable. */
@@ -32,6 +34,9 @@ export type Reservation = {
   release (): void
 }
 
+/** A file of this machine with the bytes of a blob, not to be written to. Release it when it is not needed any more. */
+export type LocalFile = { readonly path: string, release (): Promise<void> }
+
 export type Store = {
   /** Sets `bytes` of free space aside before a body is read. Throws StorageFull when the reserve would be touched. */
   reserve (bytes: number): Promise<Reservation>
@@ -44,6 +49,8 @@ export type Store = {
   readSidecar (address: BlobAddress): Promise<Sidecar | undefined>
   /** The bytes of a blob, or a range of them. Throws StorageUnavailable when the blob is missing: a row said it is there. */
   read (address: BlobAddress, range?: ByteRange): Promise<Readable>
+  /** For what reads files and not streams. That the blob is missing is found by who opens it. */
+  localFile (address: BlobAddress): Promise<LocalFile>
   /** Sidecar first, then blob; what is not there is no error. */
   remove (address: BlobAddress): Promise<void>
   /** The same, and no power cut brings it back. */

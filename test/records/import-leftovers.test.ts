@@ -154,3 +154,14 @@ t.test('a database that fails is told as that', async (t) => {
   await client.$executeRaw`DROP TABLE "Alias"`
   await t.rejects(accepted(avatar()), { code: 'DATABASE_UNAVAILABLE' })
 })
+
+t.test('a copy without metadata came when its original did: what replaced that was accepted, and the original itself does not come back', async (t) => {
+  for (const [make, before] of [[avatar, 'superseded'], [attachment, 'deleted']] as const) {
+    const { accepted, record } = await setUp(t)
+    const original = make({ state: before })
+    const changed = make({ sourceSha256: 'b', aliases: [] })
+    await record(make({ state: before, originalId: original.id, metadataRemoved: ['exif'], revision: 4, aliases: [] }))
+    t.strictSame(await accepted(changed), [changed.id])
+    t.strictSame(await accepted({ ...original, aliases: [] }), [])
+  }
+})

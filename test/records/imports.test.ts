@@ -3,7 +3,7 @@ import { UploadConflict } from '../../src/errors.ts'
 import { createImportRecords, type Placing } from '../../src/records/imports.ts'
 import { createOwners } from '../../src/records/owners.ts'
 import { newBlobId, newRecordId } from '../../src/storage/ids.ts'
-import type { Sidecar } from '../../src/storage/sidecar.ts'
+import { unseen, type Sidecar } from '../../src/storage/sidecar.ts'
 import { build, type Gateway } from '../helper.ts'
 
 const at = '2024-01-01T00:00:00.000Z'
@@ -11,7 +11,7 @@ const at = '2024-01-01T00:00:00.000Z'
 function sidecar (kind: 'avatar' | 'attachment', more: Partial<Sidecar> = {}): Sidecar {
   return {
     version: 1, kind, id: newBlobId(), extension: 'png', state: 'live', stateAt: at, createdAt: at, revision: 1, recordId: kind === 'avatar' ? null : newRecordId(), ownerId: 'ada', creatorId: null,
-    contentType: 'image/png', size: 1, sha256: 'a', width: null, height: null, filename: kind === 'avatar' ? null : 'a.png', visibility: kind === 'avatar' ? null : 'public', contextType: null, contextId: null, alt: null, aliases: [], epoch: 0, source: 's', sourceSha256: 'a', ...more,
+    contentType: 'image/png', size: 1, sha256: 'a', width: null, height: null, filename: kind === 'avatar' ? null : 'a.png', visibility: kind === 'avatar' ? null : 'public', contextType: null, contextId: null, alt: null, aliases: [], epoch: 0, source: 's', sourceSha256: 'a', ...unseen, ...more,
   }
 }
 

@@ -119,7 +119,7 @@ test('the shipped migrations are sorted, and make exactly the models of the sche
 test('every model is written and read back with every field', async (t) => {
   const { client } = await databaseFor(t)
   const at = new Date('2026-11-21T10:11:12.345Z')
-  const blob = { id: 'b', kind: 'attachment', extension: 'pdf', state: 'live', ownerId: 'ada', creatorId: 'bot', contentType: 'application/pdf', size: 2n ** 53n + 1n, sha256: 'f'.repeat(64), width: 1, height: 2, stateAt: at, revision: 3, sidecarDueAt: at, createdAt: at, epoch: 7, source: 'system-m:/i/a.png', sourceSha256: 'e'.repeat(64) }
+  const blob = { id: 'b', kind: 'attachment', extension: 'pdf', state: 'live', ownerId: 'ada', creatorId: 'bot', contentType: 'application/pdf', size: 2n ** 53n + 1n, sha256: 'f'.repeat(64), width: 1, height: 2, stateAt: at, revision: 3, sidecarDueAt: at, createdAt: at, epoch: 7, source: 'system-m:/i/a.png', sourceSha256: 'e'.repeat(64), thumbhash: 'aGk=', metadataRemoved: 'location,exif', keepsMetadata: true, crop: '0,0,0.5,1', originalId: 'o' }
   const attachment = { id: 'a', blobId: 'b', ownerId: 'ada', filename: 'Grüße 👋.pdf', visibility: 'private', contextType: 'ticket', contextId: '7', alt: 'x', deletedAt: at, createdAt: at }
   const avatar = { userId: 'ada', blobId: 'b' }
   const alias = { path: '/i/p/a.png', blobId: 'b' }
@@ -143,7 +143,7 @@ test('every model is written and read back with every field', async (t) => {
   t.strictSame(await client.setting.findMany(), [setting])
   t.strictSame([await client.owner.findMany(), await client.erasure.findMany(), await client.tombstone.findMany()], [[owner], [erasure], [tombstone]])
 
-  const bare = { ...blob, id: 'c', ownerId: null, creatorId: null, width: null, height: null, sidecarDueAt: null, source: null, sourceSha256: null }
+  const bare = { ...blob, id: 'c', ownerId: null, creatorId: null, width: null, height: null, sidecarDueAt: null, source: null, sourceSha256: null, thumbhash: null, metadataRemoved: null, crop: null, originalId: null }
   await client.blob.create({ data: bare })
   t.strictSame(await client.blob.findUnique({ where: { id: 'c' } }), bare)
   await client.blob.delete({ where: { id: 'b' } })

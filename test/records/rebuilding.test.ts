@@ -153,3 +153,17 @@ t.test('the epoch is not lower than it was, and above all that a lost ledger may
   await insertErasures([], { epochFloor: floor })
   t.equal(await createOwners({ client, hash: (_, text) => text }).epoch(), floor + 10_000)
 })
+
+t.test('of a picture and its copy without metadata only the copy comes back, whichever comes first, and together', async (t) => {
+  for (const order of ['original first', 'copy first', 'together'] as const) {
+    const { insert, rows, totals } = await setUp(t)
+    const original = attachment({ aliases: ['/uploads/a'] })
+    const copy = attachment({ originalId: original.id, metadataRemoved: ['location'], revision: 3, aliases: ['/uploads/a'] })
+    const batches = { 'original first': [[original], [copy]], 'copy first': [[copy], [original]], together: [[original, copy]] }[order]
+    const disputes = []
+    for (const batch of batches) disputes.push(...await insert(batch))
+    t.strictSame(disputes, [{ id: original.id, kind: 'attachment', claim: 'its own place', copy: copy.id }], order)
+    t.strictSame(await rows(), [copy], order)
+    t.match(await totals(), { oldUrls: 1 })
+  }
+})

@@ -99,3 +99,37 @@ test('a volume that cannot say is a failure, and takes no space away', async (t)
   await t.rejects(space.reserve(freeBytes), { code: 'STORAGE_UNAVAILABLE' });
   (await space.reserve(Math.floor(freeBytes / 2))).release()
 })
+
+test('before anything is refused, room is asked for: as much as is missing, and refused all the same if that was not enough', async (t) => {
+  const { space, disk } = setUp({ size: 40960, free: 8192 }, 4096)
+  const asked: number[] = []
+  let freed = 0
+  space.onFull(async (bytes) => {
+    asked.push(bytes)
+    disk.free += freed
+  });
+  (await space.reserve(4096)).release()
+  t.strictSame(asked, [], 'there was room')
+  await t.rejects(space.reserve(8192), full)
+  freed = 4096
+  const held = await space.reserve(8192)
+  t.strictSame(asked, [4096, 4096])
+  freed = 0
+  await t.rejects(space.reserve(1), full)
+  held.release()
+  disk.free = 4096
+  await space.check()
+  t.strictSame(asked, [4096, 4096, 1])
+})
+
+test('without inodes room is asked for too, and who fails to make any is heard', async (t) => {
+  const { space, disk } = setUp({ size: 40960, free: 40960, ffree: 0 }, 0)
+  space.onFull(async (bytes) => {
+    t.equal(bytes, 1)
+    disk.ffree = 100
+  })
+  await space.check()
+  disk.ffree = 0
+  space.onFull(async () => { throw new Error('the cache cannot be read') })
+  await t.rejects(space.check(), { message: 'the cache cannot be read' })
+})

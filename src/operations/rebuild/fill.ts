@@ -9,7 +9,7 @@ import type { TombstoneRecords } from '../../records/tombstones.ts'
 import type { Erasure } from '../../storage/erasures.ts'
 import type { FileSystem } from '../../storage/fs.ts'
 import type { Storage } from '../../storage/open.ts'
-import type { Sidecar } from '../../storage/sidecar.ts'
+import { isDraft, type Sidecar } from '../../storage/sidecar.ts'
 import type { Finding } from '../finding.ts'
 import type { Progress } from '../progress.ts'
 import { Refusal } from '../refusal.ts'
@@ -72,13 +72,15 @@ async function insertAll ({ fs, root, rebuilding, deferred, progress }: Task, is
   let inserting: Promise<Dispute[]> = Promise.resolve([])
   for await (const batch of readSidecars(fs, root)) {
     findings.push(...(await inserting).map(disputed))
-    const kept = batch.sidecars.filter((sidecar) => !isErased(sidecar))
+    const notErased = batch.sidecars.filter((sidecar) => !isErased(sidecar))
+    const kept = notErased.filter((sidecar) => !isDraft(sidecar))
+    findings.push(...notErased.filter(isDraft).map((draft) => unfinished(draft, 'It is a copy without metadata of what is there still')))
     await deferred.add(kept.filter(isDoubtful))
     inserting = rebuilding.insert(kept.filter((sidecar) => !isDoubtful(sidecar)))
     // Awaited one batch later: a failure until then is no unhandled one.
     inserting.catch(() => {})
     findings.push(...batch.findings)
-    erased += batch.sidecars.length - kept.length
+    erased += batch.sidecars.length - notErased.length
     inserted += kept.length
     unreadable += batch.unreadable
     progress.advance(batch.count)
@@ -94,11 +96,17 @@ function disputed (dispute: Dispute): Finding {
   const { id, kind, claim } = dispute
   const about = { kind, id, path: id }
   if (claim === 'rows') return { ...about, problem: 'sidecar-damaged', detail: `No record could be made of its sidecar: ${dispute.reason}.`, mend: mendSidecar }
+  if (claim === 'its own place') return unfinished(dispute, `Without its metadata it is there as ${dispute.copy}`)
   const claimed = `Its sidecar claims the ${claim} ${dispute.value}, which`
   if (claim === 'blob id') return { ...about, problem: 'sidecar-differs', detail: `${claimed} an ${dispute.holder} has. This one was not brought back, as two files cannot have the same.`, mend: 'Look at both files: one is in the wrong place, or a copy. Remove that one with its sidecar; if it is the one that was brought back, run this again.' }
   if (claim === 'attachment id') return { ...about, problem: 'sidecar-differs', detail: `${claimed} ${dispute.holder} has. It was given the new one ${dispute.given}, as two files cannot have the same.`, mend: 'Look at both files: addresses with the old attachment id show the other file now. Where they are to show this one, upload it there again, or put both sidecars back from a backup and run this again.' }
   return { ...about, problem: 'sidecar-differs', detail: `${claimed} ${dispute.holder} has. It goes to the file that is shown; of two such, to the one that changed last.`, mend: 'Nothing has to be done: the gateway writes its sidecar anew.' }
 }
+
+const unfinished = ({ id, kind }: { id: string, kind: Finding['kind'] & string }, detail: string): Finding => ({
+  problem: 'row-missing', kind, id, path: id, detail: `${detail}: a "privacy sweep" that was interrupted left it, and it was not brought back.`,
+  mend: 'Nothing has to be done: the sweep removes it after SWEEP_GRACE_SECONDS.',
+})
 
 function isErasedBy (erasures: readonly Erasure[], hash: Storage['hash']): (sidecar: Sidecar) => boolean {
   const epochs = lastErasures(erasures)

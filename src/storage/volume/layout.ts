@@ -48,3 +48,6 @@ export function parseName (name: string): { id: BlobId, extension: string | unde
   if (rest === sidecarSuffix) return { id, extension: undefined }
   return /^\.[a-z0-9]{1,8}$/.test(rest) ? { id, extension: rest.slice(1) } : undefined
 }
+
+/** What was made of a blob to be shown, and can be made again. */
+export const variantsFolder = (root: string, { id }: Pick<BlobAddress, 'id'>): string => join(root, cacheFolder, id.slice(-2), id)

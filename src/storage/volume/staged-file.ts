@@ -16,7 +16,6 @@ type Written = { readonly size: number, readonly sha256: string }
 
 /** A staged file as the volume sees it: what publish needs beyond the contract. */
 export type VolumeStagedFile = StagedFile & {
-  readonly path: string
   /** Makes the bytes durable and closes the file. Throws when they are not the ones that `expected` says. */
   seal (expected: Written): Promise<void>
   /** The bytes are under their final name now; discard has nothing left to do. */

@@ -10,7 +10,7 @@ import { decodeSidecar, encodeSidecar, type Sidecar } from '../sidecar.ts'
 import type { Space } from '../space.ts'
 import type { BlobAddress, ByteRange, StagedFile, Store } from '../store.ts'
 import type { Durable } from './durable.ts'
-import { blobPath, dayFolder, sidecarPath } from './layout.ts'
+import { blobPath, dayFolder, sidecarPath, variantsFolder } from './layout.ts'
 import { createStagedFile, type VolumeStagedFile } from './staged-file.ts'
 import type { Staging } from './staging.ts'
 
@@ -18,6 +18,9 @@ import type { Staging } from './staging.ts'
 const readBytes = 256 * 1024
 
 type Options = { fs: FileSystem, durable: Durable, space: Space, root: string, staging: Pick<Staging, 'folder' | 'within'> }
+
+/** Also where something else is in the place of the cache: it is no part of what is to go. */
+const noVariants = new Set(['ENOENT', 'ENOTDIR', 'ELOOP'])
 
 export function createVolume ({ fs, durable, space, root, staging }: Options): Store {
   const staged = new WeakMap<StagedFile, VolumeStagedFile>()
@@ -57,9 +60,15 @@ export function createVolume ({ fs, durable, space, root, staging }: Options): S
     if (isTaken) throw new Error(`There is a blob already: ${path}.`)
   }
 
-  async function remove (address: BlobAddress): Promise<void> {
+  /** Whether there were variants. */
+  async function remove (address: BlobAddress): Promise<boolean> {
     await unlinkIfThere(sidecarPath(root, address))
     await unlinkIfThere(blobPath(root, address))
+    // After the blob, of which nothing can be made any more.
+    return fs.rm(variantsFolder(root, address), { recursive: true, maxRetries: 5 }).then(() => true, (error: unknown) => {
+      if (!noVariants.has(errnoOf(error) ?? '')) throw error
+      return false
+    })
   }
 
   const listings = new Map<string, Promise<Dirent[] | undefined>>()
@@ -115,10 +124,12 @@ export function createVolume ({ fs, durable, space, root, staging }: Options): S
 
     read: (address, range) => storing(() => open(fs, blobPath(root, address), range)),
 
-    remove: (address) => storing(() => remove(address)),
+    async localFile (address) { return { path: blobPath(root, address), release: async () => {} } },
+
+    remove: (address) => storing(async () => { await remove(address) }),
 
     removeForGood: (address) => storing(async () => {
-      await remove(address)
+      if (await remove(address)) await durable.syncFolder(dirname(variantsFolder(root, address)))
       const folder = dayFolder(root, address)
       const entries = await listed(folder)
       if (entries === undefined) return

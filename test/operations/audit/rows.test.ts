@@ -106,3 +106,12 @@ test('no imported picture comes back to who removed theirs for good', async (t) 
   t.match(await plan((await publish(store, 'a', { source: 'system-m:/i/1.png' })).id), { left: /removed their picture for good/ })
   t.match(await plan((await publish(store, 'a')).id), { action: /Make its record/ }, 'what they uploaded here since does')
 })
+
+test('of a picture and its copy without metadata there is never a second one', async (t) => {
+  const { plan, store, avatar } = await setUp(t)
+  const draft = await publish(store, 'draft', { originalId: 'x' })
+  t.match(await plan(draft.id), { left: /never came to the place of its original/ })
+  const original = await publish(store, 'with')
+  await avatar('without', { originalId: original.id, metadataRemoved: ['exif'] })
+  t.match(await plan(original.id), { left: /without its metadata, in its place/ })
+})

@@ -227,3 +227,22 @@ t.test('a folder that is a link is named before anything is made of the rest', a
   await t.rejects(fill(), { name: 'Refusal', message: /avatars\/2026 is a symbolic link, where the layout of the volume has a folder/ })
   t.equal(await client.blob.count(), 0)
 })
+
+t.test('a copy without metadata counts from when it is said to, and then its original does not, in whatever order they come', async (t) => {
+  const { put, fill, client } = await setUp(t)
+  const kept = await put({ ownerId: 'eve' })
+  const draft = await put({ ownerId: 'eve', originalId: kept.id, revision: 2 })
+  const attached = { kind: 'attachment', recordId: newBlobId(), filename: 'a', visibility: 'public', ownerId: 'bob', aliases: ['/uploads/a'] } satisfies Partial<Sidecar>
+  const original = await put(attached)
+  const copy = await put({ ...attached, originalId: original.id, metadataRemoved: ['exif'], revision: 3 })
+  // Its clock had been set back.
+  const [earlyCopy, late] = [newBlobId(), newBlobId()]
+  await put({ id: earlyCopy, originalId: late, metadataRemoved: [], revision: 3 })
+  await put({ id: late })
+  const { findings, totals } = await fill()
+  t.strictSame(findings.map(({ id, problem }) => [id, problem]).toSorted(), [[draft.id, 'row-missing'], [original.id, 'row-missing'], [late, 'row-missing']].toSorted())
+  t.match(findings.find(({ id }) => id === original.id), { detail: new RegExp(`Without its metadata it is there as ${copy.id}: a "privacy sweep" that was interrupted left it`) })
+  t.match(totals, { currentAvatars: 2, oldUrls: 1 })
+  t.strictSame((await client.blob.findMany({ orderBy: { id: 'asc' } })).map(({ id }) => id), [kept.id, copy.id, earlyCopy])
+  t.match(await client.attachment.findMany(), [{ id: attached.recordId, blobId: copy.id }])
+})

@@ -3,7 +3,7 @@ import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'n
 import { dirname, join } from 'node:path'
 import { test } from 'tap'
 import { decodeSidecar, encodeSidecar, type Sidecar } from '../../../src/storage/sidecar.ts'
-import { blobPath, sidecarPath } from '../../../src/storage/volume/layout.ts'
+import { blobPath, sidecarPath, variantsFolder } from '../../../src/storage/volume/layout.ts'
 import { filesBelow, openBelow, openVolume, publish, sidecarFor, stage, textOf } from '../fixtures/volume.ts'
 
 test('I1: publishing ends with blob, sidecar and their folder durable, under names made of the id only', async (t) => {
@@ -174,10 +174,56 @@ test('removing takes the sidecar first, then the blob, and is at ease with what 
   const two = await publish(store, 'two')
   faults.heal()
   await store.remove(one)
-  t.match(faults.calls.map(({ on, path }) => `${on} ${path}`), [/^unlink .*sidecar\.json$/, /^unlink .*\.png$/])
+  t.match(faults.calls.map(({ on, path }) => `${on} ${path}`), [/^unlink .*sidecar\.json$/, /^unlink .*\.png$/, /^rm .*\/cache\//])
   await store.remove(one)
   t.equal((await files()).length, 2)
   t.equal(await textOf(await store.read(two)), 'two')
+})
+
+test('with a blob go the variants that were made of it, wherever it is removed, and no power cut brings them back', async (t) => {
+  const { root, store, faults } = await openVolume(t)
+  const [one, two, other] = [await publish(store, 'one'), await publish(store, 'two'), await publish(store, 'other')]
+  const variantOf = async (address: Sidecar) => {
+    await mkdir(variantsFolder(root, address), { recursive: true })
+    await writeFile(join(variantsFolder(root, address), 'v1-square-64.webp'), 'small')
+  }
+  for (const address of [one, two, other]) await variantOf(address)
+  await store.remove(one)
+  faults.heal()
+  await store.removeForGood(two)
+  const shard = dirname(variantsFolder(root, two))
+  t.strictSame(faults.calls.filter(({ on }) => on === 'rm' || on === 'sync').map(({ on, path }) => `${on} ${path}`), [`rm ${variantsFolder(root, two)}`, `sync ${shard}`, `sync ${dirname(blobPath(root, two))}`])
+  t.strictSame(await Promise.all([one, two, other].map((address) => readdir(variantsFolder(root, address)).catch(() => 'gone'))), ['gone', 'gone', ['v1-square-64.webp']])
+
+  await variantOf(two)
+  faults.inject({ on: 'rm', errno: 'EIO' })
+  await t.rejects(store.remove(two), { code: 'STORAGE_UNAVAILABLE' })
+  await store.remove(two)
+  t.equal(await readdir(variantsFolder(root, two)).catch(() => 'gone'), 'gone', 'also when its blob is gone already')
+})
+
+test('what somebody put in the place of the cache holds up no removal', async (t) => {
+  const { root, store } = await openVolume(t)
+  const cache = dirname(dirname(variantsFolder(root, await publish(store, 'any'))))
+  for (const put of [() => writeFile(cache, 'a file'), () => symlink(cache, cache)]) {
+    await rm(cache, { recursive: true, force: true })
+    await put()
+    const blob = await publish(store, 'one')
+    await store.removeForGood(blob)
+    await t.rejects(store.read(blob), { code: 'STORAGE_UNAVAILABLE' })
+  }
+})
+
+test('a blob is a file of this machine, for as long as it is there', async (t) => {
+  const { store } = await openVolume(t)
+  const sidecar = await publish(store, 'hello')
+  const { path, release } = await store.localFile(sidecar)
+  t.equal(await readFile(path, 'utf8'), 'hello')
+  await release()
+  t.equal(await readFile(path, 'utf8'), 'hello', 'which is not taken away')
+  await store.remove(sidecar)
+  await t.rejects(readFile((await store.localFile(sidecar)).path), { code: 'ENOENT' })
+  await t.rejects(store.localFile({ ...sidecar, extension: '../../x' }), { name: 'TypeError' })
 })
 
 test('an address with a strange extension is refused before anything is touched', async (t) => {
