@@ -8,10 +8,15 @@ import { createProfile, createRevocation } from './accounts/service.ts'
 import { attachmentRoutes } from './attachments/routes.ts'
 import { createAttachmentRecords } from './attachments/records.ts'
 import { particularNames } from './attachments/schema.ts'
+import { createPreviews } from './attachments/previews.ts'
 import { createAttachments } from './attachments/service.ts'
+import { createAttachmentUploads } from './attachments/uploads.ts'
+import { createFallbacks } from './avatars/fallbacks.ts'
 import { avatarRoutes } from './avatars/routes.ts'
 import { createAvatarRecords } from './avatars/records.ts'
 import { createAvatars } from './avatars/service.ts'
+import { showing } from './avatars/showing.ts'
+import { createAvatarUploads } from './avatars/uploads.ts'
 import { asUserId } from './callers/caller.ts'
 import { openKeys } from './callers/keys.ts'
 import { createMint } from './callers/mint.ts'
@@ -30,6 +35,7 @@ import { cors } from './plugins/cors.ts'
 import { erasures } from './plugins/erasures.ts'
 import { expectContinue } from './plugins/expect.ts'
 import { health } from './plugins/health.ts'
+import { images } from './plugins/images.ts'
 import { logging, requestLog } from './plugins/logger.ts'
 import { methods } from './plugins/methods.ts'
 import { createMetrics, metricsEndpoint } from './plugins/metrics.ts'
@@ -113,7 +119,7 @@ async function compose (app: FastifyInstance, config: Config, { fs = fileSystem,
   await app.register(storage, { config, fs, monotonicMs })
   const { database: { client, check: checkDatabase }, storage: { store, space, staging, probe, hash, tombstones } } = app
 
-  const metrics = createMetrics({ freeBytes: async () => (await space.measure()).freeBytes, reserveBytes: async () => (await space.measure()).reserveBytes, staging: staging.usage })
+  const metrics = createMetrics({ freeBytes: async () => (await space.measure()).freeBytes, reserveBytes: async () => (await space.measure()).reserveBytes, staging: staging.usage, waitingPictureJobs: () => app.images.waiting() })
   await app.register(metricsEndpoint, { metrics })
   await app.register(cors, config)
   await app.register(methods)
@@ -163,15 +169,24 @@ async function compose (app: FastifyInstance, config: Config, { fs = fileSystem,
   const owners = createOwners({ client, hash })
   await app.register(uploadsInFlight, { owners })
   const warn = (error: unknown, message: string) => app.log.warn({ err: error }, message)
-  const avatars = createAvatars({ store, settling, warn, now, records: createAvatarRecords({ client, owners, now }) })
-  const attachments = createAttachments({ store, settling, now, records: createAttachmentRecords({ client, owners, now }) })
+  await app.register(images, { config, metrics, fs, now })
+  const { intake, variants, drawings } = app.images
+  const avatarRecords = createAvatarRecords({ client, owners, now })
+  const avatars = createAvatars({ settling, warn, records: avatarRecords, show: showing({ store, variants }) })
+  const avatarUploads = createAvatarUploads({ store, settling, intake, warn, now, records: avatarRecords, keepsMetadata: config.avatarKeepsMetadata })
+  const nameOf = async (id: string) => config.hasAccounts ? (await accountRecords.byId(id))?.displayName : undefined
+  const fallbacks = createFallbacks({ drawings, nameOf, now })
+  const attachmentRecords = createAttachmentRecords({ client, owners, now })
+  const attachments = createAttachments({ store, settling, records: attachmentRecords })
+  const attachmentUploads = createAttachmentUploads({ store, intake, now, records: attachmentRecords, keepsMetadata: config.attachmentKeepsMetadata })
+  const previews = createPreviews({ attachments, store, variants })
   const pace = { idleMs: config.uploadIdleMs, minBytesPerSecond: config.uploadMinBytesPerSecond }
   const onePicture = { store, ...pace, maxBytes: config.avatarMaxBytes, maxFiles: 1, extraFiles: 'ignored', fieldNames: [] } as const
   const manyFiles = { store, ...pace, maxBytes: config.attachmentMaxBytes, maxFiles: maxFilesPerRequest, extraFiles: 'refused', fieldNames: particularNames } as const
   const countingAvatars = countingUploads(metrics, 'avatar')
 
-  await app.register(avatarRoutes, { avatars, receiving: onePicture, counting: countingAvatars })
-  await app.register(attachmentRoutes, { attachments, receiving: manyFiles, counting: countingUploads(metrics, 'attachment') })
+  await app.register(avatarRoutes, { avatars, uploads: avatarUploads, fallbacks, receiving: onePicture, counting: countingAvatars })
+  await app.register(attachmentRoutes, { attachments, uploads: attachmentUploads, previews, receiving: manyFiles, counting: countingUploads(metrics, 'attachment') })
 
   await app.register(userRoutes, { erasure, receipts: await openReceipts(signingKeyFile(config.databaseFile)), exports: createExports({ store, records: createExportRecords(client), now }) })
 
@@ -183,10 +198,10 @@ async function compose (app: FastifyInstance, config: Config, { fs = fileSystem,
   await app.register(accountRoutes, { prefix: '/api/auth', config, records: accountRecords, mint, avatarUrlOf })
 
   const profile = createProfile({ records: accountRecords, avatarUrlOf })
-  const compat = { avatars, receiving: onePicture, counting: countingAvatars, userOf: async (id: string) => (await profile(id)).user }
+  const compat = { avatars, avatarUploads, receiving: onePicture, counting: countingAvatars, userOf: async (id: string) => (await profile(id)).user }
   await app.register(systemR, compat)
   await app.register(systemM, { ...compat, publicUrl: config.publicUrl, acceptsAnonymous: config.hasAnonymousAvatars, now })
   const readThrough = await createReadThrough({ folders: config.readThroughDirs, own: [config.uploadsDir, config.databaseFile], isKnown: createKnownPaths({ client, tombstones: tombstoneRecords }) })
-  await app.register(oldPaths, { behind: [avatars.behind, (path, caller) => attachments.behind(caller, path), readThrough] })
+  await app.register(oldPaths, { behind: [(path, { view }) => avatars.behind(path, view), (path, { caller }) => attachments.behind(caller, path), readThrough] })
   await app.register(limitsRoute, { avatar: onePicture, attachment: manyFiles })
 }

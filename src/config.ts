@@ -30,8 +30,14 @@ const Environment = Type.Object({
 
   AVATAR_MAX_BYTES: count('Largest avatar, in bytes.', 5 * 1024 ** 2, 1),
   ATTACHMENT_MAX_BYTES: count('Largest attachment, in bytes.', 100 * 1024 ** 2, 1),
+  AVATAR_METADATA: Type.Enum(['remove', 'keep'], { description: 'What becomes of location, names and other personal metadata in avatars, where an upload does not say: remove or keep.', default: 'remove' }),
+  ATTACHMENT_METADATA: Type.Enum(['remove', 'keep'], { description: 'The same for pictures that users attach. What services attach is kept as it is unless they ask.', default: 'remove' }),
   UPLOAD_IDLE_SECONDS: count('An upload that sends nothing for this long is ended.', 30, 1),
   UPLOAD_MIN_BYTES_PER_SECOND: count('An upload slower than this, averaged over UPLOAD_IDLE_SECONDS, is ended. 0: any speed will do.', 1024),
+
+  IMAGE_PROCESSES: Type.Integer({ description: 'Processes that decode pictures, at most; 0: one for each core, and no more than 8.', default: 0, minimum: 0, maximum: 64 }),
+  IMAGE_MEMORY_BYTES: count('Memory that the pictures decoded at one time may take, in bytes, with the processes that do it. A single one may take more.', 320 * 1024 ** 2, 1),
+  CACHE_MAX_BYTES: count('Of resized pictures kept on the volume, in bytes; beyond it those not asked for longest are removed.', 2 * 1024 ** 3),
 
   SWEEP_INTERVAL_SECONDS: count('Time between two clean-ups of the volume.', 3600, 1),
   SWEEP_GRACE_SECONDS: count('How long a file without a record must have stood before it is removed.', 86_400),
@@ -111,6 +117,11 @@ function derive (env: Static<typeof Environment>) {
     databaseFile: env.DATABASE_URL === '' ? join(uploadsDir, 'database', 'gateway.sqlite') : resolve(env.DATABASE_URL.slice('file:'.length)),
     avatarMaxBytes: env.AVATAR_MAX_BYTES,
     attachmentMaxBytes: env.ATTACHMENT_MAX_BYTES,
+    avatarKeepsMetadata: env.AVATAR_METADATA === 'keep',
+    attachmentKeepsMetadata: env.ATTACHMENT_METADATA === 'keep',
+    imageProcesses: env.IMAGE_PROCESSES === 0 ? undefined : env.IMAGE_PROCESSES,
+    imageMemoryBytes: env.IMAGE_MEMORY_BYTES,
+    cacheMaxBytes: env.CACHE_MAX_BYTES,
     uploadIdleMs: env.UPLOAD_IDLE_SECONDS * 1000,
     uploadMinBytesPerSecond: env.UPLOAD_MIN_BYTES_PER_SECOND,
     sweepIntervalMs: env.SWEEP_INTERVAL_SECONDS * 1000,

@@ -18,7 +18,7 @@ export type Gateway = {
   folder: string
   /** A bearer header for a user, or a service. */
   as: (id: string, ...scopes: Scope[]) => Promise<{ authorization: string }>
-  /** Every file below the volume but the database and the ledger of erasures, as paths from its root. */
+  /** Every file below the volume but the database, the ledger of erasures and the cache, as paths from its root. */
   files: () => Promise<string[]>
 }
 
@@ -47,7 +47,7 @@ async function filesBelow (folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
   return entries.filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
-    .filter((path) => !path.startsWith('database/') && path !== erasuresFile)
+    .filter((path) => !/^(database|cache)\//.test(path) && path !== erasuresFile)
     .sort()
 }
 

@@ -8,6 +8,7 @@ import type { Owners } from '../records/owners.ts'
 import { toBlobRow } from '../records/sidecars.ts'
 import type { BlobId } from '../storage/ids.ts'
 import type { Sidecar } from '../storage/sidecar.ts'
+import type { BlobAddress } from '../storage/store.ts'
 import type { Changes } from './schema.ts'
 
 const withBlob = { blob: true } as const satisfies Prisma.AttachmentInclude
@@ -62,16 +63,16 @@ export function createAttachmentRecords ({ client, owners, now }: { client: Pris
       include: withBlob,
     })),
 
-    /** The row as changed; null when it was deleted meanwhile. */
+    /** The row as changed; null when it was deleted meanwhile, or its bytes went over to another blob. */
     change: (row: AttachmentRow, changes: Omit<Prisma.AttachmentUpdateInput, 'blob'>): Promise<AttachmentRow | null> => unlessStale(async () => {
       const [, changed] = await client.$transaction([
         client.blob.update({ where: { id: row.blobId }, data: { revision: { increment: 1 }, sidecarDueAt: now() } }),
-        client.attachment.update({ where: { id: row.id, deletedAt: null }, data: changes, include: withBlob }),
+        client.attachment.update({ where: { id: row.id, blobId: row.blobId, deletedAt: null }, data: changes, include: withBlob }),
       ])
       return changed
     }),
 
-    /** To the trash. False when it was there already. */
+    /** To the trash. False when it was there already, or its bytes went over to another blob. */
     remove: async ({ id, blobId }: AttachmentRow): Promise<boolean> => {
       const at = now()
       const removed = await unlessStale(() => client.$transaction([
@@ -102,6 +103,8 @@ export function createAttachmentRecords ({ client, owners, now }: { client: Pris
 }
 
 export const blobIdOf = ({ blobId }: AttachmentRow): BlobId => blobId as BlobId
+
+export const addressOf = (row: AttachmentRow): BlobAddress => ({ kind: 'attachment', id: blobIdOf(row), extension: row.blob.extension })
 
 /** What a client may change of the row, without what it left out. */
 export function toChanges ({ filename, visibility, contextType, contextId, alt }: Changes): Omit<Prisma.AttachmentUpdateInput, 'blob'> {

@@ -1,5 +1,6 @@
 // The shapes of the attachment API: what clients send and get.
 import { Type, type Static, type TSchemaOptions } from 'typebox'
+import { MetadataChoice } from '../images/query.ts'
 import { userIdPattern } from '../user-id.ts'
 
 const nullable = <S extends Parameters<typeof Type.Union>[0][number]>(schema: S) => Type.Union([schema, Type.Null()])
@@ -24,7 +25,7 @@ export const AttachmentSchema = Type.Object({
   sha256: Type.String({ description: 'Of the stored bytes, lower-case hex.' }),
   width: nullable(Type.Integer({ description: 'Pixels, upright; null when it is no picture.' })),
   height: nullable(Type.Integer()),
-  thumbhash: nullable(Type.String()),
+  thumbhash: nullable(Type.String({ description: 'Of a picture that can be shown: a blurred preview in some 25 bytes, base64; see evanw.github.io/thumbhash.' })),
   alt: nullable(Type.String()),
   visibility: Visibility,
   contextType: nullable(Type.String()),
@@ -51,11 +52,12 @@ export const ParticularsSchema = Type.Object({
   contextType: Type.Optional(ContextType(unfilled)),
   contextId: Type.Optional(ContextId(unfilled)),
   ownerId: Type.Optional(UserId(unfilled)),
+  metadata: Type.Optional(MetadataChoice),
 }, { additionalProperties: false })
 
 export type Particulars = Static<typeof ParticularsSchema>
 
-export const particularNames = ['visibility', 'contextType', 'contextId', 'ownerId'] as const
+export const particularNames = ['visibility', 'contextType', 'contextId', 'ownerId', 'metadata'] as const
 
 export const ChangesSchema = Type.Object({
   filename: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),

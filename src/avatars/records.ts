@@ -1,6 +1,6 @@
 // The rows of avatars: which blob is a user's current one, and the changes of that, each a compare-and-set.
 import type { UserId } from '../callers/caller.ts'
-import { UploadConflict } from '../errors.ts'
+import { PictureReplaced, UploadConflict } from '../errors.ts'
 import { committing } from '../records/commits.ts'
 import type { PrismaClient } from '../records/database.ts'
 import { isStale, isTaken, querying } from '../records/failures.ts'
@@ -62,9 +62,11 @@ export function createAvatarRecords ({ client, owners, now }: { client: PrismaCl
     current: (userId: UserId): Promise<AvatarBlob | null> =>
       querying(async () => (await client.avatar.findUnique({ where: { userId }, include: { blob: true } }))?.blob ?? null),
 
-    /** A version that is, or was, this user's picture, and was not deleted. */
-    version: (userId: UserId, id: BlobId): Promise<AvatarBlob | null> =>
-      querying(() => client.blob.findFirst({ where: { id, ownerId: userId, kind: 'avatar', state: { in: ['live', 'superseded'] } } })),
+    /** A version that is, or was, this user's picture, and was not deleted; or the copy without metadata that is in its place. */
+    version: (userId: UserId, id: BlobId): Promise<AvatarBlob | null> => querying(async () => {
+      const shown = { ownerId: userId, kind: 'avatar', state: { in: ['live', 'superseded'] } }
+      return await client.blob.findFirst({ where: { id, ...shown } }) ?? await client.blob.findFirst({ where: { originalId: id, ...shown } })
+    }),
 
     /** A picture of this user's that is not purged: current, replaced or deleted. */
     kept: (userId: UserId, id: BlobId): Promise<AvatarBlob | null> =>
@@ -78,8 +80,9 @@ export function createAvatarRecords ({ client, owners, now }: { client: PrismaCl
     earlier: (userId: UserId, limit: number): Promise<AvatarBlob[]> =>
       querying(() => client.blob.findMany({ where: { ownerId: userId, kind: 'avatar', state: { in: trash } }, orderBy: [{ stateAt: 'desc' }, { id: 'desc' }], take: limit })),
 
-    /** Makes a published blob the user's current avatar. Returns the one it replaced. @throws OwnerErased */
-    set: (userId: UserId, sidecar: Sidecar): Promise<BlobId | undefined> => untilSettled(userId, async (current) => {
+    /** Makes a published blob the user's current avatar, if need be only in the place of `expected`. Returns the one it replaced. @throws OwnerErased, PictureReplaced */
+    set: (userId: UserId, sidecar: Sidecar, expected?: BlobId): Promise<BlobId | undefined> => untilSettled(userId, async (current) => {
+      if (expected !== undefined && current !== expected) throw new PictureReplaced()
       const commit = () => client.$transaction([
         owners.entering(userId, sidecar.epoch),
         client.blob.create({ data: toBlobRow(sidecar) }),

@@ -3,7 +3,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { asUserId, ownerNamed, type UserId } from '../callers/caller.ts'
-import { AvatarNotFound } from '../errors.ts'
+import { AvatarNotFound, CropInvalid } from '../errors.ts'
+import { AvatarQuery, CropText, MetadataChoice, VariantQuerySchema } from '../images/query.ts'
+import { parseCrop, type Crop } from '../images/spec.ts'
+import { checkedFields } from '../plugins/form-fields.ts'
 import { authenticate, callerOf } from '../plugins/auth.ts'
 import { tokenRequired } from '../plugins/route-description.ts'
 import { OwnerHeader, ownerInHeader } from '../plugins/owner.ts'
@@ -14,34 +17,58 @@ import { acceptUploads, admit, type ReceiveOptions } from '../transfer/receive.t
 import { send } from '../transfer/send.ts'
 import { avatarTypes } from '../transfer/sniff.ts'
 import { withUpload } from '../transfer/with-upload.ts'
-import { AvatarSchema, bytes, RestoreParams, uploadCodes, UserParams, VersionParams, Versions } from './schema.ts'
+import { AvatarSchema, keepCodes, RestoreParams, shown, uploadCodes, UserParams, VersionParams, Versions } from './schema.ts'
+import type { Fallbacks } from './fallbacks.ts'
 import type { Avatars } from './service.ts'
+import type { AvatarUploads } from './uploads.ts'
+import { viewOf } from './view.ts'
 
 export type AvatarRoutesOptions = {
   avatars: Avatars
+  uploads: AvatarUploads
+  fallbacks: Fallbacks
   receiving: ReceiveOptions
   counting: CountUpload
 }
 
 const tags = ['avatars']
 const picture = { type: 'string', format: 'binary' }
+/** What may be said of a picture when it is sent: as form fields before it, or in the query. */
+const PictureFields = Type.Object({ crop: Type.Optional(CropText), metadata: Type.Optional(MetadataChoice) })
+
 const requestBody = {
-  'multipart/form-data': { type: 'object', required: ['avatar'], properties: { avatar: { ...picture, description: 'The first file part is taken, whatever its name.' } } },
+  'multipart/form-data': { type: 'object', required: ['avatar'], properties: { ...PictureFields.properties, avatar: { ...picture, description: 'The first file part is taken, whatever its name.' } } },
   ...Object.fromEntries(avatarTypes.map((type) => [type, picture])),
 }
-const upload = { tags, security: tokenRequired, headers: OwnerHeader, response: { 200: AvatarSchema, 201: AvatarSchema } }
+const upload = { tags, security: tokenRequired, headers: OwnerHeader, querystring: PictureFields, response: { 200: AvatarSchema, 201: AvatarSchema } }
 const config = { openapi: { requestBody, codes: ['OWNER_FORBIDDEN', ...uploadCodes] } }
+const CropBody = Type.Object({ crop: Type.Union([CropText, Type.Null()], { description: 'null: the gateway chooses.' }) }, { additionalProperties: false })
+
 const removal = { tags, security: tokenRequired, headers: OwnerHeader, response: { 204: Type.Null() } }
 const removalConfig = { openapi: { codes: ['OWNER_FORBIDDEN', 'AVATAR_NOT_FOUND', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE'] } }
 
-export const avatarRoutes: FastifyPluginAsyncTypebox<AvatarRoutesOptions> = async (app, { avatars, receiving, counting }) => {
-  app.get('/api/avatars/:userId', { schema: { tags, summary: 'The current picture of a user', params: UserParams }, config: { openapi: bytes } }, async (request, reply) =>
-    send(request, reply, await avatars.current(known(request.params.userId))))
+export const avatarRoutes: FastifyPluginAsyncTypebox<AvatarRoutesOptions> = async (app, { avatars, uploads, fallbacks, receiving, counting }) => {
+  app.get('/api/avatars/:userId', { schema: { tags, summary: 'The current picture of a user', params: UserParams, querystring: AvatarQuery }, config: { openapi: shown } }, async (request, reply) => {
+    const { fallback = '404', name } = request.query
+    const view = viewOf(request, reply, request.query)
+    const userId = known(request.params.userId)
+    return send(request, reply, await avatars.current(userId, view).catch((error: unknown) => {
+      if (!(error instanceof AvatarNotFound) || fallback === '404') throw error
+      return fallbacks.draw(fallback, userId, { ...view, name })
+    }))
+  })
 
-  app.get('/api/avatars/:userId/:version', { schema: { tags, summary: 'One version of a user\'s picture', params: VersionParams }, config: { openapi: bytes } }, async (request, reply) => {
+  app.get('/api/avatars/:userId/:version', { schema: { tags, summary: 'One version of a user\'s picture', params: VersionParams, querystring: VariantQuerySchema }, config: { openapi: shown } }, async (request, reply) => {
+    const view = viewOf(request, reply, request.query)
     const version = asBlobId(request.params.version)
     if (version === undefined) throw new AvatarNotFound()
-    return send(request, reply, await avatars.version(known(request.params.userId), version))
+    return send(request, reply, await avatars.version(known(request.params.userId), version, view))
+  })
+
+  app.patch('/api/avatars/me', { onRequest: [authenticate, beginUpload], schema: { tags, summary: 'Show another part of your picture', security: tokenRequired, headers: OwnerHeader, body: CropBody, response: { 200: AvatarSchema } }, config: { openapi: { codes: ['AVATAR_NOT_FOUND', 'CROP_INVALID', 'PICTURE_REPLACED', ...keepCodes] } } }, async (request) => {
+    const owner = ownerInHeader(request)
+    const { crop } = request.body
+    return uploads.recrop(callerOf(request).id, owner, crop === null ? null : cropIn(crop), uploadFor(request, owner).epoch)
   })
 
   app.get('/api/avatars/me/versions', { onRequest: authenticate, schema: { tags, summary: 'Your pictures that can be gone back to', security: tokenRequired, response: { 200: Versions } } }, async (request, reply) => {
@@ -65,17 +92,20 @@ export const avatarRoutes: FastifyPluginAsyncTypebox<AvatarRoutesOptions> = asyn
     return reply.code(204).send(null)
   })
 
-  await app.register(uploadRoutes, { avatars, receiving, counting })
+  await app.register(uploadRoutes, { uploads, receiving, counting })
 }
 
-const uploadRoutes: FastifyPluginAsyncTypebox<AvatarRoutesOptions> = async (app, { avatars, receiving, counting }) => {
+const uploadRoutes: FastifyPluginAsyncTypebox<Pick<AvatarRoutesOptions, 'uploads' | 'receiving' | 'counting'>> = async (app, { uploads, receiving, counting }) => {
   await app.register(acceptUploads)
   const onRequest = [authenticate, beginUpload, admit(receiving)]
 
   async function set (request: FastifyRequest, reply: FastifyReply, owner: UserId) {
     const { epoch, signal } = uploadFor(request, owner)
     const { avatar, isFirst } = await counting(
-      () => withUpload(request, { ...receiving, signal }, ([file]) => avatars.set(callerOf(request).id, owner, file, { epoch })),
+      () => withUpload(request, { ...receiving, fieldNames: Object.keys(PictureFields.properties), signal }, ([file]) => {
+        const { crop, metadata } = checkedFields(PictureFields, { ...request.query as object, ...file.fields })
+        return uploads.set(callerOf(request).id, owner, file, { epoch, choices: { keepsMetadata: metadata && metadata === 'keep', crop: crop === undefined ? undefined : cropIn(crop) } })
+      }),
       (kept) => kept.avatar.size
     )
     return reply.code(isFirst ? 201 : 200).header('Location', avatar.avatarUrl).send(avatar)
@@ -85,6 +115,13 @@ const uploadRoutes: FastifyPluginAsyncTypebox<AvatarRoutesOptions> = async (app,
 
   app.put('/api/avatars/:userId', { onRequest, config, schema: { ...upload, params: UserParams, summary: 'Set the picture of another user' } }, (request, reply) =>
     set(request, reply, ownerNamed(callerOf(request), request.params.userId)))
+}
+
+/** @throws CropInvalid when it reaches out of the picture */
+function cropIn (text: string): Crop {
+  const crop = parseCrop(text)
+  if (crop === undefined) throw new CropInvalid()
+  return crop
 }
 
 function known (userId: string): UserId {

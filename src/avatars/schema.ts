@@ -13,8 +13,9 @@ export const AvatarSchema = Type.Object({
   width: Type.Integer({ description: 'Pixels, upright.' }),
   height: Type.Integer({ description: 'Pixels, upright.' }),
   sha256: Type.String({ description: 'Of the stored bytes, lower-case hex.' }),
-  thumbhash: Type.Union([Type.String(), Type.Null()]),
+  thumbhash: Type.Union([Type.String({ description: 'A blurred preview in some 25 bytes, base64; see evanw.github.io/thumbhash.' }), Type.Null()]),
   metadataRemoved: Type.Array(Type.String(), { description: 'Kinds of metadata that were removed; when empty, the stored bytes are the ones that were sent.' }),
+  crop: Type.Union([Type.String({ description: 'What square sizes show: x,y,width,height as fractions of the upright picture.' }), Type.Null()], { description: 'null: the gateway chooses.' }),
   updatedAt: Type.String({ format: 'date-time' }),
 }, { $id: 'Avatar' })
 
@@ -33,5 +34,8 @@ export const VersionParams = Type.Object({ userId: Type.String(), version: Type.
 export const RestoreParams = Type.Object({ version: Type.String() })
 
 /** What the API description says of every route that takes a picture, and of every one that gives it. */
-export const uploadCodes = ['UPLOAD_MISSING', 'UPLOAD_MALFORMED', 'UPLOAD_TOO_LARGE', 'UPLOAD_TYPE_REJECTED', 'IMAGE_INVALID', 'IMAGE_TOO_LARGE', 'UPLOAD_STALLED', 'UPLOAD_CONFLICT', 'OWNER_ERASED', 'STORAGE_FULL', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE']
-export const bytes = { responses: { 200: { description: 'The picture.', bytes: [...avatarTypes] } }, codes: ['AVATAR_NOT_FOUND', 'PRECONDITION_FAILED', 'RANGE_NOT_SATISFIABLE', 'STORAGE_UNAVAILABLE'] }
+export const keepCodes = ['UPLOAD_CONFLICT', 'OWNER_ERASED', 'STORAGE_FULL', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE']
+export const uploadCodes = ['UPLOAD_MISSING', 'UPLOAD_MALFORMED', 'UPLOAD_TOO_LARGE', 'UPLOAD_TYPE_REJECTED', 'IMAGE_INVALID', 'IMAGE_TOO_LARGE', 'IMAGE_TOO_SLOW', 'METADATA_UNREADABLE', 'IMAGES_BUSY', 'UPLOAD_STALLED', ...keepCodes]
+/** Of making a variant, which a plain address may come to as well. */
+export const variantCodes = ['IMAGE_INVALID', 'IMAGE_TOO_LARGE', 'IMAGE_TOO_SLOW', 'IMAGES_BUSY']
+export const shown = { responses: { 200: { description: 'The picture.', bytes: [...avatarTypes, 'image/svg+xml'] }, 206: { description: 'A range of it.', bytes: ['*/*'] } }, codes: ['AVATAR_NOT_FOUND', 'PRECONDITION_FAILED', 'RANGE_NOT_SATISFIABLE', 'STORAGE_UNAVAILABLE', ...variantCodes] }

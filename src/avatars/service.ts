@@ -1,75 +1,32 @@
 // The rules of avatars, and the order of their steps: one current picture per user, replaced but never overwritten.
 import type { UserId } from '../callers/caller.ts'
-import { AvatarNotFound, AvatarUrlRejected, UploadTypeRejected } from '../errors.ts'
-import { measure } from '../images/measure.ts'
-import { isOwnerErased } from '../records/commits.ts'
+import { AvatarNotFound, AvatarUrlRejected } from '../errors.ts'
 import type { Settling } from '../records/sidecars.ts'
-import { newBlobId, type BlobId } from '../storage/ids.ts'
+import type { BlobId } from '../storage/ids.ts'
 import type { Sidecar } from '../storage/sidecar.ts'
-import type { Store } from '../storage/store.ts'
-import type { ReceivedFile } from '../transfer/receive.ts'
 import type { Representation } from '../transfer/representation.ts'
-import { avatarTypes, sniff } from '../transfer/sniff.ts'
+import { presentRow } from './present.ts'
 import type { AvatarBlob, AvatarRecords } from './records.ts'
+import { createRetiring } from './retiring.ts'
 import type { Avatar, Version } from './schema.ts'
-
-/** Revalidated each time: a 304 is cheap, a stale face is not. */
-const revalidated = 'public, no-cache'
-const immutable = 'public, max-age=31536000, immutable'
+import { immutable, revalidated, type Show } from './showing.ts'
+import type { View } from './view.ts'
 
 /** How many earlier pictures can be gone back to. */
 const undoSteps = 5
 
-export const avatarUrl = (userId: string): string => `/api/avatars/${userId}`
-
 export type Avatars = ReturnType<typeof createAvatars>
 
 type Options = {
-  store: Store
   records: AvatarRecords
   settling: Settling
-  now: () => Date
+  show: Show
   /** Hears of a replaced avatar whose sidecar could not be written; the sweep writes it. */
   warn: (error: unknown, message: string) => void
 }
 
-/** The path an older client is given for a picture with this extension. */
-export type OldPath = (extension: string) => string
-
-/** How a new avatar came: from whom, for whom (null: nobody yet known), in which epoch, under which old path. */
-type Origin = { creatorId: UserId | null, ownerId: UserId | null, epoch: number, alias?: OldPath | undefined }
-
-export function createAvatars ({ store, records, settling, warn, now }: Options) {
-  /** From staging to durable; no row yet. */
-  async function publish (file: ReceivedFile, { creatorId, ownerId, epoch, alias }: Origin, accepted: readonly string[]): Promise<Sidecar & { width: number, height: number }> {
-    const head = await file.staged.head(file.size)
-    const { contentType, extension } = await sniff(head, file.declaredType)
-    if (!accepted.includes(contentType)) throw new UploadTypeRejected(accepted.join(', '))
-    const { width, height } = await measure(head)
-    const id = newBlobId()
-    const at = now().toISOString()
-    const stateAt = ownerId === null ? at : (await records.changeTime(ownerId)).toISOString()
-    const sidecar = {
-      version: 1 as const, kind: 'avatar' as const, id, extension, creatorId, ownerId, contentType, width, height,
-      state: ownerId === null ? 'pending' as const : 'live' as const,
-      stateAt, createdAt: at, revision: 1, recordId: null, size: file.size, sha256: file.sha256,
-      filename: null, visibility: null, contextType: null, contextId: null, alt: null, aliases: alias === undefined ? [] : [alias(extension)], epoch, source: null, sourceSha256: null,
-    }
-    await store.publish(file.staged, sidecar)
-    return sidecar
-  }
-
-  /** Nothing of a user who was erased meanwhile may stay, and nothing of this has or will have a row. */
-  async function takenBack (sidecar: Sidecar, error: unknown): Promise<never> {
-    if (isOwnerErased(error)) await store.remove(sidecar)
-    throw error
-  }
-
-  /** The new picture is durable and committed: the old one's sidecar may follow later, but normally it is now. */
-  async function retire (replaced: BlobId | undefined): Promise<void> {
-    if (replaced === undefined) return
-    await settling.settle(replaced).catch((error: unknown) => warn(error, 'the sidecar of a replaced avatar was not written yet'))
-  }
+export function createAvatars ({ records, settling, show, warn }: Options) {
+  const retire = createRetiring({ settling, warn })
 
   /** Makes a picture that is there already, in one of these states, the current one. False when it was purged, or taken, meanwhile. */
   async function adopt (userId: UserId, blob: AvatarBlob, states: ReadonlyArray<Sidecar['state']>, epoch = blob.epoch): Promise<boolean> {
@@ -91,27 +48,7 @@ export function createAvatars ({ store, records, settling, warn, now }: Options)
   const isChosen = ({ state, source, stateAt, createdAt }: AvatarBlob): boolean =>
     state === 'live' && (source === null || stateAt.getTime() !== createdAt.getTime())
 
-  const represent = (blob: AvatarBlob, lastModified: Date, cacheControl: string): Representation => ({
-    size: Number(blob.size), sha256: blob.sha256, contentType: blob.contentType, lastModified, cacheControl, isPublic: true,
-    read: (range) => store.read({ kind: 'avatar', id: blob.id as BlobId, extension: blob.extension }, range),
-  })
-
   return {
-    /** Sets `userId`'s avatar to the staged file, which is used up. `epoch`: when the upload began. @throws OwnerErased */
-    async set (creatorId: UserId, userId: UserId, file: ReceivedFile, { epoch, alias, accepted = avatarTypes }: { epoch: number, alias?: OldPath, accepted?: readonly string[] }): Promise<{ avatar: Avatar, isFirst: boolean, path: string | undefined }> {
-      const sidecar = await publish(file, { creatorId, ownerId: userId, epoch, alias }, accepted)
-      const replaced = await records.set(userId, sidecar).catch((error: unknown) => takenBack(sidecar, error))
-      await retire(replaced)
-      return { avatar: present(userId, sidecar), isFirst: replaced === undefined, path: sidecar.aliases[0] }
-    },
-
-    /** Keeps a picture of nobody yet known, for the one who names its old path. */
-    async keepPending (file: ReceivedFile, { epoch, alias, accepted }: { epoch: number, alias: OldPath, accepted: readonly string[] }): Promise<{ size: number, path: string | undefined }> {
-      const sidecar = await publish(file, { creatorId: null, ownerId: null, epoch, alias }, accepted)
-      await records.keepPending(sidecar)
-      return { size: sidecar.size, path: sidecar.aliases[0] }
-    },
-
     /** Makes the picture behind an old URL the user's current avatar. @throws AvatarUrlRejected unless it is theirs or pending; OwnerErased */
     async claim (userId: UserId, alias: string, epoch: number): Promise<void> {
       const blob = await records.byAlias(alias)
@@ -123,23 +60,23 @@ export function createAvatars ({ store, records, settling, warn, now }: Options)
       if (!await isClaimed) throw new AvatarUrlRejected()
     },
 
-    async current (userId: UserId): Promise<Representation> {
+    async current (userId: UserId, view?: View): Promise<Representation> {
       const blob = await records.current(userId)
       if (blob === null) throw new AvatarNotFound()
-      return represent(blob, blob.stateAt, revalidated)
+      return show(blob, { lastModified: blob.stateAt, cacheControl: revalidated }, view)
     },
 
-    async version (userId: UserId, id: BlobId): Promise<Representation> {
+    async version (userId: UserId, id: BlobId, view?: View): Promise<Representation> {
       const blob = await records.version(userId, id)
       if (blob === null || !await isShown(blob)) throw new AvatarNotFound()
-      return represent(blob, blob.createdAt, immutable)
+      return show(blob, { lastModified: blob.createdAt, cacheControl: immutable }, view)
     },
 
     /** What an older client's URL shows: also a picture that is pending or was replaced since. Undefined when it is no avatar's. */
-    async behind (alias: string): Promise<Representation | undefined> {
+    async behind (alias: string, view?: View): Promise<Representation | undefined> {
       const blob = await records.byAlias(alias)
       if (blob === null || !await isShown(blob)) return undefined
-      return represent(blob, blob.createdAt, revalidated)
+      return show(blob, { lastModified: blob.createdAt, cacheControl: revalidated }, view)
     },
 
     has: async (userId: UserId): Promise<boolean> => await records.current(userId) !== null,
@@ -154,9 +91,10 @@ export function createAvatars ({ store, records, settling, warn, now }: Options)
     async restore (userId: UserId, id: BlobId): Promise<Avatar> {
       const blob = await records.kept(userId, id)
       if (blob === null) throw new AvatarNotFound()
-      if (!isChosen(blob)) await adopt(userId, blob, ['live', 'superseded', 'deleted'])
+      const isDone = isChosen(blob) || await adopt(userId, blob, ['live', 'superseded', 'deleted'])
       const restored = await records.kept(userId, id)
-      if (restored?.state !== 'live') throw new AvatarNotFound()
+      // What was done and is replaced again since was done all the same.
+      if (restored === null || !(isDone || restored.state === 'live')) throw new AvatarNotFound()
       // Also when another request made it the current one, or an earlier one was answered with an error (I4).
       await settling.settle(id)
       return presentRow(userId, restored)
@@ -178,17 +116,4 @@ export function createAvatars ({ store, records, settling, warn, now }: Options)
       await settling.settle(removed)
     },
   }
-}
-
-type Presentable = Pick<Sidecar, 'contentType' | 'size' | 'sha256' | 'stateAt'> & { id: string, width: number, height: number }
-
-function present (userId: UserId, { id, contentType, size, width, height, sha256, stateAt }: Presentable): Avatar {
-  return {
-    userId, avatarUrl: avatarUrl(userId), versionedUrl: `${avatarUrl(userId)}/${id}`, version: id,
-    contentType, size, width, height, sha256, thumbhash: null, metadataRemoved: [], updatedAt: stateAt,
-  }
-}
-
-function presentRow (userId: UserId, blob: AvatarBlob): Avatar {
-  return present(userId, { ...blob, size: Number(blob.size), width: blob.width ?? 0, height: blob.height ?? 0, stateAt: blob.stateAt.toISOString() })
 }

@@ -1,5 +1,7 @@
 // GET of the paths that older systems gave their files: /i and /uploads, also with System R's extra /api. No rules of its own.
-import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import { variantCodes } from '../avatars/schema.ts'
+import { viewOf, type View } from '../avatars/view.ts'
 import type { Caller } from '../callers/caller.ts'
 import { FileNotFound } from '../errors.ts'
 import { identify } from '../plugins/auth.ts'
@@ -7,8 +9,11 @@ import { tokenOptional } from '../plugins/route-description.ts'
 import type { Representation } from '../transfer/representation.ts'
 import { send } from '../transfer/send.ts'
 
-/** What is behind an old path, for this caller; undefined when it is not known there. */
-export type Behind = (path: string, caller: Caller | null) => Promise<Representation | undefined>
+/** Who asks, and how they want to see what is a picture. */
+type Asked = { readonly caller: Caller | null, readonly view: View }
+
+/** What is behind an old path; undefined when it is not known there, or not open to who asks. */
+export type Behind = (path: string, asked: Asked) => Promise<Representation | undefined>
 
 export type OldPathsOptions = {
   /** The first that knows the path answers. */
@@ -17,27 +22,28 @@ export type OldPathsOptions = {
 
 const prefixes = [['/i/', '/i/'], ['/uploads/', '/uploads/'], ['/api/uploads/avatars/', '/uploads/avatars/']] as const
 const schema = { tags: ['compatibility'], summary: 'A file under the path an older system gave it', security: tokenOptional }
-const config = { openapi: { responses: { 200: { description: 'The bytes.', bytes: ['*/*'] }, 206: { description: 'A range of them.', bytes: ['*/*'] } }, codes: ['FILE_NOT_FOUND', 'PRECONDITION_FAILED', 'RANGE_NOT_SATISFIABLE', 'STORAGE_UNAVAILABLE'] } }
+const config = { openapi: { responses: { 200: { description: 'The bytes.', bytes: ['*/*'] }, 206: { description: 'A range of them.', bytes: ['*/*'] } }, codes: ['FILE_NOT_FOUND', 'PRECONDITION_FAILED', 'RANGE_NOT_SATISFIABLE', 'STORAGE_UNAVAILABLE', ...variantCodes] } }
 
 export const oldPaths: FastifyPluginAsync<OldPathsOptions> = async (app, { behind }) => {
-  async function find (path: string, caller: Caller | null): Promise<Representation | undefined> {
+  async function find (path: string, asked: Asked): Promise<Representation | undefined> {
     for (const known of behind) {
-      const representation = await known(path, caller)
+      const representation = await known(path, asked)
       if (representation !== undefined) return representation
     }
   }
 
   /** Older clients sent tokens along where none was needed, old ones too: a token counts only where the path is open to nobody else. */
-  async function findFor (request: FastifyRequest, path: string): Promise<Representation | undefined> {
-    const open = await find(path, null)
+  async function findFor (request: FastifyRequest, reply: FastifyReply, path: string): Promise<Representation | undefined> {
+    const view = viewOf(request, reply)
+    const open = await find(path, { caller: null, view })
     if (open !== undefined) return open
     await identify(request)
-    return request.caller === null ? undefined : find(path, request.caller)
+    return request.caller === null ? undefined : find(path, { caller: request.caller, view })
   }
 
   for (const [url, prefix] of prefixes) {
     app.get<{ Params: { '*': string } }>(`${url}*`, { schema, config }, async (request, reply) => {
-      const representation = await findFor(request, prefix + request.params['*'])
+      const representation = await findFor(request, reply, prefix + request.params['*'])
       if (representation === undefined) throw new FileNotFound()
       return send(request, reply, representation)
     })

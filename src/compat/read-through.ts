@@ -10,7 +10,6 @@ import { openOldFile, readOldFile, type OldFile } from '../storage/old-folder.ts
 import { isWithin } from '../storage/place.ts'
 import type { Representation } from '../transfer/representation.ts'
 import { sniff, sniffedBytes, typeOfName } from '../transfer/sniff.ts'
-import type { Behind } from './old-paths.ts'
 
 /** A folder whose files answer below `prefix`; `root` is a real path. */
 type Place = { readonly prefix: string, readonly root: string }
@@ -35,7 +34,7 @@ type Options = {
 }
 
 /** @throws ConfigError where a folder has nothing to serve, or would serve the volume itself */
-export async function createReadThrough ({ folders, own, isKnown }: Options): Promise<Behind> {
+export async function createReadThrough ({ folders, own, isKnown }: Options): Promise<(path: string) => Promise<Representation | undefined>> {
   const places = (await Promise.all(folders.map(placesIn))).flat()
   await refuseOwn(places, own)
   const reads = new LRUCache<string, Promise<Read>>({ max: mostRemembered })

@@ -5,6 +5,7 @@ import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { Type } from 'typebox'
 import { uploadCodes } from '../avatars/schema.ts'
 import type { Avatars } from '../avatars/service.ts'
+import type { AvatarUploads } from '../avatars/uploads.ts'
 import { AttemptsExceeded, AvatarUrlRejected, InternalError, withHeaders } from '../errors.ts'
 import { authenticate, callerOf, identify } from '../plugins/auth.ts'
 import { networkOf } from '../plugins/network.ts'
@@ -18,6 +19,7 @@ import { CompatUser, type UserOf } from './user.ts'
 
 export type SystemMOptions = {
   avatars: Avatars
+  avatarUploads: AvatarUploads
   receiving: ReceiveOptions
   counting: CountUpload
   userOf: UserOf
@@ -42,7 +44,7 @@ const uploaded = Type.Object({
 const failure = Type.Object({ success: Type.Literal(false), error: Type.String({ description: 'For people.' }), code: Type.String({ description: 'For programs; the codes of Problem.' }) })
 const claimed = Type.Object({ success: Type.Literal(true), user: Type.Intersect([CompatUser, Type.Object({ avatar: Type.String() })]) })
 
-export const systemM: FastifyPluginAsyncTypebox<SystemMOptions> = async (app, { avatars, receiving, counting, userOf, publicUrl, acceptsAnonymous, now }) => {
+export const systemM: FastifyPluginAsyncTypebox<SystemMOptions> = async (app, { avatars, avatarUploads, receiving, counting, userOf, publicUrl, acceptsAnonymous, now }) => {
   app.setErrorHandler((error, request, reply) => {
     const { detail, code } = answerFailure(error, request, reply)
     // As a Buffer, so that no response schema of the route is applied.
@@ -74,8 +76,8 @@ export const systemM: FastifyPluginAsyncTypebox<SystemMOptions> = async (app, { 
       const alias = oldPath(now())
       const { epoch, signal } = uploadFor(request, caller?.id)
       const { path } = await counting(() => withUpload(request, { ...limits, signal }, async ([file]) => {
-        if (caller === null) return avatars.keepPending(file, { epoch, alias, accepted })
-        const { avatar, path } = await avatars.set(caller.id, caller.id, file, { epoch, alias, accepted })
+        if (caller === null) return avatarUploads.keepPending(file, { epoch, alias, accepted })
+        const { avatar, path } = await avatarUploads.set(caller.id, caller.id, file, { epoch, alias, accepted })
         return { size: avatar.size, path }
       }), ({ size }) => size)
       if (path === undefined) throw new InternalError()

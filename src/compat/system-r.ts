@@ -1,8 +1,10 @@
 // What clients of the Express API called: /api/auth/avatar, and the paths its avatars had. No rules of its own.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import { bytes, uploadCodes } from '../avatars/schema.ts'
+import { shown, uploadCodes } from '../avatars/schema.ts'
 import type { Avatars } from '../avatars/service.ts'
+import type { AvatarUploads } from '../avatars/uploads.ts'
+import { viewOf } from '../avatars/view.ts'
 import { asUserId } from '../callers/caller.ts'
 import { AvatarNotFound } from '../errors.ts'
 import { authenticate, callerOf } from '../plugins/auth.ts'
@@ -14,7 +16,7 @@ import { send } from '../transfer/send.ts'
 import { withUpload } from '../transfer/with-upload.ts'
 import { CompatUser, type UserOf } from './user.ts'
 
-export type SystemROptions = { avatars: Avatars, receiving: ReceiveOptions, counting: CountUpload, userOf: UserOf }
+export type SystemROptions = { avatars: Avatars, avatarUploads: AvatarUploads, receiving: ReceiveOptions, counting: CountUpload, userOf: UserOf }
 
 const tags = ['compatibility']
 const params = Type.Object({ userId: Type.String() })
@@ -22,13 +24,13 @@ const answer = Type.Object({ avatarUrl: Type.String(), user: CompatUser })
 
 export const systemRAvatarUrl = (userId: string): string => `/api/auth/avatar/${userId}`
 
-export const systemR: FastifyPluginAsyncTypebox<SystemROptions> = async (app, { avatars, receiving, counting, userOf }) => {
+export const systemR: FastifyPluginAsyncTypebox<SystemROptions> = async (app, { avatars, avatarUploads, receiving, counting, userOf }) => {
   // Its Avatar component puts /api before what it was given.
   for (const [url, hide] of [['/api/auth/avatar/:userId', false], ['/api/api/auth/avatar/:userId', true]] as const) {
-    app.get(url, { schema: { tags, summary: 'The current picture of a user', params, hide }, config: { openapi: bytes } }, async (request, reply) => {
+    app.get(url, { schema: { tags, summary: 'The current picture of a user', params, hide }, config: { openapi: shown } }, async (request, reply) => {
       const userId = asUserId(request.params.userId)
       if (userId === undefined) throw new AvatarNotFound()
-      return send(request, reply, await avatars.current(userId))
+      return send(request, reply, await avatars.current(userId, viewOf(request, reply)))
     })
   }
 
@@ -42,7 +44,7 @@ export const systemR: FastifyPluginAsyncTypebox<SystemROptions> = async (app, { 
     }, async (request) => {
       const { id } = callerOf(request)
       const { epoch, signal } = uploadFor(request, id)
-      await counting(() => withUpload(request, { ...receiving, signal }, ([file]) => avatars.set(id, id, file, { epoch })), (kept) => kept.avatar.size)
+      await counting(() => withUpload(request, { ...receiving, signal }, ([file]) => avatarUploads.set(id, id, file, { epoch })), (kept) => kept.avatar.size)
       return { avatarUrl: systemRAvatarUrl(id), user: await userOf(id) }
     })
   })

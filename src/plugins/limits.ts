@@ -1,7 +1,8 @@
 // GET /api/limits: sizes, types and counts as numbers, so that clients need not guess.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import { maxPixels, maxSide } from '../images/measure.ts'
+import { maxPixels, maxSide } from '../images/limits.ts'
+import { avatarSizes, previewSizes } from '../images/spec.ts'
 import { avatarTypes } from '../transfer/sniff.ts'
 
 type Limit = { readonly maxBytes: number, readonly maxFiles: number }
@@ -12,11 +13,13 @@ const answer = Type.Object({
     maxPixels: Type.Integer({ description: 'Width times height.' }),
     maxSide: Type.Integer({ description: 'Pixels.' }),
     types: Type.Array(Type.String()),
+    sizes: Type.Array(Type.Integer(), { description: 'Pixels of the squares that it is shown in.' }),
   }),
   attachment: Type.Object({
     maxBytes: Type.Integer({ description: 'Of each file.' }),
     maxFiles: Type.Integer({ description: 'In one request.' }),
     types: Type.Null({ description: 'Any type may be kept.' }),
+    previewSizes: Type.Array(Type.Integer(), { description: 'Pixels of the longest side of previews of pictures.' }),
   }),
 })
 
@@ -24,8 +27,8 @@ export const limitsRoute: FastifyPluginAsyncTypebox<{ avatar: Limit, attachment:
   app.get('/api/limits', { schema: { tags: ['operations'], summary: 'What may be uploaded', response: { 200: answer } } }, async (_request, reply) => {
     reply.header('Cache-Control', 'public, max-age=300')
     return {
-      avatar: { maxBytes: avatar.maxBytes, maxPixels, maxSide, types: [...avatarTypes] },
-      attachment: { maxBytes: attachment.maxBytes, maxFiles: attachment.maxFiles, types: null },
+      avatar: { maxBytes: avatar.maxBytes, maxPixels, maxSide, types: [...avatarTypes], sizes: [...avatarSizes] },
+      attachment: { maxBytes: attachment.maxBytes, maxFiles: attachment.maxFiles, types: null, previewSizes: [...previewSizes] },
     }
   })
 }

@@ -1,16 +1,19 @@
-// What Prometheus is told: requests by route, uploads, refusals, space. Features count their uploads through Metrics.
+// What Prometheus is told: requests by route, uploads, jobs of pictures, refusals, space. Features count their uploads through Metrics.
 import fastifyPlugin from 'fastify-plugin'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Kind } from '../storage/store.ts'
 import { onCompletion } from './completion.ts'
 import { withDeadline } from './deadline.ts'
 import { knownError } from './foreign-errors.ts'
+import type { JobOutcome } from './picture-count.ts'
 
 export type Metrics = {
   /** An upload was answered with success. */
   uploadKept (kind: Kind, bytes: number, seconds: number): void
   /** An upload came to nothing, with the error that was thrown. */
   uploadLost (kind: Kind, error: unknown, seconds: number): void
+  /** A process was asked for a picture's job, and it came to its end. */
+  pictureJobEnded (job: string, outcome: JobOutcome): void
   /** An error was answered. */
   refused (error: unknown): void
   /** A sweep has run to its end, or its brake has held it up. */
@@ -31,6 +34,8 @@ export type MetricsSources = {
   /** What of it uploads leave alone. */
   reserveBytes? (): Promise<number>
   staging (): Promise<{ files: number, bytes: number }>
+  /** Jobs of pictures that wait for a turn. */
+  waitingPictureJobs? (): number
   readonly deadlineMs?: number
 }
 
@@ -46,9 +51,11 @@ export function createMetrics (sources: MetricsSources): Metrics {
   const uploads = counter('uploads_total', 'Uploads by outcome: kept, refused, aborted or failed.', 'kind', 'outcome')
   const uploadBytes = counter('upload_bytes_total', 'Bytes of the uploads that were kept.', 'kind')
   const uploadSeconds = seconds('upload_duration_seconds', 'Time an upload took, whatever its outcome.', 'kind', 'outcome')
+  const pictureJobs = counter('picture_jobs_total', 'Jobs of pictures (header, inspect, plan and isSameLook of uploads; master and render of variants; draw of fallbacks) by outcome: done, refused, busy, lost or failed.', 'job', 'outcome')
   const refusals = counter('refusals_total', 'Errors answered, by code.', 'code')
   const sweepEnded = createSweepGauges(registers)
   const auditing = createAuditGauges(registers)
+  createWaitingGauge(registers, sources)
   const updateSpace = createSpaceGauges(registers, sources)
 
   const uploadEnded = (kind: Kind, outcome: Outcome, duration: number) => {
@@ -61,6 +68,7 @@ export function createMetrics (sources: MetricsSources): Metrics {
       uploadBytes.inc({ kind }, bytes)
     },
     uploadLost: (kind, error, duration) => uploadEnded(kind, outcomeOf(error), duration),
+    pictureJobEnded: (job, outcome) => pictureJobs.inc({ job, outcome }),
     refused: (error) => refusals.inc({ code: knownError(error).code }),
     sweepEnded,
     ...auditing,
@@ -138,6 +146,10 @@ function createAuditGauges (registers: Registry[]): Pick<Metrics, 'audited' | 'a
     },
     auditRead: (bytes) => checked.inc(bytes),
   }
+}
+
+function createWaitingGauge (registers: Registry[], { waitingPictureJobs = () => 0 }: MetricsSources): void {
+  const waiting: Gauge = new Gauge({ name: 'picture_jobs_waiting', help: 'Jobs of pictures that wait for a turn.', registers, collect: () => waiting.set(waitingPictureJobs()) })
 }
 
 /** Gauges of what the sources say; the function brings them up to date. */

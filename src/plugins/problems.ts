@@ -81,8 +81,8 @@ function defaultHeaders (error: KnownError, reply: FastifyReply): Record<string,
 
 function log (error: KnownError, request: FastifyRequest): void {
   const { code, statusCode: status } = error
-  // A full disk is no fault to be traced: operators watch the free space.
-  if (status === 507) return request.log.warn({ code, status, req: request, ...reasonOf(error) }, error.message)
+  // A full disk and a full queue are no faults to be traced: operators watch them.
+  if (status === 507 || code === 'IMAGES_BUSY') return request.log.warn({ code, status, req: request, ...reasonOf(error) }, error.message)
   if (status >= 500) return request.log.error({ err: error, code, status, req: request }, error.message)
   // The line of the completed request says as much of these, and scanners cause many.
   const level = status === 401 || status === 403 || status === 404 ? 'debug' : 'info'

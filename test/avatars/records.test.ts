@@ -5,7 +5,7 @@ import type { PrismaClient } from '../../src/records/database.ts'
 import { createOwners } from '../../src/records/owners.ts'
 import { createKeyedHash } from '../../src/storage/keyed-hash.ts'
 import { newBlobId, timeOf } from '../../src/storage/ids.ts'
-import type { Sidecar } from '../../src/storage/sidecar.ts'
+import { unseen, type Sidecar } from '../../src/storage/sidecar.ts'
 import { build } from '../helper.ts'
 
 const ada = 'ada' as UserId
@@ -16,7 +16,7 @@ const recordsOn = (client: PrismaClient) => createAvatarRecords({ client, now, o
 function sidecar (): Sidecar {
   const id = newBlobId()
   const at = timeOf(id).toISOString()
-  return { version: 1, kind: 'avatar', id, extension: 'png', state: 'live', stateAt: at, createdAt: at, revision: 1, recordId: null, ownerId: ada, creatorId: ada, contentType: 'image/png', size: 1, sha256: 'x', width: 1, height: 1, filename: null, visibility: null, contextType: null, contextId: null, alt: null, aliases: [], epoch: 0, source: null, sourceSha256: null }
+  return { version: 1, kind: 'avatar', id, extension: 'png', state: 'live', stateAt: at, createdAt: at, revision: 1, recordId: null, ownerId: ada, creatorId: ada, contentType: 'image/png', size: 1, sha256: 'x', width: 1, height: 1, filename: null, visibility: null, contextType: null, contextId: null, alt: null, aliases: [], epoch: 0, source: null, sourceSha256: null, ...unseen }
 }
 
 async function records (t: Parameters<typeof build>[0]) {

@@ -17,7 +17,7 @@ test('an avatar comes back byte for byte, under an address that never changes', 
   const avatar = set.json()
   t.match(avatar, {
     userId: 'ada', avatarUrl: '/api/avatars/ada', versionedUrl: `/api/avatars/ada/${avatar.version}`, contentType: 'image/jpeg',
-    size: bytes.length, width: 40, height: 30, sha256: sha256(bytes), thumbhash: null, metadataRemoved: [],
+    size: bytes.length, width: 40, height: 30, sha256: sha256(bytes), thumbhash: /^[A-Za-z0-9+/]{20,40}={0,2}$/, metadataRemoved: [], crop: null,
   })
 
   const current = await app.inject({ url: '/api/avatars/ada' })
@@ -202,6 +202,25 @@ test('who chooses the picture that an import brought keeps it, whatever the sour
   t.match(await importing(users.map((user) => avatar(user, changed))), { outcomes: { kept: { files: 2 }, changed: { files: 1 } } })
   const shown = (bytes: Buffer) => Promise.all(users.map(async (user) => (await app.inject({ url: `/api/avatars/${user}` })).rawPayload.equals(bytes)))
   t.strictSame([await shown(old), await shown(changed)], [[true, true, false], [false, false, true]])
+})
+
+test('a restore that another picture follows at once was one all the same', async (t) => {
+  const { app, as } = await build(t)
+  const ada = await as('ada')
+  const put = async (seed: number) => (await app.inject({ method: 'PUT', url: '/api/avatars/me', headers: { 'content-type': 'image/png', ...ada }, payload: await picture('png', { seed }) })).json()
+  const { version } = await put(1)
+  await put(2)
+  const { store } = app.storage
+  const writeSidecar = store.writeSidecar
+  store.writeSidecar = async (sidecar) => {
+    if (sidecar.id !== version) {
+      store.writeSidecar = writeSidecar
+      await put(3)
+    }
+    return writeSidecar(sidecar)
+  }
+  t.match((await app.inject({ method: 'POST', url: `/api/avatars/me/versions/${version}/restore`, headers: ada })).json(), { version })
+  t.not((await app.inject({ url: '/api/avatars/me/versions', headers: ada })).json().versions[0].version, version)
 })
 
 test('a restore whose sidecar could not be written is not acknowledged, and is finished by asking again', async (t) => {

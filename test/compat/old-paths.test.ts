@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers'
 import { test } from 'tap'
 import { attachment, home } from '../operations/import/fixtures/import.ts'
 import { build } from '../helper.ts'
+import { unseen } from '../../src/storage/sidecar.ts'
 
 test('an old path that nothing is behind answers 404', async (t) => {
   const { app } = await build(t)
@@ -21,7 +22,7 @@ test('System R\'s path with one /api too many is the path without it', async (t)
   await staged.write(bytes)
   const { size, sha256 } = await staged.finish()
   const said = { id, kind: 'avatar', extension: 'gif', state: 'live', ownerId: 'ada', creatorId: null, contentType: 'image/gif', sha256, width: 1, height: 1, revision: 1 } as const
-  await app.storage.store.publish(staged, { ...said, id: id as never, version: 1, size, stateAt: at.toISOString(), createdAt: at.toISOString(), recordId: null, filename: null, visibility: null, contextType: null, contextId: null, alt: null, aliases: ['/uploads/avatars/x.gif'], epoch: 0, source: null, sourceSha256: null })
+  await app.storage.store.publish(staged, { ...said, id: id as never, version: 1, size, stateAt: at.toISOString(), createdAt: at.toISOString(), recordId: null, filename: null, visibility: null, contextType: null, contextId: null, alt: null, aliases: ['/uploads/avatars/x.gif'], epoch: 0, source: null, sourceSha256: null, ...unseen })
   await app.database.client.blob.create({ data: { ...said, size: BigInt(size), stateAt: at, createdAt: at, aliases: { create: { path: '/uploads/avatars/x.gif' } } } })
   for (const url of ['/uploads/avatars/x.gif', '/api/uploads/avatars/x.gif']) t.ok((await app.inject({ url })).rawPayload.equals(bytes), url)
 })

@@ -1,6 +1,9 @@
 import { test } from 'tap'
 import { avatar, home } from '../operations/import/fixtures/import.ts'
+import { heif } from '../fixtures/heif.ts'
+import { personal, tells } from '../fixtures/picture-client.ts'
 import { build, multipart, picture, type Gateway } from '../helper.ts'
+import { quarters } from '../images/made.ts'
 
 const settings = { PUBLIC_URL: 'https://media.example/' }
 
@@ -109,4 +112,16 @@ test('an old URL is taken as its percent-encoding says', async (t) => {
   t.match(claimed.json(), { success: true, user: { avatar: 'https://media.example/i/p/%C3%BC%20%2541.png' } })
   t.ok((await app.inject({ url: '/api/avatars/ada' })).rawPayload.equals(one))
   t.match((await app.inject({ method: 'PATCH', url: '/api/users/me/avatar', headers: await as('ada'), payload: { avatar: '/i/%ff' } })).json(), { code: 'AVATAR_URL_REJECTED' })
+})
+
+test('nobody learns from what its clients send where it was taken; what cannot be shown is refused in words they know', async (t) => {
+  const gateway = await build(t, settings)
+  const { app, as, files } = gateway
+  const { data } = (await upload(gateway, await as('ada'), await personal(quarters(80, 60)).png().toBuffer())).json()
+  t.strictSame(tells((await app.inject({ url: data.path })).rawPayload), [])
+  const before = await files()
+  const jpeg = await quarters(80, 60).jpeg().toBuffer()
+  t.match(await upload(gateway, await as('ada'), jpeg.subarray(0, 500)), { statusCode: 422, body: /"success":false,.*"code":"IMAGE_INVALID"/ })
+  t.match((await upload(gateway, await as('ada'), heif('quad'))).json(), { success: false, code: 'UPLOAD_TYPE_REJECTED' }, 'as its older clients show it as it is')
+  t.strictSame(await files(), before)
 })

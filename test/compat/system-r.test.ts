@@ -1,5 +1,8 @@
 import { test } from 'tap'
+import { heif } from '../fixtures/heif.ts'
+import { accepts, look, personal, pictureClient, tells } from '../fixtures/picture-client.ts'
 import { build, multipart, picture } from '../helper.ts'
+import { quarters } from '../images/made.ts'
 
 const account = { email: 'ada@example.com', password: 'a long enough password', displayName: 'Ada' }
 
@@ -40,4 +43,16 @@ test('with accounts elsewhere, the profile is what the token says', async (t) =>
   const headers = { ...await as('ada'), 'content-type': 'image/png' }
   t.match((await app.inject({ method: 'PUT', url: '/api/auth/avatar', headers, payload: await picture('png') })).json(), { user: { id: 'ada', avatarUrl: '/api/auth/avatar/ada' } })
   t.strictSame((await app.inject({ url: '/api/auth/profile', headers: await as('ada') })).json(), { user: { id: 'ada', avatarUrl: '/api/auth/avatar/ada' } })
+})
+
+test('its clients show photos from iPhones, and nobody learns where they were taken', async (t) => {
+  const { put, show } = await pictureClient(t)
+  const bytes = heif('quad')
+  t.equal((await put(bytes, { url: '/api/auth/avatar' })).statusCode, 200)
+  t.match(await look((await show('/api/auth/avatar/ada', accepts.olderSafari)).rawPayload), { format: 'webp', width: 96, height: 64 })
+  t.ok((await show('/api/auth/avatar/ada', accepts.curl)).rawPayload.equals(bytes))
+  await put(await personal(quarters(80, 60)).jpeg().toBuffer(), { url: '/api/auth/avatar' })
+  const shown = await show('/api/api/auth/avatar/ada', accepts.olderSafari)
+  t.match([shown.headers['content-type'], tells(shown.rawPayload)], ['image/jpeg', []])
+  t.match((await put(bytes.subarray(0, 300), { url: '/api/auth/avatar' })).json(), { status: 422, code: 'IMAGE_INVALID' })
 })

@@ -1,6 +1,6 @@
 import Fastify from 'fastify'
 import { test } from 'tap'
-import { maxPixels, maxSide } from '../../src/images/measure.ts'
+import { maxPixels, maxSide } from '../../src/images/limits.ts'
 import { limitsRoute } from '../../src/plugins/limits.ts'
 import { avatarTypes } from '../../src/transfer/sniff.ts'
 
@@ -12,7 +12,7 @@ test('limits are those that are set, as numbers, and may be kept for a while', a
   t.equal(response.statusCode, 200)
   t.equal(response.headers['cache-control'], 'public, max-age=300')
   t.strictSame(response.json(), {
-    avatar: { maxBytes: 5, maxPixels, maxSide, types: [...avatarTypes] },
-    attachment: { maxBytes: 7, maxFiles: 3, types: null },
+    avatar: { maxBytes: 5, maxPixels, maxSide, types: [...avatarTypes], sizes: [32, 64, 96, 128, 256, 512, 1024] },
+    attachment: { maxBytes: 7, maxFiles: 3, types: null, previewSizes: [320, 640, 800, 1280] },
   })
 })

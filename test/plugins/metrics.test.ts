@@ -58,6 +58,18 @@ test('uploads are counted by kind and outcome', async (t) => {
   t.match(text, 'uploads_total{kind="attachment",outcome="failed"} 2')
 })
 
+test('jobs of pictures are counted by outcome, and those that wait at each scrape', async (t) => {
+  let waiting = 3
+  const { metrics, scrape } = build(t, { waitingPictureJobs: () => waiting })
+  metrics.pictureJobEnded('render', 'done')
+  metrics.pictureJobEnded('render', 'done')
+  metrics.pictureJobEnded('inspect', 'lost')
+  const text = await scrape()
+  for (const line of ['picture_jobs_total{job="render",outcome="done"} 2', 'picture_jobs_total{job="inspect",outcome="lost"} 1', 'picture_jobs_waiting 3']) t.match(text, line)
+  waiting = 0
+  t.match(await scrape(), /^picture_jobs_waiting 0$/m)
+})
+
 test('space and staging are read at each scrape', async (t) => {
   let free = 5000
   const { scrape } = build(t, { freeBytes: async () => free })

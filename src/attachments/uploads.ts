@@ -1,0 +1,88 @@
+// How files become attachments: all of a request are looked at, made durable on the volume, and only then committed, or none.
+import { ownerNamed, type Caller } from '../callers/caller.ts'
+import type { Intake, Taken } from '../images/intake.ts'
+import { isOwnerErased } from '../records/commits.ts'
+import { newBlobId, newRecordId } from '../storage/ids.ts'
+import type { Store } from '../storage/store.ts'
+import type { ReceivedFile } from '../transfer/receive.ts'
+import { sniff, sniffedBytes } from '../transfer/sniff.ts'
+import { presentSidecar } from './present.ts'
+import type { AttachmentRecords, AttachmentSidecar } from './records.ts'
+import type { Attachment, Particulars } from './schema.ts'
+
+/** A staged file and what was said of it. */
+export type Sent = { readonly file: ReceivedFile, readonly particulars: Particulars }
+
+export type AttachmentUploads = ReturnType<typeof createAttachmentUploads>
+
+type Options = {
+  store: Store
+  records: Pick<AttachmentRecords, 'create'>
+  intake: Intake
+  /** What holds where a user's upload does not say. */
+  keepsMetadata: boolean
+  now: () => Date
+}
+
+/** Staged as it will be kept, and what is said of it. */
+type Described = { readonly taken: Taken, readonly sidecar: AttachmentSidecar }
+
+export function createAttachmentUploads ({ store, records, intake, keepsMetadata: usuallyKeepsMetadata, now }: Options) {
+  async function describe (caller: Caller, { file, particulars }: Sent, epoch: number): Promise<Described> {
+    const ownerId = ownerNamed(caller, particulars.ownerId)
+    const { contentType, extension } = await sniff(await file.staged.head(sniffedBytes), file.declaredType)
+    const { metadata = usuallyKeepsMetadata || isService(caller) ? 'keep' : 'remove' } = particulars
+    const taken = await intake.take(file, { contentType, keepsMetadata: metadata === 'keep', mustShow: false })
+    const id = newBlobId()
+    const at = now().toISOString()
+    const sidecar: AttachmentSidecar = {
+      version: 1, kind: 'attachment', id, extension, state: 'live', stateAt: at, createdAt: at, revision: 1,
+      recordId: newRecordId(), ownerId, creatorId: caller.id, contentType, size: taken.size, sha256: taken.sha256,
+      ...taken.facts, keepsMetadata: particulars.metadata === 'keep', crop: null,
+      filename: file.filename ?? `file.${extension}`,
+      visibility: particulars.visibility ?? 'private',
+      contextType: particulars.contextType ?? null, contextId: particulars.contextId ?? null,
+      alt: null, aliases: [], epoch, source: null, sourceSha256: null, originalId: null,
+    }
+    return { taken, sidecar }
+  }
+
+  /** All, or none: what was staged for the others goes too. */
+  async function describeAll (caller: Caller, sent: readonly Sent[], epoch: number): Promise<Described[]> {
+    const described = await Promise.allSettled(sent.map((one) => describe(caller, one, epoch)))
+    const failed = described.find((result) => result.status === 'rejected')
+    const done = described.flatMap((result) => result.status === 'fulfilled' ? [result.value] : [])
+    if (failed === undefined) return done
+    await Promise.all(done.map(({ taken }) => taken.staged.discard()))
+    throw failed.reason
+  }
+
+  async function publish (all: readonly Described[]): Promise<void> {
+    const published = await Promise.allSettled(all.map(({ taken, sidecar }) => store.publish(taken.staged, sidecar)))
+    const failed = published.find((result) => result.status === 'rejected')
+    if (failed === undefined) return
+    // No row points at the others, and none will.
+    await Promise.allSettled(all.map(({ taken, sidecar }) => taken.staged.discard().then(() => store.remove(sidecar))))
+    throw failed.reason
+  }
+
+  /** Nothing of a user who was erased meanwhile may stay, and nothing of this has or will have a row. */
+  async function takenBack (sidecars: readonly AttachmentSidecar[], error: unknown): Promise<never> {
+    if (isOwnerErased(error)) await Promise.allSettled(sidecars.map((sidecar) => store.remove(sidecar)))
+    throw error
+  }
+
+  return {
+    /** Keeps the staged files of one request, which are used up: all, or none. `epoch`: when it began. @throws OwnerErased */
+    async create (caller: Caller, sent: readonly Sent[], epoch: number): Promise<Attachment[]> {
+      const described = await describeAll(caller, sent, epoch)
+      await publish(described)
+      const sidecars = described.map(({ sidecar }) => sidecar)
+      await records.create(sidecars, epoch).catch((error: unknown) => takenBack(sidecars, error))
+      return sidecars.map(presentSidecar)
+    },
+  }
+}
+
+/** A service hands over what others gave it, and knows what of it is to be kept. */
+const isService = ({ scopes }: Caller): boolean => scopes.has('uploads:service')

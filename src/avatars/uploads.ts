@@ -1,0 +1,122 @@
+// How a picture becomes a user's: received, decoded, durable on the volume, and only then committed; and the same picture cropped anew.
+import type { UserId } from '../callers/caller.ts'
+import { AvatarNotFound, PictureReplaced, UploadTypeRejected } from '../errors.ts'
+import type { Intake } from '../images/intake.ts'
+import { formatCrop, type Crop } from '../images/spec.ts'
+import { isOwnerErased } from '../records/commits.ts'
+import { namesIn, type Settling } from '../records/sidecars.ts'
+import { newBlobId, type BlobId } from '../storage/ids.ts'
+import type { Sidecar } from '../storage/sidecar.ts'
+import type { Store } from '../storage/store.ts'
+import { writeAll } from '../storage/write-all.ts'
+import type { ReceivedFile } from '../transfer/receive.ts'
+import { avatarTypes, sniff, sniffedBytes } from '../transfer/sniff.ts'
+import { present } from './present.ts'
+import type { AvatarBlob, AvatarRecords } from './records.ts'
+import { createRetiring } from './retiring.ts'
+import type { Avatar } from './schema.ts'
+
+export type AvatarUploads = ReturnType<typeof createAvatarUploads>
+
+type Options = {
+  store: Store
+  records: AvatarRecords
+  settling: Settling
+  intake: Intake
+  /** What holds where an upload does not say. */
+  keepsMetadata: boolean
+  now: () => Date
+  /** Hears of a replaced avatar whose sidecar could not be written; the sweep writes it. */
+  warn: (error: unknown, message: string) => void
+}
+
+/** The path an older client is given for a picture with this extension. */
+export type OldPath = (extension: string) => string
+
+/** How a new avatar came: from whom, for whom (null: nobody yet known), in which epoch, under which old path. */
+type Origin = { creatorId: UserId | null, ownerId: UserId | null, epoch: number, alias?: OldPath | undefined }
+
+/** What a new version consists of. */
+type Picture = Pick<Sidecar, 'contentType' | 'extension' | 'size' | 'sha256' | 'width' | 'height' | 'thumbhash' | 'metadataRemoved' | 'keepsMetadata' | 'crop'>
+
+/** What an upload says of its picture. */
+export type Choices = { readonly keepsMetadata?: boolean | undefined, readonly crop?: Crop | undefined }
+
+export function createAvatarUploads ({ store, records, settling, intake, keepsMetadata: usuallyKeepsMetadata, now, warn }: Options) {
+  const retire = createRetiring({ settling, warn })
+
+  /** From staging to durable; no row yet. */
+  async function publish (file: ReceivedFile, origin: Origin, accepted: readonly string[], { keepsMetadata, crop }: Choices = {}): Promise<Sidecar> {
+    const { contentType, extension } = await sniff(await file.staged.head(sniffedBytes), file.declaredType)
+    if (!accepted.includes(contentType)) throw new UploadTypeRejected(accepted.join(', '))
+    const taken = await intake.take(file, { contentType, keepsMetadata: keepsMetadata ?? usuallyKeepsMetadata, mustShow: true })
+    try {
+      const { size, sha256, facts } = taken
+      const sidecar = await describe({ contentType, extension, size, sha256, ...facts, keepsMetadata: keepsMetadata === true, crop: crop === undefined ? null : formatCrop(crop) }, origin)
+      await store.publish(taken.staged, sidecar)
+      return sidecar
+    } finally {
+      await taken.staged.discard()
+    }
+  }
+
+  async function describe (picture: Picture, { creatorId, ownerId, epoch, alias }: Origin): Promise<Sidecar> {
+    const id = newBlobId()
+    const at = now().toISOString()
+    const stateAt = ownerId === null ? at : (await records.changeTime(ownerId)).toISOString()
+    return {
+      version: 1, kind: 'avatar', id, creatorId, ownerId, ...picture,
+      state: ownerId === null ? 'pending' : 'live',
+      stateAt, createdAt: at, revision: 1, recordId: null,
+      filename: null, visibility: null, contextType: null, contextId: null, alt: null, aliases: alias === undefined ? [] : [alias(picture.extension)], epoch, source: null, sourceSha256: null, originalId: null,
+    }
+  }
+
+  /** Nothing of a user who was erased meanwhile may stay, and nothing of this has or will have a row. */
+  async function takenBack (sidecar: Sidecar, error: unknown): Promise<never> {
+    if (isOwnerErased(error) || error instanceof PictureReplaced) await store.remove(sidecar)
+    throw error
+  }
+
+  /** @throws StorageUnavailable also when the bytes are not what they were */
+  async function copy (blob: AvatarBlob, sidecar: Sidecar): Promise<void> {
+    const staged = await store.stage()
+    try {
+      await writeAll(staged, await store.read({ kind: 'avatar', id: blob.id as BlobId, extension: blob.extension }))
+      await staged.finish()
+      await store.publish(staged, sidecar)
+    } finally {
+      await staged.discard()
+    }
+  }
+
+  return {
+    /** Sets `userId`'s avatar to the staged file, which is used up. `epoch`: when the upload began. @throws OwnerErased */
+    async set (creatorId: UserId, userId: UserId, file: ReceivedFile, { epoch, alias, accepted = avatarTypes, choices }: { epoch: number, alias?: OldPath, accepted?: readonly string[], choices?: Choices }): Promise<{ avatar: Avatar, isFirst: boolean, path: string | undefined }> {
+      const sidecar = await publish(file, { creatorId, ownerId: userId, epoch, alias }, accepted, choices)
+      const replaced = await records.set(userId, sidecar).catch((error: unknown) => takenBack(sidecar, error))
+      await retire(replaced)
+      return { avatar: present(userId, sidecar), isFirst: replaced === undefined, path: sidecar.aliases[0] }
+    },
+
+    /** Keeps a picture of nobody yet known, for the one who names its old path. */
+    async keepPending (file: ReceivedFile, { epoch, alias, accepted }: { epoch: number, alias: OldPath, accepted: readonly string[] }): Promise<{ size: number, path: string | undefined }> {
+      const sidecar = await publish(file, { creatorId: null, ownerId: null, epoch, alias }, accepted)
+      await records.keepPending(sidecar)
+      return { size: sidecar.size, path: sidecar.aliases[0] }
+    },
+
+    /** The same picture as a new version that shows another part; null: what the gateway chooses. @throws AvatarNotFound when there is none, PictureReplaced when it was replaced meanwhile, OwnerErased */
+    async recrop (creatorId: UserId, userId: UserId, crop: Crop | null, epoch: number): Promise<Avatar> {
+      const blob = await records.current(userId)
+      if (blob === null) throw new AvatarNotFound()
+      const { contentType, extension, size, sha256, width, height, thumbhash, metadataRemoved, keepsMetadata } = blob
+      const picture = { contentType, extension, size: Number(size), sha256, width, height, thumbhash, metadataRemoved: namesIn(metadataRemoved), keepsMetadata, crop: crop && formatCrop(crop) }
+      const sidecar = await describe(picture, { creatorId, ownerId: userId, epoch })
+      await copy(blob, sidecar)
+      const replaced = await records.set(userId, sidecar, blob.id as BlobId).catch((error: unknown) => takenBack(sidecar, error))
+      await retire(replaced)
+      return present(userId, sidecar)
+    },
+  }
+}
