@@ -18,6 +18,7 @@ const commands: Record<string, () => Promise<(program: Command) => void>> = {
   trash: async () => (await import('./commands/trash.ts')).trashCommand,
   sweep: async () => (await import('./commands/sweep.ts')).sweepCommand,
   erase: async () => (await import('./commands/erase.ts')).eraseCommand,
+  privacy: async () => (await import('./commands/privacy.ts')).privacyCommand,
   import: async () => (await import('./commands/import.ts')).importCommand,
 }
 

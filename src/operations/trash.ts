@@ -3,6 +3,7 @@ import { createAttachmentRecords } from '../attachments/records.ts'
 import { createAttachments } from '../attachments/service.ts'
 import { createAvatarRecords } from '../avatars/records.ts'
 import { createAvatars } from '../avatars/service.ts'
+import { showingStored } from '../avatars/showing.ts'
 import { asUserId } from '../callers/caller.ts'
 import { createOwners } from '../records/owners.ts'
 import { createTrashRecords, type NamedBlob, type TrashFilter } from '../records/trash.ts'
@@ -76,8 +77,8 @@ export async function restoreTrash (workplace: Workplace, ids: readonly string[]
 /** Gives back what came back, or why it was left alone; undefined when it is gone. */
 function createRestore ({ client, storage: { store, hash }, settling, now }: Workplace, { isCurrent = false, retentionMs }: RestoreOptions) {
   const owners = createOwners({ client, hash })
-  const attachments = createAttachments({ store, settling, now, records: createAttachmentRecords({ client, owners, now }) })
-  const avatars = createAvatars({ store, settling, now, records: createAvatarRecords({ client, owners, now }), warn () {} })
+  const attachments = createAttachments({ store, settling, records: createAttachmentRecords({ client, owners, now }) })
+  const avatars = createAvatars({ settling, records: createAvatarRecords({ client, owners, now }), show: showingStored({ store }), warn () {} })
 
   async function restoreAvatar ({ id, ownerId, state, stateAt }: Sidecar): Promise<Restored | string> {
     const userId = asUserId(ownerId)

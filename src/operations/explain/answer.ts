@@ -4,6 +4,7 @@ import { createAttachmentRecords } from '../../attachments/records.ts'
 import { createAttachments } from '../../attachments/service.ts'
 import { createAvatarRecords } from '../../avatars/records.ts'
 import { createAvatars } from '../../avatars/service.ts'
+import { showingStored } from '../../avatars/showing.ts'
 import type { Caller, UserId } from '../../callers/caller.ts'
 import type { PrismaClient } from '../../records/database.ts'
 import { createOwners } from '../../records/owners.ts'
@@ -31,7 +32,7 @@ export function createAnswers ({ client, fs, root, hash, now }: { client: Prisma
   const store = createVolume({ fs, durable, root, staging, space: createSpace({ fs, folder: root, reserveBytes: 0 }) })
   const shared = { store, now, settling: createSettling({ client, store, now }) }
   const owners = createOwners({ client, hash })
-  const avatars = createAvatars({ ...shared, warn () {}, records: createAvatarRecords({ client, owners, now }) })
+  const avatars = createAvatars({ ...shared, warn () {}, show: showingStored({ store }), records: createAvatarRecords({ client, owners, now }) })
   const attachments = createAttachments({ ...shared, records: createAttachmentRecords({ client, owners, now }) })
 
   const attachment = async (id: string): Promise<Audience> => {

@@ -5,7 +5,7 @@ import type { Kind } from '../../storage/store.ts'
 export type RefusalCode =
   | 'missing' | 'symlink' | 'special' | 'unreadable' | 'bad-path' | 'hidden' | 'changing'
   | 'not-named' | 'elsewhere' | 'ownerless' | 'bad-owner' | 'bad-entry' | 'broken-base64' | 'empty'
-  | 'too-large' | 'wrong-type' | 'damaged-picture' | 'picture-too-large' | 'path-taken' | 'owner-differs' | 'read-back'
+  | 'too-large' | 'wrong-type' | 'damaged-picture' | 'picture-too-large' | 'not-looked-at' | 'path-taken' | 'owner-differs' | 'read-back'
 
 export type Candidate = {
   readonly kind: Kind

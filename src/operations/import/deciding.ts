@@ -131,7 +131,7 @@ function sameBytes (candidate: Facts, taker: Known): Decision {
 }
 
 /** Its date was not known: it is said to be of the moment in which it came. */
-const isUndated = ({ id, createdAt }: Known): boolean => createdAt.getTime() === timeOf(id).getTime()
+const isUndated = ({ id, originalId, createdAt }: Known): boolean => createdAt.getTime() === timeOf(originalId as BlobId ?? id).getTime()
 
 /** An unknown date is no later than any other. */
 const isNewer = ({ isDated, createdAt }: Facts, current: Known): boolean => isDated && (isUndated(current) || createdAt > current.createdAt)

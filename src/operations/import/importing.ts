@@ -1,5 +1,6 @@
 // The import itself: each file that a reader finds is judged as an upload would be, and kept in the same order of steps.
 import pLimit from 'p-limit'
+import type { Processes } from '../../images/processes/pool.ts'
 import type { Asked, ImportRecords, Present } from '../../records/imports.ts'
 import type { Owners } from '../../records/owners.ts'
 import type { TombstoneRecords } from '../../records/tombstones.ts'
@@ -32,6 +33,7 @@ export type ImportTools = {
   readonly settling: Settling
   readonly tombstones: Pick<TombstoneRecords, 'bury'>
   readonly limits: Limits
+  readonly processes: Pick<Processes, 'run'>
   readonly now: () => Date
 }
 
@@ -155,7 +157,7 @@ const withSize = (size: number) => (error: unknown): never => {
 type Read = { readonly candidate: Candidate, readonly present: Present, readonly asked: Asking, readonly staged: StagedFile | undefined, readonly bytes: SourceBytes, readonly planned: Map<string, string> | undefined }
 
 async function judgeBytes (tools: ImportTools, { candidate, present, asked: { at, epoch }, staged, bytes, planned }: Read): Promise<Judged> {
-  const nature = await natureOf(candidate, bytes.head)
+  const nature = await natureOf(candidate, bytes, tools.processes)
   const { sha256 } = bytes
   const claim = { ...candidate, sha256 }
   const before = planned === undefined ? await unlessCopied(tools, claim, present) : withPlanned(present, candidate, planned)

@@ -6,7 +6,7 @@ import type { ImportRecords, KnownRecord, Placing, Present } from '../../records
 import type { Settling } from '../../records/sidecars.ts'
 import { newBlobId, newRecordId, timeOf, type BlobId } from '../../storage/ids.ts'
 import { OldFileRefused } from '../../storage/old-folder.ts'
-import type { Sidecar } from '../../storage/sidecar.ts'
+import { unseen, type Sidecar } from '../../storage/sidecar.ts'
 import type { StagedFile, Store } from '../../storage/store.ts'
 import { cleanFilename } from '../../transfer/filename.ts'
 import { Unimportable, type Candidate } from './candidate.ts'
@@ -83,7 +83,6 @@ async function publish ({ store, limits }: Tools, { candidate, staged: first, by
   const staged = first ?? await store.stage()
   try {
     if (first === undefined && (await readSource(candidate, limits, staged)).sha256 !== bytes.sha256) throw new OldFileRefused('changing')
-    await staged.finish()
     await store.publish(staged, sidecar)
   } finally {
     await staged.discard()
@@ -125,7 +124,7 @@ function sidecarOf ({ candidate, epoch, bytes, nature }: Keeping, { state, paths
   const { size, sha256 } = bytes
   const said = record ?? (kind === 'avatar' ? noRecord(candidate) : newRecord(candidate, nature))
   return {
-    version: 1, id, kind, state, revision: 1, creatorId: isOwnerless ? candidate.ownerId : null, epoch, source, size, sha256, sourceSha256: sha256, ...nature, ...said,
+    version: 1, id, kind, state, revision: 1, creatorId: isOwnerless ? candidate.ownerId : null, epoch, source, size, sha256, sourceSha256: sha256, ...unseen, ...nature, ...said,
     // Of an earlier version the time until it is purged begins now; whoever removes their picture after the question removes it as well.
     stateAt: (state === 'live' ? createdAt : at).toISOString(),
     createdAt: createdAt.toISOString(),

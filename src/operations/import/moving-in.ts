@@ -1,11 +1,14 @@
 // Moves an older system in: opens what the import works with on both sides, and closes it. commands/import.ts is its command line.
 import { realpath } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { asUserId, type UserId } from '../../callers/caller.ts'
 import { ConfigError, type Config } from '../../config.ts'
 import { createImportRecords } from '../../records/imports.ts'
 import { createOwners } from '../../records/owners.ts'
 import { isWithin } from '../../storage/place.ts'
+import { patiently } from '../patience.ts'
+import { withProcesses, type PictureConfig } from '../picture-processes.ts'
 import type { Progress } from '../progress.ts'
 import { Refusal } from '../refusal.ts'
 import { atWork, type WorkplaceConfig } from '../workplace.ts'
@@ -18,7 +21,7 @@ import { systemR } from './system-r.ts'
 import { openReportFile, type ImportReport } from './tally.ts'
 import { oldFolder } from './tree.ts'
 
-export type ImportConfig = WorkplaceConfig & Pick<Config, 'avatarMaxBytes' | 'attachmentMaxBytes'>
+export type ImportConfig = WorkplaceConfig & PictureConfig & Pick<Config, 'avatarMaxBytes' | 'attachmentMaxBytes'>
 
 type How = {
   /** False: a dry run. */
@@ -74,7 +77,7 @@ async function moveIn (config: ImportConfig, { isRun, progress, reportFile, now 
     const owners = createOwners({ client, hash })
     const records = createImportRecords({ client, owners, hash, now })
     try {
-      return await importAll({ store, records, owners, settling, tombstones, limits: config, now }, reader, { isDryRun: !isRun, progress, lines })
+      return await withProcesses(config, (processes) => importAll({ store, records, owners, settling, tombstones, limits: config, processes: patiently(processes, setTimeout), now }, reader, { isDryRun: !isRun, progress, lines }))
     } finally {
       await lines?.close()
     }

@@ -6,7 +6,7 @@ import { tooLarge, Unimportable, type Candidate, type Found, type Reader, type R
 import { datedBy } from './old-date.ts'
 import { pathInUrl } from './old-url.ts'
 import type { UserRow, UserTable } from './postgres.ts'
-import { natureOf, readSource } from './reading.ts'
+import { typeOf, readSource } from './reading.ts'
 import { hiddenFault } from './tree.ts'
 import { dateOfFile, readerOf } from './tree-file.ts'
 import { shown } from './user-list.ts'
@@ -94,7 +94,7 @@ async function isPicture (publicDir: string, path: string, maxBytes: number): Pr
   if (hiddenFault(path) !== undefined) return false
   const kind = 'avatar'
   return readSource({ kind, read: readerOf(publicDir, path) }, { avatarMaxBytes: maxBytes, attachmentMaxBytes: maxBytes })
-    .then(({ head }) => natureOf({ kind, declaredType: undefined }, head)).then(() => true, () => false)
+    .then(({ head }) => typeOf({ kind, declaredType: undefined }, head)).then(() => true, () => false)
 }
 
 async function fileOf ({ publicDir, now }: SystemR, { type, url, date }: UserRow, source: string, ownerId: UserId, oldPath: string | undefined): Promise<Found> {

@@ -120,3 +120,10 @@ test('an unknown date is no later than any other', (t) => {
   t.match(decide({ ...avatar, isDated: false }, { ...nothing, latest: undated, avatars: [undated] }), { state: 'live', current: id }, 'it is its own successor')
   t.end()
 })
+
+test('a picture of no known date stays one when it was replaced by a copy without metadata', (t) => {
+  const [id, copyId] = [newBlobId(), 'copy' as Known['id']]
+  const current = known({ id: copyId, originalId: id, createdAt: timeOf(id), stateAt: timeOf(id), source: 'other' })
+  t.match(decide({ ...avatar, createdAt: new Date('2001-01-01') }, { ...nothing, avatars: [current] }), { state: 'live', current: copyId }, 'any known date is newer')
+  t.end()
+})
