@@ -10,7 +10,7 @@ import { v7 } from 'uuid'
 import { rebuild } from '../src/operations/rebuild/rebuild.ts'
 import { silent } from '../src/operations/progress.ts'
 import { asBlobId, timeOf } from '../src/storage/ids.ts'
-import { encodeSidecar, type Sidecar } from '../src/storage/sidecar.ts'
+import { unseen, encodeSidecar, type Sidecar } from '../src/storage/sidecar.ts'
 import { blobPath, erasuresFile, identityFile, sidecarPath } from '../src/storage/volume/layout.ts'
 
 const uploads = Number(process.argv[2] ?? 100_000)
@@ -31,7 +31,7 @@ function sidecarOf (index: number): Sidecar {
     recordId: isAvatar ? null : v7(), ownerId, creatorId: ownerId, contentType: isAvatar ? 'image/png' : 'application/pdf', size: bytes.length, sha256,
     width: isAvatar ? 64 : null, height: isAvatar ? 64 : null, filename: isAvatar ? null : `report ${index}.pdf`, visibility: isAvatar ? null : 'private',
     contextType: isAvatar ? null : 'message', contextId: isAvatar ? null : String(index), alt: null,
-    aliases: isAvatar ? [`/i/p/2026/01/avatar_${index}_x.png`] : [], epoch: 0, source: null, sourceSha256: null,
+    aliases: isAvatar ? [`/i/p/2026/01/avatar_${index}_x.png`] : [], epoch: 0, source: null, sourceSha256: null, ...unseen,
   }
 }
 

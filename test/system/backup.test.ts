@@ -7,9 +7,9 @@ import { join } from 'node:path'
 import { execPath } from 'node:process'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
-import { picture, temporaryFolder } from '../helper.ts'
+import { temporaryFolder } from '../helper.ts'
 import { audit } from './audit.ts'
-import { attachmentIn, get, heavier, json, postAttachment, putAvatar, sha256 } from './client.ts'
+import { attachmentIn, get, json, noise, postAttachment, putAvatar, sha256 } from './client.ts'
 import { cli, command, envFor, type Ran } from './command.ts'
 import { start, type Gateway } from './gateway.ts'
 import { tmpfs, until } from './machine.ts'
@@ -25,14 +25,14 @@ const purging = { TRASH_RETENTION_DAYS: '0', SWEEP_INTERVAL_SECONDS: '1', SWEEP_
 type Upload = { readonly user: string, readonly url: string, readonly sha256: string, readonly isLasting?: boolean }
 
 /** Clients that upload, replace and delete until they are stopped. */
-function createLoad (gateway: Gateway, face: Buffer) {
+function createLoad (gateway: Gateway) {
   const kept = new Map<string, Upload>()
   const avatars = new Map<string, Upload>()
   const acknowledgedAt: number[] = []
   let isOver = false
 
   async function replace (user: string): Promise<void> {
-    const body = heavier(face, randomInt(30_000))
+    const body = noise(randomInt(30_000))
     // Until the answer is here, either may be the current one.
     avatars.delete(user)
     const answer = await putAvatar(gateway, user, body)
@@ -101,13 +101,12 @@ async function backUp (t: Test, folder: string, shared: string, way: typeof ways
 t.test(`backup under load, wipe, restore, verify: ${cycles} times in a row`, { timeout: 1_200_000 }, async (t) => {
   const folder = join(await temporaryFolder(t), 'uploads')
   const shared = join(await temporaryFolder(t), 'backup')
-  const face = await picture()
   let gateway = await start(t, folder, purging)
   const pauses: number[] = []
 
   for (let cycle = 1; cycle <= cycles; cycle += 1) {
     const way = ways[cycle % ways.length] ?? 'full'
-    const load = createLoad(gateway, face)
+    const load = createLoad(gateway)
     await until('uploads are acknowledged', () => load.acknowledgedAt.length > users * 5)
     const before = load.uploads()
     const startedAt = performance.now()

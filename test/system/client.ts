@@ -4,6 +4,8 @@ import { Agent, request, type IncomingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
+import { deflateSync } from 'node:zlib'
+import { chunk, pngSignature } from '../../src/images/png-chunks.ts'
 import { bearer, type Gateway } from './gateway.ts'
 
 export type Answer = { readonly status: number, readonly headers: IncomingHttpHeaders, readonly body: Buffer }
@@ -51,8 +53,18 @@ export const json = (answer: Answer) => JSON.parse(answer.body.toString())
 /** Between 1 KB and `max`, small ones as often as large. */
 export const randomSize = (max = 3 * 1024 ** 2): number => Math.floor(1024 * (max / 1024) ** (randomInt(1_000_001) / 1_000_000))
 
-/** A picture of about this size: what follows the end of a JPEG is not looked at, but kept. */
-export const heavier = (picture: Buffer, size: number): Buffer => Buffer.concat([picture, randomBytes(Math.max(1, size - picture.length))])
+/** A picture of about this size, and none like any other: noise, as a PNG that is not compressed. */
+export function noise (size: number): Buffer {
+  const width = 1000
+  const height = Math.max(1, Math.round(size / width))
+  const header = Buffer.alloc(13)
+  header.writeUInt32BE(width)
+  header.writeUInt32BE(height, 4)
+  // Of gray alone.
+  header.writeUInt8(8, 8)
+  const rows = Buffer.concat(Array.from({ length: height }, () => Buffer.concat([Buffer.alloc(1), randomBytes(width)])))
+  return Buffer.concat([pngSignature, chunk('IHDR', header), chunk('IDAT', deflateSync(rows, { level: 0 })), chunk('IEND', Buffer.alloc(0))])
+}
 
 export async function putAvatar (gateway: Gateway, user: string, body: Buffer): Promise<Answer> {
   return call(gateway, '/api/avatars/me', { method: 'PUT', headers: { ...await bearer(user), 'content-type': 'image/jpeg' }, body })

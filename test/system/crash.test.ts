@@ -2,9 +2,9 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { picture, temporaryFolder } from '../helper.ts'
+import { temporaryFolder } from '../helper.ts'
 import { audit, partialFiles, staging } from './audit.ts'
-import { attachmentIn, get, heavier, json, postAttachment, putAvatar, sha256, type Answer } from './client.ts'
+import { attachmentIn, get, json, noise, postAttachment, putAvatar, sha256, type Answer } from './client.ts'
 import { start, startUnder, type Gateway } from './gateway.ts'
 import { needs, until } from './machine.ts'
 import { inject, oneWorker, record, recordStart, type Point } from './strace.ts'
@@ -14,9 +14,8 @@ const parallel = 4
 const identity = '/upload-gateway.json'
 const sweeping = { SWEEP_INTERVAL_SECONDS: '1', SWEEP_GRACE_SECONDS: '0' }
 
-const small = await picture()
-const before = heavier(small, 150_000)
-const after = heavier(small, 250_000)
+const before = noise(150_000)
+const after = noise(250_000)
 const untouched = randomBytes(100_000)
 const known = new Set([before, after, untouched].map(sha256))
 

@@ -70,7 +70,7 @@ async function ledgerFor (t: Test): Promise<Settings> {
 t.test(`after ${cycles} erasures under load, each with a kill at some moment of it, nothing of the erased is left`, { timeout: 300_000 }, async (t) => {
   const folder = await temporaryFolder(t)
   const settings = await ledgerFor(t)
-  const uploaders = createUploaders(await picture(), { maxSize: 300_000 })
+  const uploaders = createUploaders({ maxSize: 300_000 })
   let gateway = await start(t, folder, settings)
   const erased: string[] = []
 
@@ -193,7 +193,7 @@ t.test('whoever was erased since a backup is not brought back by it, nowhere on 
   const folder = join(await temporaryFolder(t), 'uploads')
   const backups = join(await temporaryFolder(t), 'backups')
   const settings = await ledgerFor(t)
-  const uploaders = createUploaders(await picture(), { maxSize: 100_000 })
+  const uploaders = createUploaders({ maxSize: 100_000 })
   let gateway = await start(t, folder, settings)
   await fill(gateway, 'erased-user')
   let isStopping = false

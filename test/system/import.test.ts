@@ -7,7 +7,7 @@ import BetterSqlite3 from 'better-sqlite3'
 import t from 'tap'
 import { temporaryFolder } from '../helper.ts'
 import { audit } from './audit.ts'
-import { call, get, json, putAvatar, sha256 } from './client.ts'
+import { call, get, json, noise, putAvatar, sha256 } from './client.ts'
 import { command } from './command.ts'
 import { bearer, start, type Gateway } from './gateway.ts'
 import { until } from './machine.ts'
@@ -15,7 +15,7 @@ import { makeAttachments, makeAvatars, makeSystemR, pictureOf, stateOf, type Exp
 import { postgres } from './postgres.ts'
 
 const settings = { ATTACHMENT_MAX_BYTES: String(1024 ** 2) }
-const own = pictureOf(999_999)
+const own = noise(50_000)
 
 /** Those of `addresses` that the gateway does not answer with these bytes. */
 async function unanswered (gateway: Gateway, addresses: Iterable<[string, string]>): Promise<string[]> {

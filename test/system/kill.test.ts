@@ -2,7 +2,7 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { PassThrough } from 'node:stream'
 import t from 'tap'
-import { picture, temporaryFolder } from '../helper.ts'
+import { temporaryFolder } from '../helper.ts'
 import { audit, partialFiles, staging } from './audit.ts'
 import { attachmentIn, call, get, sha256 } from './client.ts'
 import { bearer, start } from './gateway.ts'
@@ -15,7 +15,7 @@ const sweeping = { SWEEP_INTERVAL_SECONDS: '1', SWEEP_GRACE_SECONDS: '1' }
 
 t.test(`after each of ${cycles} kills under ${parallel} uploaders, every acknowledged upload is there`, { timeout: 600_000 }, async (t) => {
   const folder = await temporaryFolder(t)
-  const uploaders = createUploaders(await picture())
+  const uploaders = createUploaders()
   let gateway = await start(t, folder, sweeping)
 
   for (let cycle = 1; cycle <= cycles; cycle += 1) {

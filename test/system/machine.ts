@@ -10,7 +10,7 @@ import { temporaryFolder } from '../helper.ts'
 const path = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`
 
 const packages = {
-  strace: 'strace', pg_ctlcluster: 'postgresql', setpriv: 'util-linux', curl: 'curl', prlimit: 'util-linux', mount: 'mount', umount: 'mount', 'mkfs.ext4': 'e2fsprogs', 'mkfs.xfs': 'xfsprogs', xfs_io: 'xfsprogs',
+  strace: 'strace', pg_ctlcluster: 'postgresql', setpriv: 'util-linux', curl: 'curl', exiftool: 'libimage-exiftool-perl', prlimit: 'util-linux', mount: 'mount', umount: 'mount', 'mkfs.ext4': 'e2fsprogs', 'mkfs.xfs': 'xfsprogs', xfs_io: 'xfsprogs',
 } as const
 
 export type Tool = keyof typeof packages

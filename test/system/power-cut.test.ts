@@ -1,7 +1,6 @@
 // The power goes while uploads come in: the file system stops at once, what was not written is lost. Every acknowledged upload survives (promise 1).
 import { randomInt } from 'node:crypto'
 import t from 'tap'
-import { picture } from '../helper.ts'
 import { audit, partialFiles } from './audit.ts'
 import { start } from './gateway.ts'
 import { disk, mount, needs, pause, run, until } from './machine.ts'
@@ -15,7 +14,7 @@ for (const type of ['ext4', 'xfs'] as const) {
   t.test(`${cycles} power cuts on ${type}`, { timeout: 300_000 }, async (t) => {
     await needs('mount', 'umount', `mkfs.${type}`, 'xfs_io')
     const { folder, image } = await disk(t, type, { megabytes: 2048 })
-    const uploaders = createUploaders(await picture(), { maxSize: 1024 ** 2 })
+    const uploaders = createUploaders({ maxSize: 1024 ** 2 })
     let gateway = await start(t, folder, sweeping)
 
     for (let cycle = 1; cycle <= cycles; cycle += 1) {

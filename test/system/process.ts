@@ -25,3 +25,52 @@ export async function restingRss (pid: number, ms: number): Promise<number> {
   for (const deadline = Date.now() + ms; Date.now() < deadline; await pause(100)) least = Math.min(least, rssBytes(pid))
   return least
 }
+
+/** The process and all that it started that still run. */
+export function familyOf (pid: number): number[] {
+  try {
+    const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) => readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean))
+    return [pid, ...children.flatMap((child) => familyOf(Number(child)))]
+  } catch {
+    return []
+  }
+}
+
+export const childrenOf = (pid: number): number[] => familyOf(pid).slice(1)
+
+/** Bytes of memory of the process and all that it started; what several share is counted once (proportional set size, proc_pid_smaps(5)). */
+export function memoryOfFamily (pid: number): number {
+  const kibibytes = familyOf(pid).map((member) => {
+    try {
+      return Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${member}/smaps_rollup`, 'utf8'))?.[1] ?? 0)
+    } catch {
+      return 0
+    }
+  })
+  return kibibytes.reduce((sum, one) => sum + one, 0) * 1024
+}
+
+/** As watchRss, of the process and all that it started. */
+export function watchFamily (pid: number): () => number {
+  let most = memoryOfFamily(pid)
+  const timer = setInterval(() => { most = Math.max(most, memoryOfFamily(pid)) }, 100)
+  return () => {
+    clearInterval(timer)
+    return most
+  }
+}
+
+/** Milliseconds of processor time that those it started have used, gone ones too (proc_pid_stat(5); a tick is 10 ms). */
+export function childrenCpuMs (pid: number): number {
+  const ticks = (member: number, from: number): number => {
+    try {
+      const stat = readFileSync(`/proc/${member}/stat`, 'utf8')
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ').map(Number)
+      return (fields[from] ?? 0) + (fields[from + 1] ?? 0)
+    } catch {
+      return 0
+    }
+  }
+  const [own, ofTheGone] = [11, 13]
+  return (ticks(pid, ofTheGone) + childrenOf(pid).reduce((sum, child) => sum + ticks(child, own), 0)) * 10
+}

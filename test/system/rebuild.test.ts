@@ -134,7 +134,7 @@ const hasAllOrNone = (folder: string): boolean => !databaseFiles(folder).include
 t.test('a plain tar of the volume, made while uploads go on, has every upload acknowledged before it', { timeout: 300_000 }, async (t) => {
   const folder = await temporaryFolder(t)
   const gateway = await start(t, folder)
-  const uploaders = createUploaders(await picture(), { maxSize: 256 * 1024 })
+  const uploaders = createUploaders({ maxSize: 256 * 1024 })
   const uploading = uploaders.upload(gateway, 6)
   const copies = []
   for (let round = 1; round <= 3; round += 1) {

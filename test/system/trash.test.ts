@@ -7,7 +7,7 @@ import { createDurable } from '../../src/storage/volume/durable.ts'
 import { fileSystem } from '../../src/storage/fs.ts'
 import { openStaging } from '../../src/storage/volume/staging.ts'
 import { createVolume } from '../../src/storage/volume/volume.ts'
-import { picture, temporaryFolder } from '../helper.ts'
+import { temporaryFolder } from '../helper.ts'
 import { publish } from '../storage/fixtures/volume.ts'
 import { audit, publishedFiles } from './audit.ts'
 import { attachmentIn, postAttachment } from './client.ts'
@@ -72,7 +72,7 @@ const trashCount = (folder: string) => Number(query(folder, 'SELECT COUNT(*) FRO
 async function leaveOrphans (folder: string, count: number): Promise<void> {
   const durable = createDurable({ fs: fileSystem, onSyncFailure: () => {} })
   const staging = await openStaging({ fs: fileSystem, durable, root: folder, monotonicMs: () => 0 })
-  const space = { measure: async () => ({ freeBytes: 1, reserveBytes: 0 }), reserve: async () => ({ consume () {}, release () {} }), check: async () => {} }
+  const space = { measure: async () => ({ freeBytes: 1, reserveBytes: 0 }), reserve: async () => ({ consume () {}, release () {} }), check: async () => {}, onFull () {} }
   const store = createVolume({ fs: fileSystem, durable, space, root: folder, staging })
   for (let n = 0; n < count; n += 1) await publish(store, `orphan ${n}`)
   await staging.close()
@@ -81,7 +81,7 @@ async function leaveOrphans (folder: string, count: number): Promise<void> {
 t.test(`trash purge and sweep, killed ${purgeKills + sweepKills} times beside uploads, harm no live file, and run again they finish`, { timeout: 300_000 }, async (t) => {
   const folder = await temporaryFolder(t)
   const gateway = await start(t, folder)
-  const uploaders = createUploaders(await picture(), { maxSize: 64 * 1024 })
+  const uploaders = createUploaders({ maxSize: 64 * 1024 })
   const uploading = uploaders.upload(gateway, 3, () => stopping)
   let stopping = false
 
@@ -119,7 +119,7 @@ t.test(`trash purge and sweep, killed ${purgeKills + sweepKills} times beside up
 t.test('orphans of crashes go with sweep --force once the gateway is gone, also when it is killed; the rest stays', { timeout: 120_000 }, async (t) => {
   const folder = await temporaryFolder(t)
   let gateway = await start(t, folder)
-  const uploaders = createUploaders(await picture(), { maxSize: 16 * 1024 })
+  const uploaders = createUploaders({ maxSize: 16 * 1024 })
   const uploading = uploaders.upload(gateway, 3)
   await until('uploads are acknowledged', () => uploaders.acknowledged.length > 60)
   t.equal((await gateway.kill()).signal, 'SIGKILL')

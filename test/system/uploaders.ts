@@ -1,6 +1,6 @@
 // Clients that upload without pause and remember what was acknowledged: only an answer that came whole counts.
 import { randomBytes } from 'node:crypto'
-import { attachmentIn, call, get, heavier, json, postAttachment, putAvatar, randomSize, sha256 } from './client.ts'
+import { attachmentIn, call, get, json, noise, postAttachment, putAvatar, randomSize, sha256 } from './client.ts'
 import { bearer, type Gateway } from './gateway.ts'
 
 /** Where an acknowledged upload is to be found, and its bytes. */
@@ -15,12 +15,12 @@ export type Uploaders = {
   upload (gateway: Gateway, count: number, mayFail?: () => boolean): Promise<void>
 }
 
-export function createUploaders (picture: Buffer, { maxSize = 3 * 1024 ** 2 } = {}): Uploaders {
+export function createUploaders ({ maxSize = 3 * 1024 ** 2 } = {}): Uploaders {
   const acknowledged: Acknowledged[] = []
   const sent = new Set<string>()
 
   async function uploadOne (gateway: Gateway, user: string, isAvatar: boolean, mayFail: () => boolean): Promise<void> {
-    const body = isAvatar ? heavier(picture, randomSize(maxSize)) : randomBytes(randomSize(maxSize))
+    const body = isAvatar ? noise(randomSize(maxSize)) : randomBytes(randomSize(maxSize))
     const hash = sha256(body)
     sent.add(hash)
     const answer = await (isAvatar ? putAvatar : postAttachment)(gateway, user, body)

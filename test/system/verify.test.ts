@@ -5,19 +5,17 @@ import { copyFileSync, cpSync, lstatSync, mkdirSync, readdirSync, readFileSync, 
 import { basename, dirname, join, relative } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
 import t, { type Test } from 'tap'
-import { picture, temporaryFolder } from '../helper.ts'
+import { temporaryFolder } from '../helper.ts'
 import type { Finding } from '../../src/operations/finding.ts'
 import type { Audited } from '../../src/operations/audit.ts'
 import { decodeSidecar, encodeSidecar } from '../../src/storage/sidecar.ts'
 import { blobPath, sidecarPath } from '../../src/storage/volume/layout.ts'
 import { audit, type Row } from './audit.ts'
-import { attachmentIn, call, get, heavier, json, postAttachment, putAvatar, sha256 } from './client.ts'
+import { attachmentIn, call, get, json, noise, postAttachment, putAvatar, sha256 } from './client.ts'
 import { command, type Ran } from './command.ts'
 import { start, type Gateway } from './gateway.ts'
 import { until } from './machine.ts'
 import { createUploaders, remove } from './uploaders.ts'
-
-const small = await picture()
 
 /** A volume with files in every state that a user can bring them into, and a copy of it; its gateway has stopped. */
 async function furnished (t: Test, { attachments = 24 } = {}) {
@@ -25,7 +23,7 @@ async function furnished (t: Test, { attachments = 24 } = {}) {
   const gateway = await start(t, folder)
   const urls: string[] = []
   for (let n = 0; n < attachments; n += 1) urls.push(attachmentIn(await postAttachment(gateway, 'eve', randomBytes(randomInt(1000, 300_000)))).url)
-  for (let n = 0; n < 3; n += 1) await putAvatar(gateway, 'ada', heavier(small, 20_000))
+  for (let n = 0; n < 3; n += 1) await putAvatar(gateway, 'ada', noise(20_000))
   await remove(gateway, (urls.pop() ?? '').replace('/content', ''), 'eve')
   await gateway.stop()
   const copy = join(await temporaryFolder(t), 'copy')
@@ -228,7 +226,7 @@ t.test('killed at random points and run again, audit --repair comes to the same 
 async function churn (gateway: Gateway, user: string, isOver: () => boolean): Promise<number> {
   let changes = 0
   while (!isOver()) {
-    const avatars = await Promise.all([putAvatar(gateway, user, heavier(small, 30_000)), putAvatar(gateway, user, heavier(small, 30_000))])
+    const avatars = await Promise.all([putAvatar(gateway, user, noise(30_000)), putAvatar(gateway, user, noise(30_000))])
     const { url } = attachmentIn(await postAttachment(gateway, user, randomBytes(20_000)))
     await remove(gateway, url.replace('/content', ''), user)
     await remove(gateway, '/api/avatars/me', user)
@@ -240,7 +238,7 @@ async function churn (gateway: Gateway, user: string, isOver: () => boolean): Pr
 t.test('beside a gateway under uploads, replacements and deletes verify finds nothing', { timeout: 300_000 }, async (t) => {
   const folder = await temporaryFolder(t)
   const gateway = await start(t, folder)
-  const uploaders = createUploaders(small, { maxSize: 300_000 })
+  const uploaders = createUploaders({ maxSize: 300_000 })
   let isOver = false
   const uploading = uploaders.upload(gateway, 6, () => isOver)
   const churning = Promise.all(['kim', 'lee', 'max', 'noa'].map((user) => churn(gateway, user, () => isOver)))
