@@ -51,6 +51,15 @@ export function isPadding (bytes: Bytes, start: number, end: number): boolean {
   return true
 }
 
+/** Where the first byte is, from `start` on, that is not zero. */
+export function afterZeros (bytes: Bytes, start: number): number {
+  for (let at = start; at < bytes.size; at += windowBytes) {
+    const index = bytes.read(at, windowBytes).findIndex((byte) => byte !== 0)
+    if (index >= 0) return at + index
+  }
+  return bytes.size
+}
+
 function readFully (fd: number, start: number, length: number): Buffer {
   const buffer = Buffer.allocUnsafe(length)
   let filled = 0

@@ -1,5 +1,5 @@
 // Metadata in GIF (GIF89a): a chain of blocks, images and extensions, up to a trailer.
-import { type Bytes, readExactly } from './bytes.ts'
+import { afterZeros, type Bytes, readExactly } from './bytes.ts'
 import { createRemoval, type Kind, type Plan, type Removal } from './removal.ts'
 import { unreadable } from './unreadable.ts'
 
@@ -14,6 +14,9 @@ const kindByApplication: ReadonlyMap<string, Kind | 'loop' | 'needed'> = new Map
   ['MGKIPTC0000', 'iptc'],
   ['MGK8BIM0000', 'iptc'],
 ])
+/** Another file, an image, or what says how to show one. */
+const goesOn = /^(GIF8|,|!\xf9)/
+
 const applicationBytes = 11
 const graphicControlBytes = 4
 const loopBytes = 3
@@ -38,7 +41,7 @@ export function planGif (bytes: Bytes): Plan {
     if (block === blocks.image) hasImage = true
     if (block === blocks.extension) judge(bytes, removal, start, at)
   }
-  if (!hasImage || bytes.read(at, 4).toString('latin1') === 'GIF8') throw unreadable('it ends before its pixels')
+  if (!hasImage || goesOn.test(bytes.read(afterZeros(bytes, at), 4).toString('latin1'))) throw unreadable('it ends before its pixels')
   removal.cutUnlessPadding(at, bytes.size)
   return removal.plan()
 }

@@ -1,5 +1,5 @@
 // Metadata in JPEG (ITU-T T.81, annex B): a chain of segments, with the data of the scans between them. Other pictures may follow the first one.
-import { type Bytes, readExactly } from './bytes.ts'
+import { afterZeros, type Bytes, readExactly } from './bytes.ts'
 import { removeExif } from './exif-removal.ts'
 import { createRemoval, type Kind, type Plan, type Removal } from './removal.ts'
 import { unreadable } from './unreadable.ts'
@@ -39,7 +39,7 @@ const numberOfLinesBytes = 4
 /** [start, end) with its marker. Decoders skip what stands between `gapStart` and `start`. */
 type Segment = { readonly marker: number, readonly gapStart: number, readonly start: number, readonly end: number }
 
-type Passed = { readonly end: number, /** As its frame header has it. */ readonly size: string }
+type Passed = { readonly end: number, /** Height and width, of two bytes each, as its frame header has them. */ readonly size: Buffer }
 
 // Phones put one picture of the same size behind another, at most.
 const framesOfFilm = 3
@@ -53,6 +53,7 @@ export function planJpeg (bytes: Bytes): Plan {
     removal.cutUnlessPadding(segment.gapStart, segment.start)
     if (judge(segment) === 'index') hasIndex = true
   })
+  if (isPartOfPicture(bytes.read(afterZeros(bytes, first.end), 2))) throw unreadable('it ends before its pixels')
   if (!hasIndex) refuseFilm(bytes, removal, first)
   // A second picture, the film of a moving photo, or what an application has added.
   removal.cutUnlessPadding(first.end, bytes.size)
@@ -60,21 +61,27 @@ export function planJpeg (bytes: Bytes): Plan {
 }
 
 /** Frames one behind the other (Motion JPEG) are no picture with something behind it: all but the first would be lost. */
-function refuseFilm (bytes: Bytes, removal: Removal, { end, size }: Passed): void {
-  let at = end
+function refuseFilm (bytes: Bytes, removal: Removal, first: Passed): void {
+  let at = afterZeros(bytes, first.end)
   for (let frames = 1; frames < framesOfFilm; frames++) {
     if (bytes.read(at, 2).toString('hex') !== startOfImage) return
     const next = passPicture(bytes, removal, at)
-    if (next.size !== size) return
-    at = next.end
+    if (areaOf(next) > areaOf(first)) throw unreadable('a larger picture follows the first')
+    if (!next.size.equals(first.size)) return
+    at = afterZeros(bytes, next.end)
   }
   throw unreadable('it is a film')
 }
 
+const areaOf = ({ size }: Passed): number => size.readUInt16BE() * size.readUInt16BE(2)
+
+/** A marker that stands within a picture, and never behind it: of tables, frames or scans. */
+const isPartOfPicture = ([first, marker = 0]: Buffer): boolean => first === 0xff && ((marker >= 0xc0 && marker <= 0xcf) || (marker >= startOfScan && marker <= 0xdd))
+
 /** Up to the end of one picture, or of the file where that was cut off in a scan: then all there is has been seen. */
 function passPicture (bytes: Bytes, removal: Removal, from: number, visit: (segment: Segment) => void = () => {}): Passed {
   if (readExactly(bytes, from, 2).toString('hex') !== startOfImage) throw unreadable('it is no JPEG file')
-  let size: string | undefined
+  let size: Buffer | undefined
   let hasScan = false
   let isScan = false
   for (let at = from + 2; ;) {
@@ -88,7 +95,7 @@ function passPicture (bytes: Bytes, removal: Removal, from: number, visit: (segm
       if (size === undefined || !hasScan) throw unreadable('it ends before its pixels')
       return { end, size }
     }
-    if (isFrameHeader(marker)) size = bytes.read(start + 5, 4).toString('hex')
+    if (isFrameHeader(marker)) size = readExactly(bytes, start + 5, 4)
     isScan = marker === startOfScan
     hasScan ||= isScan
     at = end

@@ -1,6 +1,6 @@
 // Metadata in PNG and APNG (PNG Specification, Third Edition): a chain of chunks, each with its type.
 import { chunk, contentSpan, placesOf, pngSignature, type Place } from '../png-chunks.ts'
-import type { Bytes } from './bytes.ts'
+import { afterZeros, type Bytes } from './bytes.ts'
 import { removeExif } from './exif-removal.ts'
 import { createTextJudge } from './png-text.ts'
 import { createRemoval, type Plan, type Removal } from './removal.ts'
@@ -28,7 +28,7 @@ export function planPng (bytes: Bytes): Plan {
   }
   const missing = ['IHDR', 'IDAT', 'IEND'].find((type) => !types.has(type))
   if (missing !== undefined) throw unreadable(`it has no ${missing}`)
-  if (bytes.read(end, pngSignature.length).equals(pngSignature)) throw unreadable('it is a film')
+  if (bytes.read(afterZeros(bytes, end), pngSignature.length).equals(pngSignature)) throw unreadable('it is a film')
   removal.cutUnlessPadding(end, bytes.size)
   return removal.plan()
 }
@@ -47,6 +47,12 @@ function createJudge (bytes: Bytes, removal: Removal): (place: Place) => void {
     if (type === 'eXIf') {
       removeExif(bytes, removal, { contentStart, contentEnd, start, end, isHeeded: isExifHeeded, frame: (content) => chunk(type, content) })
       isExifHeeded = false
-    } else removal.cut(start, end, texts.has(type) ? judgeText(type, contentStart, contentEnd) : 'other')
+    } else if (texts.has(type)) {
+      removal.cut(start, end, judgeText(type, contentStart, contentEnd))
+    } else {
+      removal.cut(start, end, 'other')
+      // Its type may be what is damaged.
+      removal.tellUnclaimed()
+    }
   }
 }

@@ -1,5 +1,5 @@
 // Metadata in WebP (RFC 9649): a RIFF file, in which each frame of an animation has chunks of its own.
-import { type Bytes, isPadding, readExactly } from './bytes.ts'
+import { afterZeros, type Bytes, isPadding, readExactly } from './bytes.ts'
 import { removeExif } from './exif-removal.ts'
 import { createRemoval, type Plan, type Removal } from './removal.ts'
 import { unreadable } from './unreadable.ts'
@@ -49,9 +49,11 @@ export function planWebp (bytes: Bytes): Plan {
       flagsLeft &= ~xmpFlag
     } else if (!needed.has(type)) {
       removal.cut(chunk.start, chunk.end, 'other')
+      // Its type may be what is damaged.
+      removal.tellUnclaimed()
     }
   }
-  const behind = bytes.read(end, 4).toString('latin1')
+  const behind = bytes.read(afterZeros(bytes, end), 4).toString('latin1')
   if (!hasPixels || needed.has(behind) || behind === 'RIFF') throw unreadable('it ends before its pixels')
   if (flagsLeft !== flags) removal.replace(flagsAt, flagsAt + 1, Buffer.of(flagsLeft))
   if (removal.growth() !== 0 && size !== 0) removal.replace(4, 8, lengthOf(size + removal.growth()))

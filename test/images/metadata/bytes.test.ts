@@ -1,7 +1,7 @@
 import { closeSync, ftruncateSync, openSync, writeFileSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import { type Test, test } from 'tap'
-import { type Bytes, bytesInMemory, bytesOfFile, isPadding, readExactly } from '../../../src/images/metadata/bytes.ts'
+import { afterZeros, type Bytes, bytesInMemory, bytesOfFile, isPadding, readExactly } from '../../../src/images/metadata/bytes.ts'
 
 function open (t: Test, content: Buffer, flags = 'r'): number {
   const path = `${t.testdir({})}/file`
@@ -58,5 +58,11 @@ test('padding is zeros and 0xFF', (t) => {
   t.equal(isPadding(bytes, 0, 100_010), true)
   t.equal(isPadding(bytes, 0, 100_011), false)
   t.equal(isPadding(bytes, 50, 50), true)
+  t.end()
+})
+
+test('zeros are passed over, however many', (t) => {
+  const bytes = bytesInMemory(Buffer.concat([Buffer.from('a'), Buffer.alloc(200_000), Buffer.from('b'), Buffer.alloc(3)]))
+  t.strictSame([0, 1, 100_000, 200_001, 200_002, 200_005, 300_000].map((start) => afterZeros(bytes, start)), [0, 200_001, 200_001, 200_001, 200_005, 200_005, 200_005])
   t.end()
 })

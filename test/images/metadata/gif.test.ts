@@ -64,6 +64,9 @@ test('what says how to show something is as long as decoders read it', async (t)
   for (const blocks of [subBlocks('Ada!'), subBlocks('')]) t.same(await strip(insert(animated, afterHead, application('NETSCAPE2.0', blocks)), planGif), { file: animated, removed: ['other'] })
   t.throws(() => planGif(bytesInMemory(insert(animated, control, extension(0xf9, subBlocks('Ada'))))), { code: 'METADATA_UNREADABLE' })
   t.equal(planGif(bytesInMemory(Buffer.concat([animated, Buffer.from('Ada')]))).cutsUnclaimed, true)
+  for (const zeros of [0, 1, 70_000]) {
+    for (const what of [animated, animated.subarray(control)]) t.throws(() => planGif(bytesInMemory(Buffer.concat([animated, Buffer.alloc(zeros), what]))), { code: 'METADATA_UNREADABLE', message: /before its pixels/ }, 'frames behind the trailer')
+  }
 })
 
 test('a picture that is cut off anywhere is refused', (t) => {

@@ -114,13 +114,19 @@ test('frames of a film are not taken for what follows a picture; what phones put
   const small = await sharp(plain).resize(9, 6).jpeg().toBuffer()
   for (const frames of [3, 4, 9]) t.throws(() => planJpeg(bytesInMemory(Buffer.concat(Array.from({ length: frames }, () => plain)))), { code: 'METADATA_UNREADABLE', message: /film/ })
   t.throws(() => planJpeg(bytesInMemory(Buffer.concat([plain, plain, plain.subarray(0, -99)]))), { message: /film/ }, 'also when it is cut off')
+  for (const zeros of [1, 5, 70_000]) t.throws(() => planJpeg(bytesInMemory(Buffer.concat([plain, plain, plain].flatMap((frame) => [frame, Buffer.alloc(zeros)])))), { message: /film/ }, `${zeros} zeros between frames`)
+  t.throws(() => planJpeg(bytesInMemory(Buffer.concat([small, plain]))), { code: 'METADATA_UNREADABLE', message: /larger/ }, 'what comes first may be a preview')
+  const progressive = await sharp(plain).jpeg({ progressive: true }).toBuffer()
+  const scans = [...progressive.toString('latin1').matchAll(/\xff\xda/g)].map(({ index }) => index)
+  const early = Buffer.concat([progressive.subarray(0, scans[1]), Buffer.from('ffd9', 'hex'), progressive.subarray(scans[1])])
+  t.throws(() => planJpeg(bytesInMemory(early)), { code: 'METADATA_UNREADABLE', message: /before its pixels/ }, 'an end between two scans')
   const stripped = {
     'a second one': [plain, plain],
     'a second one that is cut off': [plain, plain.subarray(0, -99)],
     'smaller ones': [plain, small, small],
     'another one, and smaller ones': [plain, plain, small, small],
     'as many as an index names': [withSegments(index), plain, plain],
-    'zeros, and a second one': [plain, Buffer.alloc(9), plain, plain],
+    'zeros, and a second one': [plain, Buffer.alloc(9), plain],
   }
   for (const [name, parts] of Object.entries(stripped)) {
     const file = Buffer.concat(parts)

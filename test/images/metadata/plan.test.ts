@@ -21,6 +21,7 @@ test('in AVIF and HEIC all that nothing points at may be pixels of a damaged pic
   t.equal(planOf(unknown).cutsUnclaimed, true)
   t.equal(planOf(Buffer.concat([whole, Buffer.from('\0\0\0\x10mdatXXXXXXXX')])).cutsUnclaimed, true)
   t.equal(planOf(Buffer.concat([whole, Buffer.from('Ada')])).cutsUnclaimed, true)
+  t.equal(planOf(Buffer.concat([whole, Buffer.from('\0\0\0\x0bfreeAda')])).cutsUnclaimed, undefined, 'a box that is empty by its type holds none')
 })
 
 test('a file of another type than was said is refused', async (t) => {

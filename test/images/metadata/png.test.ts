@@ -66,6 +66,8 @@ test('chunks are as long as decoders read them, and have no names that nobody se
   }
   const behind = Buffer.concat([plain, Buffer.from('Ada')])
   t.equal(planPng(bytesInMemory(behind)).cutsUnclaimed, true)
+  t.equal(planPng(bytesInMemory(insert(plain, beforeEnd, pngChunk('iDAT', 'Ada')))).cutsUnclaimed, true, 'one bit may make this of pixels')
+  for (const zeros of [0, 1, 7]) t.throws(() => planPng(bytesInMemory(Buffer.concat([plain, Buffer.alloc(zeros), plain]))), { code: 'METADATA_UNREADABLE', message: /film/ })
 })
 
 test('a chain of chunks that leads nowhere is refused', (t) => {

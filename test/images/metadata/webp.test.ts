@@ -110,12 +110,15 @@ test('a length that leaves pixels out is not believed', (t) => {
   const secondFrame = animated.indexOf('ANMF', firstFrame + 1)
   for (const end of [4, 9, 12, 100, firstFrame, secondFrame, animated.length / 2]) t.throws(() => planWebp(bytesInMemory(ofLength(animated, end - 8 >>> 0))), { code: 'METADATA_UNREADABLE' }, `${end}`)
   t.equal(planWebp(bytesInMemory(Buffer.concat([plain, Buffer.from('Ada')]))).cutsUnclaimed, true)
+  const gap = (bytes: number) => Buffer.concat([ofLength(animated.subarray(0, secondFrame), secondFrame - 8), Buffer.alloc(bytes), animated.subarray(secondFrame)])
+  for (const bytes of [0, 1, 9]) t.throws(() => planWebp(bytesInMemory(gap(bytes))), { code: 'METADATA_UNREADABLE', message: /before its pixels/ }, 'frames behind a gap')
   t.end()
 })
 
 test('what is too short for a chunk goes', async (t) => {
   const hidden = Buffer.from('Ada Lo')
   const frame = (...parts: Buffer[]) => riffChunk('ANMF', Buffer.concat([Buffer.alloc(16), pixels, ...parts]))
+  t.equal(planWebp(bytesInMemory(webp(extended(0), pixels, riffChunk('ANMG', Buffer.from('Ada!'))))).cutsUnclaimed, true, 'one bit may make this of pixels')
   t.same(await strip(webp(extended(0), pixels, hidden), planWebp), { file: webp(extended(0), pixels), removed: ['other'] })
   t.same(await strip(webp(extended(0), frame(hidden)), planWebp), { file: webp(extended(0), frame()), removed: ['other'] })
   t.same(planWebp(bytesInMemory(webp(extended(0), pixels, Buffer.alloc(6)))).edits, [])

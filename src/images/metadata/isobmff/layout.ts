@@ -97,7 +97,8 @@ export function createLayout (bytes: Bytes) {
     const headers = tail.filter(({ box }) => paddings.has(box.type)).map(({ box }) => ({ start: box.start, end: box.content }))
     if (gapsBetween(headers, reach, bytes.size).every(({ start, end }) => isPadding(bytes, start, end))) return
     removal.cut(reach, bytes.size, tail[0]?.kind ?? 'other')
-    removal.tellUnclaimed()
+    const isUnknown = tail.some(({ box, kind }) => kind === 'other' && !paddings.has(box.type)) || gapsBetween(tail.map(({ box }) => box), reach, bytes.size).length > 0
+    if (isUnknown) removal.tellUnclaimed()
     for (const { kind } of tail) removal.tell(kind)
   }
 
