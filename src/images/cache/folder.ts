@@ -18,16 +18,16 @@ export type Folder = ReturnType<typeof createFolder>
 export function createFolder ({ fs, folder }: { fs: FileSystem, folder: string }) {
   const durable = createDurable({ fs, onSyncFailure: () => {} })
 
-  /** Whether `path` is there, and not behind a link within the cache folder; that one may be a link itself. */
-  async function holds (path: string): Promise<boolean> {
-    try {
-      const [root, real] = await Promise.all([fs.realpath(folder), fs.realpath(path)])
-      return real === join(root, relative(folder, path))
-    } catch (error) {
-      if (isMissing(error)) return false
-      throw error
-    }
+  /** Whether `path` is not behind a link within the cache folder; that one may be a link itself. @throws ENOENT when it is not there */
+  async function isInside (path: string): Promise<boolean> {
+    const [root, real] = await Promise.all([fs.realpath(folder), fs.realpath(path)])
+    return real === join(root, relative(folder, path))
   }
+
+  const holds = (path: string): Promise<boolean> => isInside(path).catch((error: unknown) => {
+    if (isMissing(error)) return false
+    throw error
+  })
 
   /** One by one: were the folder above the cache not there, it would not be made either. */
   const makeOne = (path: string): Promise<void> => fs.mkdir(path, { mode: folderMode }).catch(ifThere)
@@ -55,7 +55,7 @@ export function createFolder ({ fs, folder }: { fs: FileSystem, folder: string }
     const blob = blobFolder(folder, place.blobId)
     await makeOne(dirname(blob))
     await makeOne(blob)
-    if (!await holds(blob)) throw new Error(`Nothing is kept in ${blob}: it is gone, a link, or behind one.`)
+    if (!await isInside(blob)) throw new Error(`Nothing is kept in ${blob}: it is a link, or behind one.`)
     await fs.rename(temporary, entryPath(folder, place))
   }
 

@@ -95,12 +95,26 @@ test('links in the folder are not followed: nothing is written, dropped or forgo
     await symlink(join(elsewhere, 'moved'), linked)
     const target = join(elsewhere, 'moved', ...(depth === 'shard' ? [place.blobId] : []), name)
     t.equal(await under.holds(place), false)
-    await t.rejects(under.write(place, [Buffer.from('other')]), /is gone, a link, or behind one/)
+    await t.rejects(under.write(place, [Buffer.from('other')]), /is a link, or behind one/)
     await under.drop(place)
     await under.forget(place.blobId)
     t.equal(await readFile(target, 'utf8'), 'one two', depth)
     t.equal(existsSync(blobFolder(folder, place.blobId)), depth === 'shard', 'a link in the place of the blob goes itself')
   }
+})
+
+test('a folder that goes while it is written to is no link', async (t) => {
+  const { folder, faults: { fs }, place, path } = await setUp(t)
+  let times = 1
+  const realpath = async (of: string) => {
+    if (of === dirname(path) && times-- > 0) await rm(of, { recursive: true })
+    return fs.realpath(of)
+  }
+  const under = createFolder({ fs: { ...fs, realpath: realpath as typeof fs.realpath }, folder })
+  await under.write(place, chunks)
+  t.equal(await readFile(path, 'utf8'), 'one two', 'it is made again')
+  times = 2
+  await t.rejects(under.write(place, chunks), { code: 'ENOENT' }, 'which is no trouble to be told of')
 })
 
 test('the cache folder itself may be a link', async (t) => {
