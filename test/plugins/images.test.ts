@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { test } from 'tap'
@@ -77,10 +76,9 @@ test('the cache keeps to its budget, and its folder says that it need not be bac
 })
 
 test('a gateway ends the processes that it started, also in the middle of their work', async (t) => {
-  const { app, put } = await pictureClient(t)
-  const sent = await plain(3000, 3000).png().toBuffer()
-  await put(sent)
-  const underWay = Array.from({ length: availableParallelism() }, () => put(sent))
+  const { app, put, show } = await pictureClient(t)
+  await put(await plain(3000, 3000).png().toBuffer())
+  const underWay = [256, 512, 1024].map((size) => show(`/api/avatars/ada?size=${size}&format=avif`))
   await later(50)
   t.ok(process.getActiveResourcesInfo().includes('ProcessWrap'))
   await app.close()
