@@ -64,9 +64,12 @@ export type Sidecar = Required<Static<typeof SidecarSchema>>
 
 const checksum = (body: string) => `sha256:${createHash('sha256').update(body).digest('hex')}`
 
-/** The file's text: readable JSON whose first member proves the rest. */
+const names = Object.keys(SidecarSchema.properties) as Array<keyof Sidecar>
+
+/** The file's text: readable JSON whose first member proves the rest. The same sidecar is the same bytes, whoever put it together. */
 export function encodeSidecar (sidecar: Sidecar): string {
-  return JSON.stringify({ checksum: checksum(JSON.stringify(sidecar)), ...sidecar }, null, 1) + '\n'
+  const body = Object.fromEntries(names.map((name) => [name, sidecar[name]]))
+  return JSON.stringify({ checksum: checksum(JSON.stringify(body)), ...body }, null, 1) + '\n'
 }
 
 /** Undefined when the text is no sidecar of this format, or was changed since it was written. */

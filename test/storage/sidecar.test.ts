@@ -12,6 +12,11 @@ test('I9: a sidecar says all that it was given, to the character', (t) => {
   t.end()
 })
 
+test('the same sidecar is the same bytes, whoever put it together', (t) => {
+  t.equal(encodeSidecar(Object.fromEntries(Object.entries(sidecar).reverse()) as typeof sidecar), text)
+  t.end()
+})
+
 test('a sidecar that was changed by a single character is none', (t) => {
   for (const [from, to] of [['"private"', '"public"'], ['"ada"', '"eve"'], ['"size": 5', '"size": 6'], ['"live"', '"deleted"'], ['"revision": 1', '"revision": 2']] as const) {
     t.ok(text.includes(from), from)
