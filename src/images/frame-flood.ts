@@ -1,12 +1,11 @@
 // Refuses animations of more frames than anybody draws, before the image library sees them: it goes through all frames whenever it opens a file, of WebP in a time that grows with their square.
+import { colourTableBytes, endOfSubBlocks } from './gif-blocks.ts'
 import type { Bytes } from './metadata/bytes.ts'
 import { maxFrames } from './limits.ts'
 import { pictureError } from './picture-error.ts'
 
 // An honest frame has three at most, and few of an honest file belong to none.
 const maxParts = 10 * maxFrames
-
-const stepBytes = 16 * 1024
 
 /** Of GIF. */
 const image = 0x2c
@@ -48,36 +47,19 @@ function * partsOfWebp (bytes: Bytes): Generator<Part> {
 
 /** GIF89a, appendix B, up to the trailer or to what is no block: there the library stops too. To it an extension begins with a sub-block, be it empty, unless that is a comment. */
 function * partsOfGif (bytes: Bytes): Generator<Part> {
-  for (let at = 13 + colourTableBytes(bytes.read(10, 1)); ;) {
+  for (let at = 13 + colourTableBytes(flagsAt(bytes, 10)); ;) {
     const head = bytes.read(at, 10)
     const [block, label, length = 0] = head
     if (block === image) {
       yield 'frame'
-      at = endOfSubBlocks(bytes, at + 11 + colourTableBytes(head.subarray(9)))
+      at = endOfSubBlocks(bytes, at + 11 + colourTableBytes(flagsAt(bytes, at + 9))) ?? bytes.size
     } else if (block === extension) {
       yield 'other'
-      at = endOfSubBlocks(bytes, at + (label === comment ? 2 : 3 + length))
+      at = endOfSubBlocks(bytes, at + (label === comment ? 2 : 3 + length)) ?? bytes.size
     } else {
       return
     }
   }
 }
 
-function colourTableBytes ([flags = 0]: Iterable<number>): number {
-  return (flags & 0x80) === 0 ? 0 : 3 << ((flags & 0x07) + 1)
-}
-
-/** Sub-blocks: a length and so many bytes, up to a length of 0. */
-function endOfSubBlocks (bytes: Bytes, start: number): number {
-  for (let at = start; ;) {
-    const part = bytes.read(at, stepBytes)
-    if (part.length === 0) return at
-    let index = 0
-    while (index < part.length) {
-      const length = part.readUInt8(index)
-      index += 1 + length
-      if (length === 0) return at + index
-    }
-    at += index
-  }
-}
+const flagsAt = (bytes: Bytes, at: number): number => bytes.read(at, 1)[0] ?? 0

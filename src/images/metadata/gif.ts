@@ -1,4 +1,5 @@
 // Metadata in GIF (GIF89a): a chain of blocks, images and extensions, up to a trailer.
+import { colourTableBytes, endOfSubBlocks } from '../gif-blocks.ts'
 import { afterZeros, type Bytes, readExactly } from './bytes.ts'
 import { createRemoval, type Kind, type Plan, type Removal } from './removal.ts'
 import { unreadable } from './unreadable.ts'
@@ -20,7 +21,6 @@ const goesOn = /^(GIF8|,|!\xf9)/
 const applicationBytes = 11
 const graphicControlBytes = 4
 const loopBytes = 3
-const stepBytes = 16 * 1024
 
 /**
  * The trailer is demanded: decoders show a file that was cut off without a word.
@@ -48,25 +48,16 @@ export function planGif (bytes: Bytes): Plan {
 
 function endOfBlock (bytes: Bytes, block: number, start: number): number {
   if (block === blocks.trailer || block === blocks.padding) return start + 1
-  if (block === blocks.extension) return endOfSubBlocks(bytes, start + 2)
+  if (block === blocks.extension) return endOfWholeSubBlocks(bytes, start + 2)
   if (block !== blocks.image) throw unreadable(`no block can stand at ${start}`)
   const codeSizeAt = start + 10 + colourTableBytes(readExactly(bytes, start, 10).readUInt8(9))
-  return endOfSubBlocks(bytes, codeSizeAt + 1)
+  return endOfWholeSubBlocks(bytes, codeSizeAt + 1)
 }
 
-/** Sub-blocks: a length and so many bytes, up to a length of 0. XMP is none, but ends in bytes that lead there from wherever one steps into them. */
-function endOfSubBlocks (bytes: Bytes, start: number): number {
-  for (let at = start; ;) {
-    const part = bytes.read(at, stepBytes)
-    if (part.length === 0) throw unreadable(`it ends at ${bytes.size}, within what begins at ${start}`)
-    let index = 0
-    while (index < part.length) {
-      const length = part.readUInt8(index)
-      index += 1 + length
-      if (length === 0) return at + index
-    }
-    at += index
-  }
+function endOfWholeSubBlocks (bytes: Bytes, start: number): number {
+  const end = endOfSubBlocks(bytes, start)
+  if (end === undefined) throw unreadable(`it ends at ${bytes.size}, within what begins at ${start}`)
+  return end
 }
 
 /** Of what says how to show something, the first sub-block is read, which is of one length; the others go. */
@@ -90,9 +81,4 @@ function kindOf (bytes: Bytes, start: number): Kind | 'control' | 'loop' | 'need
   if (label !== extensions.application) return 'other'
   const [length, ...application] = bytes.read(start + 2, 1 + applicationBytes)
   return (length === applicationBytes && kindByApplication.get(String.fromCharCode(...application))) || 'other'
-}
-
-/** By the flags of a screen or an image: three bytes for each of a power of two colours, if there is a table at all. */
-function colourTableBytes (flags: number): number {
-  return (flags & 0x80) === 0 ? 0 : 3 << ((flags & 0x07) + 1)
 }
