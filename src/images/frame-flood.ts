@@ -47,12 +47,12 @@ function * partsOfWebp (bytes: Bytes): Generator<Part> {
 
 /** GIF89a, appendix B, up to the trailer or to what is no block: there the library stops too. To it an extension begins with a sub-block, be it empty, unless that is a comment. */
 function * partsOfGif (bytes: Bytes): Generator<Part> {
-  for (let at = 13 + colourTableBytes(flagsAt(bytes, 10)); ;) {
+  for (let at = 13 + colourTableBytes(bytes.read(10, 1)[0]); ;) {
     const head = bytes.read(at, 10)
     const [block, label, length = 0] = head
     if (block === image) {
       yield 'frame'
-      at = endOfSubBlocks(bytes, at + 11 + colourTableBytes(flagsAt(bytes, at + 9))) ?? bytes.size
+      at = endOfSubBlocks(bytes, at + 11 + colourTableBytes(head[9])) ?? bytes.size
     } else if (block === extension) {
       yield 'other'
       at = endOfSubBlocks(bytes, at + (label === comment ? 2 : 3 + length)) ?? bytes.size
@@ -61,5 +61,3 @@ function * partsOfGif (bytes: Bytes): Generator<Part> {
     }
   }
 }
-
-const flagsAt = (bytes: Bytes, at: number): number => bytes.read(at, 1)[0] ?? 0

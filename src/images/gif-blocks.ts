@@ -1,10 +1,10 @@
-// Walks the blocks of GIF files (GIF89a).
+// How far the parts of a GIF reach that say so themselves (GIF89a). What a file that ends too early is worth is up to who asks.
 import type { Bytes } from './metadata/bytes.ts'
 
 const stepBytes = 16 * 1024
 
-/** By the flags of a screen or an image: three bytes for each of a power of two colours, if there is a table at all. */
-export function colourTableBytes (flags: number): number {
+/** By the flags of a screen or an image: three bytes for each of a power of two colours, if there is a table at all. None for flags behind the end of the file. */
+export function colourTableBytes (flags = 0): number {
   return (flags & 0x80) === 0 ? 0 : 3 << ((flags & 0x07) + 1)
 }
 

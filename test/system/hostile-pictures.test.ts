@@ -113,22 +113,25 @@ t.test('bombs, the largest there may be and damaged ones, 16 at once: all are an
 t.test('one at a time, each is answered in a second of work, and the largest in three', { timeout: 300_000 }, async (t) => {
   const corpus = await collected(bombs(), largest(), damaged({ cuts: 1, flips: 2 }))
   const gateway = await start(t, await temporaryFolder(t), settings)
-  const slowest: Array<{ hostile: typeof corpus[number], what: string, workMs: number, ms: number }> = []
-  // A second time where the first was slow: what the machine did beside it is not the picture's doing.
-  for (const isSecond of [false, true]) {
-    const slow = new Set(slowest.filter(({ workMs }) => workMs > 2000).map(({ hostile }) => hostile))
-    if (isSecond) slowest.splice(0, slowest.length, ...slowest.filter(({ hostile }) => !slow.has(hostile)))
-    for (const hostile of isSecond ? slow : corpus) {
+  async function measured (pictures: typeof corpus) {
+    const all: Array<{ hostile: typeof corpus[number], what: string, workMs: number, ms: number }> = []
+    for (const hostile of pictures) {
       let before = { work: childrenCpuMs(gateway.pid), at: performance.now() }
       for await (const { what } of sendAndShow(gateway, hostile)) {
         const [work, at] = [childrenCpuMs(gateway.pid), performance.now()]
-        slowest.push({ hostile, what, workMs: (work - before.work) / (hostile.isLegal ? 3 : 1), ms: at - before.at })
+        all.push({ hostile, what, workMs: (work - before.work) / (hostile.isLegal ? 3 : 1), ms: at - before.at })
         before = { work, at }
       }
     }
+    return all
   }
-  slowest.sort((a, b) => b.workMs - a.workMs)
-  t.comment(slowest.slice(0, 12).map(({ what, workMs, ms }) => `${what}: ${workMs} ${Math.round(ms)} ms`).join('\n'))
   // Twice as long as an idle machine may take: this one is shared.
-  t.same(slowest.filter(({ workMs }) => workMs > 2000).map(({ what, workMs }) => `${what}: ${workMs}`), [])
+  const isSlow = ({ workMs }: { workMs: number }) => workMs > 2000
+  const first = await measured(corpus)
+  // A second time where the first was slow: what the machine did beside it is not the picture's doing.
+  const slow = new Set(first.filter(isSlow).map(({ hostile }) => hostile))
+  const all = [...first.filter(({ hostile }) => !slow.has(hostile)), ...await measured([...slow])]
+  all.sort((a, b) => b.workMs - a.workMs)
+  t.comment(all.slice(0, 12).map(({ what, workMs, ms }) => `${what}: ${workMs} ${Math.round(ms)} ms`).join('\n'))
+  t.same(all.filter(isSlow).map(({ what, workMs }) => `${what}: ${workMs}`), [])
 })
