@@ -1,13 +1,12 @@
 // Killed at each system call that changes the volume, in one upload, one replacement and one delete: I1, I2 and I5 hold every time.
 import { randomBytes } from 'node:crypto'
-import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { temporaryFolder } from '../helper.ts'
 import { audit, partialFiles, staging } from './audit.ts'
 import { attachmentIn, get, json, noise, postAttachment, putAvatar, sha256, type Answer } from './client.ts'
-import { start, startUnder, type Gateway } from './gateway.ts'
+import { start, type Gateway } from './gateway.ts'
 import { needs, until } from './machine.ts'
-import { inject, oneWorker, record, recordStart, type Point } from './strace.ts'
+import { essential, inject, killStart, oneWorker, record, recordStart, type Point } from './strace.ts'
 import { remove } from './uploaders.ts'
 
 const parallel = 4
@@ -119,27 +118,23 @@ for (const operation of operations) {
     t.ok(inOrder(points), 'what is renamed is durable before the database is written')
 
     t.jobs = parallel
-    for (const point of points) {
+    for (const point of essential(points)) {
       t.test(`killed at ${point.call} ${point.nth} of ${point.thread} on ${point.on}`, { buffered: true }, (t) => crashAt(t, operation, point))
     }
   })
 }
 
 t.test('the first start on a volume', { timeout: 600_000 }, async (t) => {
-  const recorded = await recordStart(t, await temporaryFolder(t))
+  const recorded = await recordStart(t)
   // How SQLite creates its files is SQLite's own promise.
   const points = recorded.filter(({ on }) => !on.startsWith('/database/'))
   t.ok(points.some(({ on }) => on === identity), `${points.length} calls change the volume`)
 
   t.jobs = parallel
-  for (const { call, nth, on } of points) {
-    t.test(`killed at ${call} ${nth} on ${on}`, { buffered: true }, async (t) => {
-      const folder = await temporaryFolder(t)
-      // The count is by thread, and SQLite's thread may come first; by name it is exact.
-      const where = on === identity ? ['-P', join(folder, on)] : []
-      const when = on === identity ? 1 : nth
-      const { signal } = await startUnder(['-f', '-o', '/dev/null', ...where, '-e', `trace=${call}`, '-e', `inject=${call}:signal=SIGKILL:when=${when}`], folder, oneWorker)
-      t.equal(signal, 'SIGKILL', 'the process died of it')
+  for (const point of points) {
+    t.test(`killed at ${point.call} ${point.nth} on ${point.on}`, { buffered: true }, async (t) => {
+      const { folder, signal, isListening } = await killStart(t, point, point.on === identity)
+      t.match({ signal, isListening }, { signal: 'SIGKILL', isListening: false }, 'the process died of it')
       const gateway = await start(t, folder)
       const { url } = attachmentIn(await postAttachment(gateway, 'ada', after))
       t.equal(await shown(gateway, url), sha256(after), 'the next start does its work')

@@ -9,6 +9,8 @@ import type { Test } from 'tap'
 import type { Scope, UserId } from '../../src/callers/caller.ts'
 import { createMint } from '../../src/callers/mint.ts'
 import { secret } from '../helper.ts'
+import { pause } from './machine.ts'
+import { childrenOf, doingOf, familyOf } from './process.ts'
 
 const server = fileURLToPath(new URL('../../src/server.ts', import.meta.url))
 const startMs = 30_000
@@ -64,9 +66,29 @@ export async function startRefused (folder: string, settings: Settings = {}): Pr
   return { ...await exit, stderr: errors.join('') }
 }
 
-/** How a start ended that strace, with these arguments, brought to an end. */
-export async function startUnder (strace: readonly string[], folder: string, settings: Settings = {}): Promise<Exit> {
-  return launch(folder, settings, AbortSignal.timeout(startMs), ['strace', ...strace]).exit
+/** `state` is there when it neither listened nor ended: what it was doing. */
+export type Traced = Exit & { isListening: boolean, state?: string }
+
+/** How a start under strace with these arguments ended. One that comes to listen is killed then, as is one that takes too long. */
+export async function startUnder (t: Pick<Test, 'teardown'>, strace: readonly string[], folder: string, settings: Settings = {}): Promise<Traced> {
+  const { child, lines, errors, exit, listening } = launch(folder, settings, undefined, ['strace', ...strace])
+  // strace last: alone it would leave the gateway running, and lose what it has not yet written.
+  const kill = () => {
+    for (const pid of childrenOf(child.pid ?? 0)) process.kill(pid, 'SIGKILL')
+  }
+  t.teardown(async () => {
+    kill()
+    child.kill('SIGKILL')
+    await exit
+  })
+  const outcome = await Promise.race([listening, exit, pause(startMs)])
+  if (outcome === undefined) {
+    const state = [...lines.slice(-3), ...errors, ...familyOf(child.pid ?? 0).map(doingOf)].join('\n')
+    return { code: null, signal: null, isListening: false, state }
+  }
+  const isListening = typeof outcome === 'string'
+  if (isListening) kill()
+  return { ...await exit, isListening }
 }
 
 function launch (folder: string, settings: Settings, signal?: AbortSignal, before: readonly string[] = []) {

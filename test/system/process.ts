@@ -38,6 +38,10 @@ export function familyOf (pid: number): number[] {
 
 export const childrenOf = (pid: number): number[] => familyOf(pid).slice(1)
 
+/** What each of its threads waits for in the kernel, as proc_pid_wchan(5) names it. */
+export const doingOf = (pid: number): string => `${pid}: ${readdirSync(`/proc/${pid}/task`).map((thread) =>
+  ['comm', 'wchan', 'syscall'].map((file) => readFileSync(`/proc/${pid}/task/${thread}/${file}`, 'utf8').trim()).join(' ')).join(', ')}`
+
 /** Bytes of memory of the process and all that it started; what several share is counted once (proportional set size, proc_pid_smaps(5)). */
 export function memoryOfFamily (pid: number): number {
   const kibibytes = familyOf(pid).map((member) => {

@@ -5,7 +5,7 @@ import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { temporaryFolder } from '../helper.ts'
-import { startUnder, type Gateway } from './gateway.ts'
+import { startUnder, type Gateway, type Traced } from './gateway.ts'
 
 /** SQLite works on Node's main thread, all other file-system calls are made by libuv's pool. */
 export type Thread = 'main' | 'pool'
@@ -28,12 +28,37 @@ export async function record (t: Test, gateway: Gateway, operation: () => Promis
 }
 
 /** The same of a start, up to the moment in which it listens. */
-export async function recordStart (t: Test, folder: string): Promise<Point[]> {
+export async function recordStart (t: Test): Promise<Point[]> {
   const output = join(await temporaryFolder(t), 'calls')
-  await startUnder(['-f', '-y', '-e', `trace=${mutating},listen`, '-e', 'inject=listen:signal=SIGKILL', '-o', output], folder, oneWorker)
-  const text = await readFile(output, 'utf8')
+  const { folder, isListening } = await traceStart(t, () => ['-y', '-e', `trace=${mutating},listen`, '-o', output])
+  if (!isListening) throw new Error('The start ended before it listened.')
+  const [text = ''] = (await readFile(output, 'utf8')).split(/^\d+ +listen\(/m)
   return pointsIn(text, { folder, pid: Number(text.split(' ', 1)[0]) })
 }
+
+/** A start on an empty folder that ends in this call. */
+export const killStart = (t: Test, { call, nth, on }: Point, isOnly: boolean): Promise<Traced & { folder: string }> => traceStart(t, (folder) => {
+  // The count is by thread, and SQLite's thread may come first; by name it is exact.
+  const where = isOnly ? ['-P', join(folder, on)] : []
+  return [...where, '-e', `trace=${call}`, '-e', `inject=${call}:signal=SIGKILL:when=${isOnly ? 1 : nth}`, '-o', '/dev/null']
+})
+
+/** One in a great many processes that strace follows stops and is not continued: what it waits for is told, and it is done again. */
+async function traceStart (t: Test, argsOf: (folder: string) => readonly string[]): Promise<Traced & { folder: string }> {
+  for (let attempt = 0; ; attempt += 1) {
+    const folder = await temporaryFolder(t)
+    const traced = await startUnder(t, ['-f', ...argsOf(folder)], folder, oneWorker)
+    if (traced.state === undefined) return { ...traced, folder }
+    if (attempt === 1) throw new Error(`Twice a start under strace neither listened nor ended: ${traced.state}`)
+    t.comment(`A start under strace neither listened nor ended: ${traced.state}`)
+  }
+}
+
+/** Without those in the middle of a run of the same calls on a file of the database: what is between them is SQLite's own promise. */
+export const essential = (points: readonly Point[]): Point[] => points.filter((point, index) =>
+  !point.on.startsWith('/database/') || !isSame(point, points[index - 1]) || !isSame(point, points[index + 1]))
+
+const isSame = (one: Point, other: Point | undefined): boolean => other !== undefined && one.call === other.call && one.on === other.on
 
 function pointsIn (text: string, { pid, folder }: Pick<Gateway, 'pid' | 'folder'>): Point[] {
   const counts = new Map<string, number>()
