@@ -1,11 +1,11 @@
 // The rows of attachments: created with their blobs, listed, changed and deleted, each change a compare-and-set.
 import type { UserId } from '../callers/caller.ts'
 import type { Prisma } from '../generated/prisma/client.ts'
-import { committing, eachOwner } from '../records/commits.ts'
+import { committing, eachOwner, nothing, type Alongside } from '../records/commits.ts'
 import type { PrismaClient } from '../records/database.ts'
 import { isStale, querying } from '../records/failures.ts'
 import type { Owners } from '../records/owners.ts'
-import { toBlobRow } from '../records/sidecars.ts'
+import { joinIds, toBlobRow } from '../records/sidecars.ts'
 import type { BlobId } from '../storage/ids.ts'
 import type { Sidecar } from '../storage/sidecar.ts'
 import type { BlobAddress } from '../storage/store.ts'
@@ -24,15 +24,17 @@ export type AttachmentRecords = ReturnType<typeof createAttachmentRecords>
 
 export function createAttachmentRecords ({ client, owners, now }: { client: PrismaClient, owners: Owners, now: () => Date }) {
   return {
-    /** All of them or none, of one epoch. @throws OwnerErased when one of the owners was erased after it */
-    async create (sidecars: readonly AttachmentSidecar[], epoch: number): Promise<void> {
+    /** All of them or none, of one epoch. @throws OwnerErased when one of the owners was erased after it, and what `alongside` refuses for */
+    async create (sidecars: readonly AttachmentSidecar[], epoch: number, alongside: Alongside = nothing): Promise<void> {
       const ownerIds = sidecars.map(({ ownerId }) => ownerId)
       const commit = () => client.$transaction([
         ...eachOwner(ownerIds, (ownerId) => owners.entering(ownerId, epoch)),
         ...sidecars.map((sidecar) => client.attachment.create({ data: { ...toRow(sidecar), blob: { create: toBlobRow(sidecar) } } })),
+        ...alongside.statements(),
       ])
       await committing(client, sidecars.map(({ id }) => id), commit, async () => {
         await Promise.all(eachOwner(ownerIds, (ownerId) => owners.refuseErased(ownerId, epoch)))
+        await alongside.refuse()
       })
     },
 
@@ -117,8 +119,8 @@ export function toChanges ({ filename, visibility, contextType, contextId, alt }
   }
 }
 
-function toRow ({ recordId, ownerId, filename, visibility, contextType, contextId, alt, createdAt }: AttachmentSidecar): Omit<Prisma.AttachmentCreateInput, 'blob'> {
-  return { id: recordId, ownerId, filename, visibility, contextType, contextId, alt, createdAt: new Date(createdAt) }
+function toRow ({ recordId, ownerId, filename, visibility, contextType, contextId, alt, readers, expiresAt, createdAt }: AttachmentSidecar): Omit<Prisma.AttachmentCreateInput, 'blob'> {
+  return { id: recordId, ownerId, filename, visibility, contextType, contextId, alt, readers: joinIds(readers), expiresAt: expiresAt === null ? null : new Date(expiresAt), createdAt: new Date(createdAt) }
 }
 
 async function unlessStale<T> (change: () => Promise<T>): Promise<T | null> {

@@ -1,8 +1,9 @@
 // How files become attachments: all of a request are looked at, made durable on the volume, and only then committed, or none.
 import { ownerNamed, type Caller } from '../callers/caller.ts'
 import type { Intake, Taken } from '../images/intake.ts'
-import { isOwnerErased } from '../records/commits.ts'
+import { isRefused, nothing, type Alongside } from '../records/commits.ts'
 import { newBlobId, newRecordId } from '../storage/ids.ts'
+import { plain } from '../storage/sidecar.ts'
 import type { Store } from '../storage/store.ts'
 import type { ReceivedFile } from '../transfer/receive.ts'
 import { sniff, sniffedBytes } from '../transfer/sniff.ts'
@@ -42,7 +43,7 @@ export function createAttachmentUploads ({ store, records, intake, keepsMetadata
       filename: file.filename ?? `file.${extension}`,
       visibility: particulars.visibility ?? 'private',
       contextType: particulars.contextType ?? null, contextId: particulars.contextId ?? null,
-      alt: null, aliases: [], epoch, source: null, sourceSha256: null, originalId: null,
+      alt: null, aliases: [], epoch, source: null, sourceSha256: null, originalId: null, ...plain,
     }
     return { taken, sidecar }
   }
@@ -66,20 +67,24 @@ export function createAttachmentUploads ({ store, records, intake, keepsMetadata
     throw failed.reason
   }
 
-  /** Nothing of a user who was erased meanwhile may stay, and nothing of this has or will have a row. */
+  /** Nothing of a user who was erased meanwhile may stay, nor of what was refused otherwise, and nothing of this has or will have a row. */
   async function takenBack (sidecars: readonly AttachmentSidecar[], error: unknown): Promise<never> {
-    if (isOwnerErased(error)) await Promise.allSettled(sidecars.map((sidecar) => store.remove(sidecar)))
+    if (isRefused(error)) await Promise.allSettled(sidecars.map((sidecar) => store.remove(sidecar)))
     throw error
   }
 
   return {
-    /** Keeps the staged files of one request, which are used up: all, or none. `epoch`: when it began. @throws OwnerErased */
-    async create (caller: Caller, sent: readonly Sent[], epoch: number): Promise<Attachment[]> {
+    /**
+     * Keeps the staged files of one request, which are used up: all, or none. `epoch`: when it began; `alongside`: what is committed
+     * with them. @throws OwnerErased, and what `alongside` refuses for
+     */
+    async create (caller: Caller, sent: readonly Sent[], epoch: number, alongside: (kept: readonly Attachment[]) => Alongside = () => nothing): Promise<Attachment[]> {
       const described = await describeAll(caller, sent, epoch)
       await publish(described)
       const sidecars = described.map(({ sidecar }) => sidecar)
-      await records.create(sidecars, epoch).catch((error: unknown) => takenBack(sidecars, error))
-      return sidecars.map(presentSidecar)
+      const kept = sidecars.map(presentSidecar)
+      await records.create(sidecars, epoch, alongside(kept)).catch((error: unknown) => takenBack(sidecars, error))
+      return kept
     },
   }
 }

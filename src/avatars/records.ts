@@ -1,7 +1,7 @@
 // The rows of avatars: which blob is a user's current one, and the changes of that, each a compare-and-set.
 import type { UserId } from '../callers/caller.ts'
 import { PictureReplaced, UploadConflict } from '../errors.ts'
-import { committing } from '../records/commits.ts'
+import { committing, nothing, type Alongside } from '../records/commits.ts'
 import type { PrismaClient } from '../records/database.ts'
 import { isStale, isTaken, querying } from '../records/failures.ts'
 import type { Owners } from '../records/owners.ts'
@@ -16,6 +16,9 @@ export type AvatarBlob = Prisma.BlobGetPayload<object>
 const attempts = 100
 
 const trash = ['superseded', 'deleted']
+
+/** It depends on whether there was no picture before. */
+export type AlongsideAvatar = (isFirst: boolean) => Alongside
 
 export type AvatarRecords = ReturnType<typeof createAvatarRecords>
 
@@ -80,15 +83,20 @@ export function createAvatarRecords ({ client, owners, now }: { client: PrismaCl
     earlier: (userId: UserId, limit: number): Promise<AvatarBlob[]> =>
       querying(() => client.blob.findMany({ where: { ownerId: userId, kind: 'avatar', state: { in: trash } }, orderBy: [{ stateAt: 'desc' }, { id: 'desc' }], take: limit })),
 
-    /** Makes a published blob the user's current avatar, if need be only in the place of `expected`. Returns the one it replaced. @throws OwnerErased, PictureReplaced */
-    set: (userId: UserId, sidecar: Sidecar, expected?: BlobId): Promise<BlobId | undefined> => untilSettled(userId, async (current) => {
+    /** Makes a published blob the user's current avatar, if need be only in the place of `expected`. Returns the one it replaced. @throws OwnerErased, PictureReplaced, and what `alongside` refuses for */
+    set: (userId: UserId, sidecar: Sidecar, { expected, alongside = () => nothing }: { expected?: BlobId, alongside?: AlongsideAvatar } = {}): Promise<BlobId | undefined> => untilSettled(userId, async (current) => {
       if (expected !== undefined && current !== expected) throw new PictureReplaced()
+      const { statements, refuse } = alongside(current === undefined)
       const commit = () => client.$transaction([
         owners.entering(userId, sidecar.epoch),
         client.blob.create({ data: toBlobRow(sidecar) }),
         ...pointing(userId, sidecar.id, current, new Date(sidecar.stateAt)),
+        ...statements(),
       ])
-      await committing(client, [sidecar.id], commit, () => owners.refuseErased(userId, sidecar.epoch))
+      await committing(client, [sidecar.id], commit, async () => {
+        await owners.refuseErased(userId, sidecar.epoch)
+        await refuse()
+      })
       return current
     }),
 

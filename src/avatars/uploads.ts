@@ -3,10 +3,10 @@ import type { UserId } from '../callers/caller.ts'
 import { AvatarNotFound, PictureReplaced, UploadTypeRejected } from '../errors.ts'
 import type { Intake } from '../images/intake.ts'
 import { formatCrop, type Crop } from '../images/spec.ts'
-import { isOwnerErased } from '../records/commits.ts'
+import { isRefused, nothing, type Alongside } from '../records/commits.ts'
 import { namesIn, type Settling } from '../records/sidecars.ts'
 import { newBlobId, type BlobId } from '../storage/ids.ts'
-import type { Sidecar } from '../storage/sidecar.ts'
+import { plain, type Sidecar } from '../storage/sidecar.ts'
 import type { Store } from '../storage/store.ts'
 import { writeAll } from '../storage/write-all.ts'
 import type { ReceivedFile } from '../transfer/receive.ts'
@@ -42,6 +42,12 @@ type Picture = Pick<Sidecar, 'contentType' | 'extension' | 'size' | 'sha256' | '
 /** What an upload says of its picture. */
 export type Choices = { readonly keepsMetadata?: boolean | undefined, readonly crop?: Crop | undefined }
 
+/** `path`: the old path it got. */
+export type SetAvatar = { readonly avatar: Avatar, readonly isFirst: boolean, readonly path: string | undefined }
+
+/** `epoch`: when the upload began; `alongside`: what is committed with it. */
+type Setting = { epoch: number, alias?: OldPath, accepted?: readonly string[], choices?: Choices, alongside?: (set: SetAvatar) => Alongside }
+
 export function createAvatarUploads ({ store, records, settling, intake, keepsMetadata: usuallyKeepsMetadata, now, warn }: Options) {
   const retire = createRetiring({ settling, warn })
 
@@ -68,13 +74,13 @@ export function createAvatarUploads ({ store, records, settling, intake, keepsMe
       version: 1, kind: 'avatar', id, creatorId, ownerId, ...picture,
       state: ownerId === null ? 'pending' : 'live',
       stateAt, createdAt: at, revision: 1, recordId: null,
-      filename: null, visibility: null, contextType: null, contextId: null, alt: null, aliases: alias === undefined ? [] : [alias(picture.extension)], epoch, source: null, sourceSha256: null, originalId: null,
+      filename: null, visibility: null, contextType: null, contextId: null, alt: null, aliases: alias === undefined ? [] : [alias(picture.extension)], epoch, source: null, sourceSha256: null, originalId: null, ...plain,
     }
   }
 
   /** Nothing of a user who was erased meanwhile may stay, and nothing of this has or will have a row. */
   async function takenBack (sidecar: Sidecar, error: unknown): Promise<never> {
-    if (isOwnerErased(error) || error instanceof PictureReplaced) await store.remove(sidecar)
+    if (isRefused(error) || error instanceof PictureReplaced) await store.remove(sidecar)
     throw error
   }
 
@@ -92,11 +98,13 @@ export function createAvatarUploads ({ store, records, settling, intake, keepsMe
 
   return {
     /** Sets `userId`'s avatar to the staged file, which is used up. `epoch`: when the upload began. @throws OwnerErased */
-    async set (creatorId: UserId, userId: UserId, file: ReceivedFile, { epoch, alias, accepted = avatarTypes, choices }: { epoch: number, alias?: OldPath, accepted?: readonly string[], choices?: Choices }): Promise<{ avatar: Avatar, isFirst: boolean, path: string | undefined }> {
+    async set (creatorId: UserId, userId: UserId, file: ReceivedFile, { epoch, alias, accepted = avatarTypes, choices, alongside = () => nothing }: Setting): Promise<SetAvatar> {
       const sidecar = await publish(file, { creatorId, ownerId: userId, epoch, alias }, accepted, choices)
-      const replaced = await records.set(userId, sidecar).catch((error: unknown) => takenBack(sidecar, error))
+      const avatar = present(userId, sidecar)
+      const path = sidecar.aliases[0]
+      const replaced = await records.set(userId, sidecar, { alongside: (isFirst) => alongside({ avatar, isFirst, path }) }).catch((error: unknown) => takenBack(sidecar, error))
       await retire(replaced)
-      return { avatar: present(userId, sidecar), isFirst: replaced === undefined, path: sidecar.aliases[0] }
+      return { avatar, isFirst: replaced === undefined, path }
     },
 
     /** Keeps a picture of nobody yet known, for the one who names its old path. */
@@ -114,7 +122,7 @@ export function createAvatarUploads ({ store, records, settling, intake, keepsMe
       const picture = { contentType, extension, size: Number(size), sha256, width, height, thumbhash, metadataRemoved: namesIn(metadataRemoved), keepsMetadata, crop: crop && formatCrop(crop) }
       const sidecar = await describe(picture, { creatorId, ownerId: userId, epoch })
       await copy(blob, sidecar)
-      const replaced = await records.set(userId, sidecar, blob.id as BlobId).catch((error: unknown) => takenBack(sidecar, error))
+      const replaced = await records.set(userId, sidecar, { expected: blob.id as BlobId }).catch((error: unknown) => takenBack(sidecar, error))
       await retire(replaced)
       return present(userId, sidecar)
     },

@@ -6,7 +6,7 @@ import { isTime } from '../storage/time.ts'
 import { isUserId } from '../user-id.ts'
 import type { PrismaClient } from './database.ts'
 import { isStale, isTaken, querying } from './failures.ts'
-import { toBlobRow } from './sidecars.ts'
+import { joinIds, toBlobRow } from './sidecars.ts'
 
 const attempts = 100
 
@@ -45,9 +45,9 @@ export function toRows (sidecar: Sidecar, sidecarDueAt: Date | null): Rows {
   }
 }
 
-function toAttachmentRows ({ id, recordId, ownerId, filename, visibility, contextType, contextId, alt, createdAt, state, stateAt }: Sidecar): Prisma.AttachmentCreateManyInput[] {
+function toAttachmentRows ({ id, recordId, ownerId, filename, visibility, contextType, contextId, alt, readers, expiresAt, createdAt, state, stateAt }: Sidecar): Prisma.AttachmentCreateManyInput[] {
   if (recordId === null || ownerId === null || filename === null || visibility === null) return []
-  return [{ id: recordId, blobId: id, ownerId, filename, visibility, contextType, contextId, alt, deletedAt: state === 'deleted' ? new Date(stateAt) : null, createdAt: new Date(createdAt) }]
+  return [{ id: recordId, blobId: id, ownerId, filename, visibility, contextType, contextId, alt, readers: joinIds(readers), expiresAt: expiresAt === null ? null : new Date(expiresAt), deletedAt: state === 'deleted' ? new Date(stateAt) : null, createdAt: new Date(createdAt) }]
 }
 
 /** What counts of a live avatar when the current one of its owner is decided. */
