@@ -8,12 +8,22 @@ const stagingEveryMs = 60_000
 /** A longer one would make Node's timer go off every millisecond. */
 const longestTimerMs = 2 ** 31 - 1
 
+/** Work of a feature that is done now and then. It resolves with how many it was done to. */
+export type Chore = { readonly name: string, readonly everyMs: number, readonly run: () => Promise<number> }
+
 type Options = {
   sweep: () => Promise<SweepCounts>
   sweepEveryMs: number
   removeDeadStaging: () => Promise<number>
   /** Writes the sidecars that requests which died left behind. */
   settleSidecars: () => Promise<number>
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** From now on until the end; the first time after `everyMs`. A run that takes longer than that is not begun again beside itself. */
+    doNowAndThen (chore: Chore): void
+  }
 }
 
 export const upkeep = fastifyPlugin(async (app, { sweep, sweepEveryMs, removeDeadStaging, settleSidecars }: Options) => {
@@ -34,6 +44,15 @@ export const upkeep = fastifyPlugin(async (app, { sweep, sweepEveryMs, removeDea
     setInterval(() => run('staging', staging), stagingEveryMs),
     setInterval(() => run('sweep', sweep), Math.min(sweepEveryMs, longestTimerMs)),
   ]
+
+  app.decorate('doNowAndThen', ({ name, everyMs, run: work }: Chore) => {
+    let isRunning = false
+    timers.push(setInterval(() => {
+      if (isRunning) return
+      isRunning = true
+      run(name, async () => ({ [name]: await work().finally(() => { isRunning = false }) }))
+    }, Math.min(everyMs, longestTimerMs)))
+  })
 
   app.addHook('onReady', async () => { await Promise.all(running) })
   app.addHook('onClose', async () => {
