@@ -13,16 +13,16 @@ import { isTaken, querying } from './failures.ts'
 export type Alongside = {
   /** After the rows; made anew for each attempt. One that must not hold breaks a constraint. */
   statements (): Prisma.PrismaPromise<unknown>[]
-  /** When the transaction failed: whether it was because of one of these. @throws the reason, as one of `refusals`; nothing of the transaction is there then, nor will be */
-  refuse (): Promise<void>
+  /** When the transaction failed, with what: whether it was because of one of these. @throws the reason, as one of `refusals`; nothing of the transaction is there then, nor will be */
+  refuse (error?: unknown): Promise<void>
 }
 
 export const nothing: Alongside = { statements: () => [], refuse: async () => {} }
 
 export const together = (all: readonly Alongside[]): Alongside => ({
   statements: () => all.flatMap((one) => one.statements()),
-  async refuse () {
-    for (const one of all) await one.refuse()
+  async refuse (error) {
+    for (const one of all) await one.refuse(error)
   },
 })
 
@@ -32,26 +32,31 @@ export const together = (all: readonly Alongside[]): Alongside => ({
  * @throws that, when certainly no row is there nor will be; UploadConflict when the sweep took an id first; stale
  * and taken errors of other rows pass.
  */
-export async function committing (client: PrismaClient, ids: readonly BlobId[], transaction: () => Promise<unknown>, refuse: () => Promise<void> = async () => {}): Promise<void> {
+export async function committing (client: PrismaClient, ids: readonly BlobId[], transaction: () => Promise<unknown>, refuse: (error: unknown) => Promise<void> = async () => {}): Promise<void> {
   try {
     await querying(transaction)
   } catch (error) {
     // Before the rows are read: once the erasure is there to be seen, no commit from before it can come.
-    const refused = await refuse().catch((reason: unknown) => reason)
-    const rows = await querying(() => client.blob.findMany({ where: { id: { in: [...ids] } }, select: { state: true } })).catch(() => [])
+    const refused = await refuse(error).catch((reason: unknown) => reason)
+    const rows = await querying(() => client.blob.findMany({ where: { id: { in: [...ids] } }, select: { state: true } })).catch(() => undefined)
+    // What cannot be looked at may be there: its answer would speak against it.
+    if (rows === undefined) throw isOwnerErased(refused) ? refused : error
     if (rows.some(({ state }) => state === 'swept')) throw new UploadConflict({ cause: error })
     if (rows.length === 0 && isRefused(refused)) throw refused
     if (rows.length < ids.length || isTaken(error)) throw error
   }
 }
 
-/** Codes of why an upload came to nothing, for good. */
-const refusals = ['OWNER_ERASED', 'QUOTA_EXCEEDED', 'ALREADY_ANSWERED', 'RESUMABLE_GONE']
+/** Codes of why nothing of a transaction is there, nor will be. */
+const refusals = ['OWNER_ERASED', 'READER_ERASED', 'QUOTA_EXCEEDED', 'ALREADY_ANSWERED', 'RESUMABLE_GONE', 'PICTURE_REPLACED']
 
-/** The upload came to nothing, for good: what is on the volume of it has no row and will have none. */
+/** What is on the volume of such an upload has no row, and none will come of this transaction. */
 export const isRefused = (error: unknown): boolean => refusals.includes(String(errnoOf(error)))
 
 export const isOwnerErased = (error: unknown): boolean => errnoOf(error) === 'OWNER_ERASED'
+
+/** Without those readers it may be committed. */
+export const isReaderErased = (error: unknown): boolean => errnoOf(error) === 'READER_ERASED'
 
 /** For transactions with blobs of several owners: `one` for each of them, always in the same order, so that no two wait for each other. */
 export function eachOwner<T> (ownerIds: readonly string[], one: (ownerId: string) => T): T[] {

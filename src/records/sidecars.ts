@@ -52,6 +52,7 @@ export function toSidecar (row: BlobRow): Sidecar {
     crop: row.crop,
     originalId: row.originalId,
     readers: idsIn(attachment?.readers ?? null),
+    readersEpoch: attachment?.readersEpoch ?? 0,
     expiresAt: attachment?.expiresAt?.toISOString() ?? null,
     scan: row.scan as Sidecar['scan'],
     scanSignature: row.scanSignature,
