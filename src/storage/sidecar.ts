@@ -60,6 +60,8 @@ const SidecarSchema = Type.Object({
   originalId: Type.Optional(nullableText),
   /** Ids of users who may read it beside the owner. Absent in the oldest: none. */
   readers: Type.Optional(Type.Array(Type.String())),
+  /** Erasures there had been when they were named; one that came later, of one of them, takes that one out. */
+  readersEpoch: Type.Optional(Type.Integer({ minimum: 0, maximum: maxCount })),
   /** When it goes to the trash by itself. */
   expiresAt: Type.Optional(nullableText),
   /** What the scanner said of the bytes as they came, and the version of its signatures; null where there was none. */
@@ -92,7 +94,7 @@ export function decodeSidecar (text: string): Sidecar | undefined {
 export const isDraft = ({ originalId, metadataRemoved }: Pick<Sidecar, 'originalId' | 'metadataRemoved'>): boolean => originalId !== null && metadataRemoved === null
 
 /** What a client or a scanner may say of a file, and has not. */
-export const plain = { readers: [], expiresAt: null, scan: null, scanSignature: null }
+export const plain = { readers: [], readersEpoch: 0, expiresAt: null, scan: null, scanSignature: null }
 
 /** What is said of a file that nobody has looked into. */
 export const unseen = { thumbhash: null, metadataRemoved: null, keepsMetadata: false, crop: null, originalId: null, ...plain }
