@@ -54,7 +54,7 @@ export const UploadTypeRejected = define<[accepted: string]>('UPLOAD_TYPE_REJECT
 export const UploadStalled = define('UPLOAD_STALLED', 408, 'The upload stood still or came too slowly; send it again.')
 export const UploadAborted = define('UPLOAD_ABORTED', 499, 'The client closed the connection before the upload was complete.')
 export const UploadConflict = define('UPLOAD_CONFLICT', 503, 'The upload could not be recorded because something else changed meanwhile; send it again.')
-export const OwnerErased = define('OWNER_ERASED', 410, 'The uploads of this user were erased while this one was under way; nothing of it was kept.')
+export const OwnerErased = define('OWNER_ERASED', 410, 'This user\'s uploads were erased, while this one was under way or since; nothing of theirs is kept.')
 export const ImageInvalid = define('IMAGE_INVALID', 422, 'The picture is damaged and cannot be read; export it again and resend.')
 export const ImageTooLarge = define<[maxPixels: number, maxSide: number, maxFrames: number]>('IMAGE_TOO_LARGE', 422, 'The picture has more than %s pixels, a side over %s pixels, or more than %s frames; make it smaller and resend.')
 export const ImageTooSlow = define('IMAGE_TOO_SLOW', 422, 'The picture takes too long to read; scale it down, or export it in a simpler format, and resend.')
@@ -73,21 +73,23 @@ export const IdempotencyKeyReused = define('IDEMPOTENCY_KEY_REUSED', 422, 'This 
 export const IdempotencyInProgress = define('IDEMPOTENCY_IN_PROGRESS', 409, 'The request with this Idempotency-Key is still under way; ask again after the seconds in Retry-After.')
 
 // Quotas and rates
-export const QuotaExceeded = define<[limit: string]>('QUOTA_EXCEEDED', 413, 'This would be more than the %s that the user may keep; delete something first. GET /api/usage says how much there is.')
+export const QuotaExceeded = define<[what: string]>('QUOTA_EXCEEDED', 413, 'This would be more than %s. GET /api/usage says how much there is.')
 export const RateExceeded = define<[limit: string]>('RATE_EXCEEDED', 429, 'This caller has used up its %s; go on after the seconds in Retry-After.')
 
 // Resumable uploads
 export const ResumableInvalid = define<[reason: string]>('RESUMABLE_INVALID', 400, 'The resumable upload is not valid: %s.')
 export const ResumableNotFound = define('RESUMABLE_NOT_FOUND', 404, 'There is no such resumable upload; begin a new one.')
-export const ResumableGone = define('RESUMABLE_GONE', 410, 'This resumable upload has expired or was ended; begin a new one.')
+export const ResumableGone = define('RESUMABLE_GONE', 410, 'This resumable upload has expired, its bytes are gone, or it was ended while this request was under way; begin a new one.')
 export const ResumableOffsetWrong = define<[offset: number]>('RESUMABLE_OFFSET_WRONG', 409, 'The upload stands at byte %s; ask for the offset with HEAD and go on from there.')
 export const ResumableTakenOver = define('RESUMABLE_TAKEN_OVER', 409, 'A later request has taken over this upload; ask for the offset with HEAD and go on from there.')
+export const ResumableFinishing = define<[why: string]>('RESUMABLE_FINISHING', 423, 'All bytes of this upload are kept, but it cannot be finished right now: %s. It is tried again by itself; ask again with HEAD after the seconds in Retry-After.')
 export const ResumableFinal = define('RESUMABLE_FINAL', 403, 'This upload is made of others and takes no bytes of its own.')
 export const ResumableVersion = define('RESUMABLE_VERSION', 412, 'This speaks tus 1.0.0: send Tus-Resumable: 1.0.0.')
 export const ChecksumMismatch = define('CHECKSUM_MISMATCH', 460, 'The bytes of this request are not those that were sent: Upload-Checksum differs. They were not kept; send them again.')
 
 // What is asked for
 export const LinkNotFound = define('LINK_NOT_FOUND', 404, 'There is no such link, or it has expired or was revoked.')
+export const LinksExceeded = define<[count: number]>('LINKS_EXCEEDED', 409, 'There are %s links to this attachment, the most there may be; use one of them, or revoke one.')
 export const AvatarNotFound = define('AVATAR_NOT_FOUND', 404, 'There is no such avatar.')
 export const AttachmentNotFound = define('ATTACHMENT_NOT_FOUND', 404, 'There is no such attachment.')
 export const PreviewUnavailable = define('PREVIEW_UNAVAILABLE', 404, 'There is no preview of this attachment: it is no picture, or one that is damaged or too large to be shown. Its bytes are at /content.')

@@ -8,8 +8,8 @@ const stagingEveryMs = 60_000
 /** A longer one would make Node's timer go off every millisecond. */
 const longestTimerMs = 2 ** 31 - 1
 
-/** Work of a feature that is done now and then. It resolves with how many it was done to. */
-export type Chore = { readonly name: string, readonly everyMs: number, readonly run: () => Promise<number> }
+/** Work of a feature that is done now and then. It resolves with how many it was done to; what takes long leaves the rest once `stopping` is aborted. */
+export type Chore = { readonly name: string, readonly everyMs: number, readonly run: (stopping: AbortSignal) => Promise<number> }
 
 type Options = {
   sweep: () => Promise<SweepCounts>
@@ -28,6 +28,7 @@ declare module 'fastify' {
 
 export const upkeep = fastifyPlugin(async (app, { sweep, sweepEveryMs, removeDeadStaging, settleSidecars }: Options) => {
   const running = new Set<Promise<void>>()
+  const stopping = new AbortController()
 
   function run (name: string, work: () => Promise<object>): void {
     const done: Promise<void> = work().then(
@@ -50,11 +51,12 @@ export const upkeep = fastifyPlugin(async (app, { sweep, sweepEveryMs, removeDea
     timers.push(setInterval(() => {
       if (isRunning) return
       isRunning = true
-      run(name, async () => ({ [name]: await work().finally(() => { isRunning = false }) }))
+      run(name, async () => ({ [name]: await work(stopping.signal).finally(() => { isRunning = false }) }))
     }, Math.min(everyMs, longestTimerMs)))
   })
 
   app.addHook('onReady', async () => { await Promise.all(running) })
+  app.addHook('preClose', async () => stopping.abort())
   app.addHook('onClose', async () => {
     for (const timer of timers) clearInterval(timer)
     await Promise.all(running)

@@ -100,6 +100,24 @@ test('a stop waits for a clean-up under way before volume and database close, an
   t.strictSame(order, ['closed'])
 })
 
+test('a chore that takes long hears of a stop', async (t) => {
+  const { app } = setUp(t)
+  await app.ready()
+  let isStopped = false
+  app.doNowAndThen({
+    name: 'dishes', everyMs: 1000, run: (stopping) => new Promise((resolve) => {
+      t.notOk(stopping.aborted)
+      stopping.addEventListener('abort', () => {
+        isStopped = true
+        resolve(1)
+      })
+    })
+  })
+  mock.timers.tick(1000)
+  await app.close()
+  t.ok(isStopped)
+})
+
 test('a chore is done now and then, never beside itself, and its failure ends nothing', async (t) => {
   const { app, log } = setUp(t)
   await app.ready()
