@@ -5,26 +5,35 @@ import type { DestinationStream } from 'pino'
 import { accountRoutes } from './accounts/routes.ts'
 import { createAccountRecords } from './accounts/records.ts'
 import { createProfile, createRevocation } from './accounts/service.ts'
+import { attachmentEvents } from './attachments/events.ts'
+import { linkRoutes } from './attachments/link-routes.ts'
+import { createLinks } from './attachments/links.ts'
 import { attachmentRoutes } from './attachments/routes.ts'
 import { createAttachmentRecords } from './attachments/records.ts'
-import { particularNames } from './attachments/schema.ts'
+import { listNames, particularNames } from './attachments/schema.ts'
 import { createPreviews } from './attachments/previews.ts'
 import { createAttachments } from './attachments/service.ts'
+import { createResumedAttachments } from './attachments/resumed.ts'
 import { createAttachmentUploads } from './attachments/uploads.ts'
+import { avatarEvents } from './avatars/events.ts'
 import { createFallbacks } from './avatars/fallbacks.ts'
 import { avatarRoutes } from './avatars/routes.ts'
 import { createAvatarRecords } from './avatars/records.ts'
+import { createResumedAvatars } from './avatars/resumed.ts'
 import { createAvatars } from './avatars/service.ts'
 import { showing } from './avatars/showing.ts'
 import { createAvatarUploads } from './avatars/uploads.ts'
 import { asUserId } from './callers/caller.ts'
 import { openKeys } from './callers/keys.ts'
 import { createMint } from './callers/mint.ts'
+import { openSigner } from './callers/signer.ts'
 import { oldPaths } from './compat/old-paths.ts'
 import { createReadThrough } from './compat/read-through.ts'
 import { systemM } from './compat/system-m.ts'
 import { systemR, systemRAvatarUrl } from './compat/system-r.ts'
 import type { Config } from './config.ts'
+import { delivery } from './events/delivery.ts'
+import { createOutbox } from './events/records.ts'
 import { createScheduledAudit } from './operations/scheduled-audit.ts'
 import { limitsRoute } from './plugins/limits.ts'
 import { audit } from './plugins/audit.ts'
@@ -33,10 +42,13 @@ import { clientErrorHandler } from './plugins/client-errors.ts'
 import { connections } from './plugins/connections.ts'
 import { cors } from './plugins/cors.ts'
 import { erasures } from './plugins/erasures.ts'
+import { describeEvents } from './plugins/event-description.ts'
 import { expectContinue } from './plugins/expect.ts'
 import { health } from './plugins/health.ts'
+import { idempotency } from './plugins/idempotency.ts'
 import { images } from './plugins/images.ts'
 import { logging, requestLog } from './plugins/logger.ts'
+import { mediaSession } from './plugins/media-session.ts'
 import { methods } from './plugins/methods.ts'
 import { createMetrics, metricsEndpoint } from './plugins/metrics.ts'
 import { openapi } from './plugins/openapi.ts'
@@ -45,21 +57,34 @@ import { frameworkErrors, problems } from './plugins/problems.ts'
 import { storage } from './plugins/storage.ts'
 import { tellingSweeps } from './plugins/sweep-outcome.ts'
 import { upkeep } from './plugins/upkeep.ts'
+import { quotaLimits, quotas } from './plugins/quota.ts'
+import { rateLimits } from './plugins/rates.ts'
 import { uploadsInFlight } from './plugins/uploads-in-flight.ts'
+import { usageRoute } from './plugins/usage.ts'
 import { countingUploads } from './plugins/upload-count.ts'
 import { validation } from './plugins/validation.ts'
+import { createAnswers } from './records/answers.ts'
 import { createAuditRecord } from './records/audit-state.ts'
+import { createEvents, noteWebhook } from './records/events.ts'
 import { createLedger } from './records/ledger.ts'
+import { createLinkRecords } from './records/links.ts'
 import { createKnownPaths } from './records/old-paths.ts'
 import { createOwners } from './records/owners.ts'
+import { createQuota } from './records/quota.ts'
 import { createSettling } from './records/sidecars.ts'
 import { createTombstoneRecords } from './records/tombstones.ts'
+import { createClamd } from './scanning/clamd.ts'
+import { greetingScanner } from './scanning/greeting.ts'
+import { createScan, withoutScanner } from './scanning/scan.ts'
+import { resumableRoutes } from './resumable/routes.ts'
+import { createResumables } from './resumable/service.ts'
 import { fileSystem, type FileSystem } from './storage/fs.ts'
 import { createSightings } from './storage/orphans.ts'
 import { createSweep } from './storage/sweep.ts'
 import { findOwnFiles } from './storage/volume/own-files.ts'
 import { bodyDeadline } from './transfer/body-deadline.ts'
 import { drainUnread } from './transfer/drain.ts'
+import { erasedEvents } from './users/events.ts'
 import { createExports } from './users/export.ts'
 import { openReceipts, signingKeyFile } from './users/receipt.ts'
 import { createExportRecords } from './users/records.ts'
@@ -71,6 +96,11 @@ import { version } from './version.ts'
 const headersTimeoutMs = 20_000
 const maxJsonBytes = 64 * 1024
 const maxFilesPerRequest = 10
+/** Nobody reads an expired attachment meanwhile. */
+const expireEveryMs = 60_000
+
+/** Rows of links that have expired go this often. */
+const linksEveryMs = 10 * 60_000
 
 export type AppOptions = {
   readonly isTerminal?: boolean
@@ -115,11 +145,15 @@ async function compose (app: FastifyInstance, config: Config, { fs = fileSystem,
   await app.register(problems)
   await app.register(validation)
   await app.register(requestLog)
-  await app.register(openapi, { version })
+  await app.register(openapi, { version, webhooks: describeEvents({ ...attachmentEvents, ...avatarEvents, ...erasedEvents }) })
   await app.register(storage, { config, fs, monotonicMs })
-  const { database: { client, check: checkDatabase }, storage: { store, space, staging, probe, hash, tombstones } } = app
+  const { database: { client, check: checkDatabase }, storage: { store, segments, space, staging, probe, hash, tombstones } } = app
 
-  const metrics = createMetrics({ freeBytes: async () => (await space.measure()).freeBytes, reserveBytes: async () => (await space.measure()).reserveBytes, staging: staging.usage, waitingPictureJobs: () => app.images.waiting() })
+  const isWanted = config.webhook !== undefined
+  await noteWebhook(client, isWanted)
+  const events = createEvents({ client, hash, now, isWanted })
+  const outbox = createOutbox({ client, now })
+  const metrics = createMetrics({ ...(config.webhook && { events: outbox.depth }), freeBytes: async () => (await space.measure()).freeBytes, reserveBytes: async () => (await space.measure()).reserveBytes, staging: staging.usage, waitingPictureJobs: () => app.images.waiting() })
   await app.register(metricsEndpoint, { metrics })
   await app.register(cors, config)
   await app.register(methods)
@@ -147,7 +181,7 @@ async function compose (app: FastifyInstance, config: Config, { fs = fileSystem,
   })
 
   await requireLedger({ fs, root: config.uploadsDir, secondPlace: config.erasureLedger, erasures: app.storage.erasures })
-  const erasure = erasureAt({ fs, root: config.uploadsDir, client, storage: app.storage, ledger, now })
+  const erasure = erasureAt({ fs, root: config.uploadsDir, client, storage: app.storage, ledger, now, events })
   await app.register(erasures, { erasure, replayEveryMs: config.sweepIntervalMs })
 
   await app.register(audit, {
@@ -164,29 +198,51 @@ async function compose (app: FastifyInstance, config: Config, { fs = fileSystem,
 
   const accountRecords = createAccountRecords(client)
   const keys = await openKeys(config)
-  await app.register(auth, { config, keys, ...(config.hasAccounts && { isRevoked: createRevocation(accountRecords) }) })
+  const revocation = config.hasAccounts && { isRevoked: createRevocation(accountRecords) }
+  await app.register(auth, { config, keys, ...revocation })
+  const signer = await openSigner(config)
+  await app.register(mediaSession, { signer, seconds: config.mediaSessionSeconds, publicUrl: config.publicUrl, now, ...revocation })
 
   const owners = createOwners({ client, hash })
+  await app.register(idempotency, { answers: createAnswers({ client, owners, hash, now }), owners })
   await app.register(uploadsInFlight, { owners })
+  await app.register(rateLimits, { limitsOf: config.callerLimits, monotonicMs })
+  await app.register(quotas, { quota: createQuota({ client, owners, limitsFor: quotaLimits(config.callerLimits), trashMaxBytes: config.trashMaxBytesPerOwner }) })
   const warn = (error: unknown, message: string) => app.log.warn({ err: error }, message)
   await app.register(images, { config, metrics, fs, now })
   const { intake, variants, drawings } = app.images
-  const avatarRecords = createAvatarRecords({ client, owners, now })
+  const clamd = config.clamdUrl === undefined ? undefined : createClamd(config.clamdUrl)
+  const scan = clamd === undefined ? withoutScanner : createScan({ clamd, failsOpen: config.scanFailsOpen, deadlineMs: config.scanTimeoutMs, onEnd: metrics.scanEnded, warn })
+  if (clamd !== undefined) await app.register(greetingScanner, { clamd, failsOpen: config.scanFailsOpen, warn })
+  const avatarRecords = createAvatarRecords({ client, owners, now, events })
   const avatars = createAvatars({ settling, warn, records: avatarRecords, show: showing({ store, variants }) })
-  const avatarUploads = createAvatarUploads({ store, settling, intake, warn, now, records: avatarRecords, keepsMetadata: config.avatarKeepsMetadata })
+  const avatarUploads = createAvatarUploads({ store, settling, scan, intake, warn, now, records: avatarRecords, keepsMetadata: config.avatarKeepsMetadata })
   const nameOf = async (id: string) => config.hasAccounts ? (await accountRecords.byId(id))?.displayName : undefined
   const fallbacks = createFallbacks({ drawings, nameOf, now })
-  const attachmentRecords = createAttachmentRecords({ client, owners, now })
-  const attachments = createAttachments({ store, settling, records: attachmentRecords })
-  const attachmentUploads = createAttachmentUploads({ store, intake, now, records: attachmentRecords, keepsMetadata: config.attachmentKeepsMetadata })
+  const attachmentRecords = createAttachmentRecords({ client, owners, now, events })
+  const attachments = createAttachments({ store, settling, now, records: attachmentRecords })
+  const attachmentUploads = createAttachmentUploads({ store, scan, intake, now, records: attachmentRecords, keepsMetadata: config.attachmentKeepsMetadata })
+  app.doNowAndThen({ name: 'expired', everyMs: expireEveryMs, run: attachments.expire })
   const previews = createPreviews({ attachments, store, variants })
+  const linkRecords = createLinkRecords({ client, now })
+  const links = createLinks({ attachments, signer, now, rows: attachmentRecords, records: linkRecords, publicUrl: config.publicUrl })
+  app.doNowAndThen({ name: 'links', everyMs: linksEveryMs, run: linkRecords.removeExpired })
   const pace = { idleMs: config.uploadIdleMs, minBytesPerSecond: config.uploadMinBytesPerSecond }
   const onePicture = { store, ...pace, maxBytes: config.avatarMaxBytes, maxFiles: 1, extraFiles: 'ignored', fieldNames: [] } as const
-  const manyFiles = { store, ...pace, maxBytes: config.attachmentMaxBytes, maxFiles: maxFilesPerRequest, extraFiles: 'refused', fieldNames: particularNames } as const
+  const manyFiles = { store, ...pace, maxBytes: config.attachmentMaxBytes, maxFiles: maxFilesPerRequest, extraFiles: 'refused', fieldNames: particularNames, listNames } as const
   const countingAvatars = countingUploads(metrics, 'avatar')
+  const countingAttachments = countingUploads(metrics, 'attachment')
 
   await app.register(avatarRoutes, { avatars, uploads: avatarUploads, fallbacks, receiving: onePicture, counting: countingAvatars })
-  await app.register(attachmentRoutes, { attachments, uploads: attachmentUploads, previews, receiving: manyFiles, counting: countingUploads(metrics, 'attachment') })
+  await app.register(linkRoutes, { links })
+  await app.register(attachmentRoutes, { attachments, uploads: attachmentUploads, previews, receiving: manyFiles, counting: countingAttachments })
+
+  const resumed = {
+    attachment: createResumedAttachments({ attachments, uploads: attachmentUploads, counting: countingAttachments, maxBytes: config.attachmentMaxBytes }),
+    avatar: createResumedAvatars({ avatars, uploads: avatarUploads, counting: countingAvatars, maxBytes: config.avatarMaxBytes }),
+  }
+  const engine = createResumables({ client, owners, segments, store, quota: app.quota, features: resumed, expiryMs: config.resumableExpiryMs, now, warn })
+  await app.register(resumableRoutes, { engine, features: resumed, pace })
 
   await app.register(userRoutes, { erasure, receipts: await openReceipts(signingKeyFile(config.databaseFile)), exports: createExports({ store, records: createExportRecords(client), now }) })
 
@@ -203,5 +259,7 @@ async function compose (app: FastifyInstance, config: Config, { fs = fileSystem,
   await app.register(systemM, { ...compat, publicUrl: config.publicUrl, acceptsAnonymous: config.hasAnonymousAvatars, now })
   const readThrough = await createReadThrough({ folders: config.readThroughDirs, own: [config.uploadsDir, config.databaseFile], isKnown: createKnownPaths({ client, tombstones: tombstoneRecords }) })
   await app.register(oldPaths, { behind: [(path, { view }) => avatars.behind(path, view), (path, { caller }) => attachments.behind(caller, path), readThrough] })
-  await app.register(limitsRoute, { avatar: onePicture, attachment: manyFiles })
+  await app.register(delivery, { webhook: config.webhook, outbox, events, metrics, now })
+  await app.register(limitsRoute, { avatar: onePicture, attachment: manyFiles, chunkBytes: config.resumableChunkBytes, usual: config.callerLimits('') })
+  await app.register(usageRoute, { quota: app.quota, callerLimits: config.callerLimits })
 }

@@ -17,6 +17,7 @@ const commands: Record<string, () => Promise<(program: Command) => void>> = {
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
   trash: async () => (await import('./commands/trash.ts')).trashCommand,
   sweep: async () => (await import('./commands/sweep.ts')).sweepCommand,
+  events: async () => (await import('./commands/events.ts')).eventsCommand,
   erase: async () => (await import('./commands/erase.ts')).eraseCommand,
   privacy: async () => (await import('./commands/privacy.ts')).privacyCommand,
   import: async () => (await import('./commands/import.ts')).importCommand,

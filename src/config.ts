@@ -34,6 +34,24 @@ const Environment = Type.Object({
   ATTACHMENT_METADATA: Type.Enum(['remove', 'keep'], { description: 'The same for pictures that users attach. What services attach is kept as it is unless they ask.', default: 'remove' }),
   UPLOAD_IDLE_SECONDS: count('An upload that sends nothing for this long is ended.', 30, 1),
   UPLOAD_MIN_BYTES_PER_SECOND: count('An upload slower than this, averaged over UPLOAD_IDLE_SECONDS, is ended. 0: any speed will do.', 1024),
+  RESUMABLE_EXPIRY_SECONDS: count('A resumable upload that is not finished is kept for this long after its last bytes.', 86_400, 60),
+  RESUMABLE_CHUNK_BYTES: count('The size of one request of a resumable upload that clients are told to use, in bytes.', 16 * 1024 ** 2, 1024),
+
+  QUOTA_BYTES: count('What one user may keep, in bytes, without what is in the trash up to its own limit. 0: no limit.', 10 * 1024 ** 3),
+  QUOTA_FILES: count('How many files one user may keep: each takes room beside its bytes. 0: no limit.', 100_000),
+  RATE_UPLOADS_PER_MINUTE: count('Uploads that one caller may begin in a minute. 0: no limit.', 0),
+  RATE_BYTES_PER_MINUTE: count('Bytes that one caller may upload in a minute. 0: no limit.', 0),
+  CALLER_OVERRIDES: text('Other limits for some callers, such as services: "id quotaBytes=0 rateUploads=6000", several separated by semicolons; quotaBytes, quotaFiles, rateUploads and rateBytes stand for the settings above.'),
+
+  LINK_SECRET: text('What links to attachments and media sessions are signed with, at least 32 bytes; several, comma separated, while rotating: the first signs, all verify. Empty: one is made and kept beside the database.'),
+  MEDIA_SESSION_SECONDS: count('How long a media session lasts; no longer than the token it was made with.', 43_200, 60),
+
+  CLAMD_URL: text('The ClamAV daemon that looks at every upload, as tcp://host:port or unix:/path. Empty: none does.', { pattern: '^(tcp://[^/]+:\\d+|unix:/.+)?$', 'x-allowed': 'of the form tcp://host:port or unix:/path' }),
+  SCAN_FAIL_OPEN: flag('Keep what cannot be scanned, marked as unscanned, rather than refuse it.'),
+  SCAN_TIMEOUT_SECONDS: count('How long the scan of one file may take.', 60, 1),
+
+  WEBHOOK_URL: text('Where every created, replaced, deleted and erased file is told, as an http or https URL. Empty: nowhere.', { pattern: '^(https?://.+)?$', 'x-allowed': 'an http or https URL' }),
+  WEBHOOK_SECRET: text('What those messages are signed with (Standard Webhooks), as whsec_ and base64; several, comma separated, while rotating. Needed with WEBHOOK_URL.'),
 
   IMAGE_PROCESSES: Type.Integer({ description: 'Processes that decode pictures, at most; 0: one for each core, and no more than 8.', default: 0, minimum: 0, maximum: 64 }),
   IMAGE_MEMORY_BYTES: count('Memory that the pictures decoded at one time may take, in bytes, with the processes that do it. A single one may take more.', 320 * 1024 ** 2, 1),
@@ -43,7 +61,7 @@ const Environment = Type.Object({
   SWEEP_GRACE_SECONDS: count('How long a file without a record must have stood before it is removed.', 86_400),
   SWEEP_MAX_PERCENT: Type.Integer({ description: 'A clean-up that would remove more than this share of all files, and more than 100, removes nothing and logs an error. What is over TRASH_MAX_BYTES_PER_OWNER is counted for itself, and too much of it holds up only itself. 100: no such brake.', default: 5, minimum: 0, maximum: 100 }),
   TRASH_RETENTION_DAYS: count('How long deleted and replaced files are kept before they are removed for good.', 30),
-  TRASH_MAX_BYTES_PER_OWNER: count('Of one owner\'s deleted and replaced files, in bytes; beyond it the oldest are removed for good. 0: no limit.', 1024 ** 3),
+  TRASH_MAX_BYTES_PER_OWNER: count('Of one owner\'s deleted and replaced files, in bytes; what is beyond it counts as kept, until the oldest are removed for good. 0: no limit.', 1024 ** 3),
   ERASURE_LEDGER: text('A second place, as a file outside of the volume, for the ledger of erasures: after a restore it says who has been erased since. Empty: on the volume alone.'),
   AUDIT_INTERVAL_SECONDS: count('Time between two checks of all records against the files, for the metrics. 0: none.', 86_400),
   AUDIT_MAX_BYTES_PER_DAY: count('Bytes of files that these checks may read and hash in a day; the rest is compared by size.', 50 * 1024 ** 3),
@@ -124,6 +142,15 @@ function derive (env: Static<typeof Environment>) {
     cacheMaxBytes: env.CACHE_MAX_BYTES,
     uploadIdleMs: env.UPLOAD_IDLE_SECONDS * 1000,
     uploadMinBytesPerSecond: env.UPLOAD_MIN_BYTES_PER_SECOND,
+    resumableExpiryMs: env.RESUMABLE_EXPIRY_SECONDS * 1000,
+    resumableChunkBytes: env.RESUMABLE_CHUNK_BYTES,
+    callerLimits: callerLimits(env),
+    linkSecrets: linkSecrets(env.LINK_SECRET),
+    mediaSessionSeconds: env.MEDIA_SESSION_SECONDS,
+    clamdUrl: env.CLAMD_URL === '' ? undefined : env.CLAMD_URL,
+    scanFailsOpen: env.SCAN_FAIL_OPEN,
+    scanTimeoutMs: env.SCAN_TIMEOUT_SECONDS * 1000,
+    webhook: webhook(env),
     sweepIntervalMs: env.SWEEP_INTERVAL_SECONDS * 1000,
     sweepGraceMs: env.SWEEP_GRACE_SECONDS * 1000,
     sweepMaxPercent: env.SWEEP_MAX_PERCENT,
@@ -215,12 +242,41 @@ function jwtKeys (env: Static<typeof Environment>): JwtKeys {
   return { mode: 'jwks', url: env.JWT_JWKS_URL }
 }
 
-function secrets (value: string): readonly [string, ...string[]] {
+function secrets (value: string, name = 'JWT_SECRET'): readonly [string, ...string[]] {
   const [first, ...others] = list(value)
   if (first === undefined || [first, ...others].some((secret) => Buffer.byteLength(secret) < 32)) {
-    throw new ConfigError('Each JWT_SECRET must be at least 32 bytes; "openssl rand -base64 48" makes one.')
+    throw new ConfigError(`Each ${name} must be at least 32 bytes; "openssl rand -base64 48" makes one.`)
   }
   return [first, ...others]
+}
+
+const linkSecrets = (value: string): readonly [string, ...string[]] | undefined => value === '' ? undefined : secrets(value, 'LINK_SECRET')
+
+/** Of one caller; 0: no limit. */
+export type CallerLimits = { readonly quotaBytes: number, readonly quotaFiles: number, readonly rateUploads: number, readonly rateBytes: number }
+
+/** What holds for a caller with this id. */
+function callerLimits (env: Static<typeof Environment>): (callerId: string) => CallerLimits {
+  const usual: CallerLimits = { quotaBytes: env.QUOTA_BYTES, quotaFiles: env.QUOTA_FILES, rateUploads: env.RATE_UPLOADS_PER_MINUTE, rateBytes: env.RATE_BYTES_PER_MINUTE }
+  const overrides = new Map(env.CALLER_OVERRIDES.split(';').map((one) => one.trim()).filter((one) => one !== '').map((one) => overrideIn(one, usual)))
+  return (callerId) => overrides.get(callerId) ?? usual
+}
+
+function overrideIn (text: string, usual: CallerLimits): [string, CallerLimits] {
+  const [id = '', ...pairs] = text.split(/\s+/)
+  const limits = pairs.map((pair) => /^(quotaBytes|quotaFiles|rateUploads|rateBytes)=(\d{1,15})$/.exec(pair))
+  if (limits.length === 0 || limits.includes(null)) throw new ConfigError(`CALLER_OVERRIDES must be of the form "id quotaBytes=0 rateUploads=6000", several separated by semicolons, not "${text}".`)
+  return [id, { ...usual, ...Object.fromEntries(limits.map((match) => [match?.[1], Number(match?.[2])])) }]
+}
+
+function webhook ({ WEBHOOK_URL: url, WEBHOOK_SECRET: value }: Static<typeof Environment>): { readonly url: string, readonly secrets: readonly string[] } | undefined {
+  if (url === '') return undefined
+  if (!URL.canParse(url)) throw new ConfigError(`WEBHOOK_URL must be an http or https URL, not "${url}".`)
+  const keys = list(value)
+  if (keys.length === 0 || !keys.every((key) => /^whsec_[A-Za-z0-9+/]{32,}={0,2}$/.test(key))) {
+    throw new ConfigError('WEBHOOK_URL needs a WEBHOOK_SECRET: whsec_ and at least 24 bytes in base64; "echo whsec_$(openssl rand -base64 32)" makes one.')
+  }
+  return { url, secrets: keys }
 }
 
 function readKeyFile (path: string): string {

@@ -54,7 +54,7 @@ export const UploadTypeRejected = define<[accepted: string]>('UPLOAD_TYPE_REJECT
 export const UploadStalled = define('UPLOAD_STALLED', 408, 'The upload stood still or came too slowly; send it again.')
 export const UploadAborted = define('UPLOAD_ABORTED', 499, 'The client closed the connection before the upload was complete.')
 export const UploadConflict = define('UPLOAD_CONFLICT', 503, 'The upload could not be recorded because something else changed meanwhile; send it again.')
-export const OwnerErased = define('OWNER_ERASED', 410, 'The uploads of this user were erased while this one was under way; nothing of it was kept.')
+export const OwnerErased = define('OWNER_ERASED', 410, 'This user\'s uploads were erased, while this one was under way or since; nothing of theirs is kept.')
 export const ImageInvalid = define('IMAGE_INVALID', 422, 'The picture is damaged and cannot be read; export it again and resend.')
 export const ImageTooLarge = define<[maxPixels: number, maxSide: number, maxFrames: number]>('IMAGE_TOO_LARGE', 422, 'The picture has more than %s pixels, a side over %s pixels, or more than %s frames; make it smaller and resend.')
 export const ImageTooSlow = define('IMAGE_TOO_SLOW', 422, 'The picture takes too long to read; scale it down, or export it in a simpler format, and resend.')
@@ -62,7 +62,34 @@ export const MetadataUnreadable = define('METADATA_UNREADABLE', 422, 'It cannot 
 export const PictureReplaced = define('PICTURE_REPLACED', 409, 'The picture was replaced or removed meanwhile; look at the new one and try again.')
 export const CropInvalid = define('CROP_INVALID', 422, 'The crop is empty or reaches out of the picture; it must be x,y,width,height as fractions of the upright picture, with x + width and y + height at most 1.')
 
+export const UploadDigestMismatch = define<[which: string]>('UPLOAD_DIGEST_MISMATCH', 422, 'The bytes that arrived are not those that were sent: %s differs. Nothing was kept; send them again.')
+export const DigestInvalid = define<[reason: string]>('DIGEST_INVALID', 400, 'A digest cannot be read: %s.')
+export const UploadInfected = define<[signature: string]>('UPLOAD_INFECTED', 422, 'The scanner calls this file harmful (%s); nothing of it was kept.')
+export const ScannerUnavailable = define('SCANNER_UNAVAILABLE', 503, 'The file could not be scanned for harmful content and was not kept; try again later.')
+
+// Retries
+export const IdempotencyKeyInvalid = define('IDEMPOTENCY_KEY_INVALID', 400, 'The Idempotency-Key must be 1 to 255 visible ASCII characters, such as a UUID.')
+export const IdempotencyKeyReused = define('IDEMPOTENCY_KEY_REUSED', 422, 'This Idempotency-Key was used for another request; take a new one for each upload.')
+export const IdempotencyInProgress = define('IDEMPOTENCY_IN_PROGRESS', 409, 'The request with this Idempotency-Key is still under way; ask again after the seconds in Retry-After.')
+
+// Quotas and rates
+export const QuotaExceeded = define<[what: string]>('QUOTA_EXCEEDED', 413, 'This would be more than %s. GET /api/usage says how much there is.')
+export const RateExceeded = define<[limit: string]>('RATE_EXCEEDED', 429, 'This caller has used up its %s; go on after the seconds in Retry-After.')
+
+// Resumable uploads
+export const ResumableInvalid = define<[reason: string]>('RESUMABLE_INVALID', 400, 'The resumable upload is not valid: %s.')
+export const ResumableNotFound = define('RESUMABLE_NOT_FOUND', 404, 'There is no such resumable upload; begin a new one.')
+export const ResumableGone = define('RESUMABLE_GONE', 410, 'This resumable upload has expired, its bytes are gone, or it was ended while this request was under way; begin a new one.')
+export const ResumableOffsetWrong = define<[offset: number]>('RESUMABLE_OFFSET_WRONG', 409, 'The upload stands at byte %s; ask for the offset with HEAD and go on from there.')
+export const ResumableTakenOver = define('RESUMABLE_TAKEN_OVER', 409, 'A later request has taken over this upload; ask for the offset with HEAD and go on from there.')
+export const ResumableFinishing = define<[why: string]>('RESUMABLE_FINISHING', 423, 'All bytes of this upload are kept, but it cannot be finished right now: %s. It is tried again by itself; ask again with HEAD after the seconds in Retry-After.')
+export const ResumableFinal = define('RESUMABLE_FINAL', 403, 'This upload is made of others and takes no bytes of its own.')
+export const ResumableVersion = define('RESUMABLE_VERSION', 412, 'This speaks tus 1.0.0: send Tus-Resumable: 1.0.0.')
+export const ChecksumMismatch = define('CHECKSUM_MISMATCH', 460, 'The bytes of this request are not those that were sent: Upload-Checksum differs. They were not kept; send them again.')
+
 // What is asked for
+export const LinkNotFound = define('LINK_NOT_FOUND', 404, 'There is no such link, or it has expired or was revoked.')
+export const LinksExceeded = define<[count: number]>('LINKS_EXCEEDED', 409, 'There are %s links to this attachment, the most there may be; use one of them, or revoke one.')
 export const AvatarNotFound = define('AVATAR_NOT_FOUND', 404, 'There is no such avatar.')
 export const AttachmentNotFound = define('ATTACHMENT_NOT_FOUND', 404, 'There is no such attachment.')
 export const PreviewUnavailable = define('PREVIEW_UNAVAILABLE', 404, 'There is no preview of this attachment: it is no picture, or one that is damaged or too large to be shown. Its bytes are at /content.')

@@ -1,15 +1,19 @@
 // Before the Prisma client is generated: puts the Node.js that came as a platform package where npm scripts look first.
 // npm 11 has done so; npm 10 installs the package, but does not link its bin. Runs on whatever Node.js npm itself has.
 const { spawnSync } = require('node:child_process')
-const { existsSync, mkdirSync, rmSync, symlinkSync } = require('node:fs')
+const { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } = require('node:fs')
 const { dirname, join, relative } = require('node:path')
 const { optionalDependencies } = require('../package.json')
 
 const modules = join(__dirname, '../node_modules')
 const link = join(modules, '.bin/node')
 
-// Windows needs shims instead of a link; there the guard says what is missing.
-if (process.platform !== 'win32' && !existsSync(link)) {
+// Scripts exec Node, so that a signal to npm reaches it; the shell of Windows has no exec.
+// Windows needs shims instead of a link to Node as well; there the guard says what is missing.
+if (process.platform === 'win32') {
+  mkdirSync(dirname(link), { recursive: true })
+  writeFileSync(join(modules, '.bin/exec.cmd'), '@%*\r\n')
+} else if (!existsSync(link)) {
   const binary = Object.keys(optionalDependencies).map((name) => join(modules, name, 'bin/node')).find(runs)
   if (binary !== undefined) put(binary)
 }

@@ -8,6 +8,10 @@ import { ConfigError, readConfig, type Config } from './config.ts'
 
 const envFile = '.env'
 
+const stopSignals = ['SIGINT', 'SIGTERM'] as const
+/** Terminals and systemd signal npm and the gateway, and npm hands on what it gets: twice within this time is once. */
+const sameSignalMs = 1000
+
 async function start (): Promise<void> {
   if (existsSync(envFile)) process.loadEnvFile(envFile)
   const config = readConfig(process.env)
@@ -17,12 +21,24 @@ async function start (): Promise<void> {
     await app.close()
     throw isListenError(error) ? new ConfigError(sentenceOf(error, config), { cause: error }) : error
   })
-  closeWithGrace({ delay: config.shutdownGraceMs, logger: app.log }, async ({ signal, err }) => {
+  let stopping: { signal: string, at: number } | undefined
+  const { close } = closeWithGrace({ delay: config.shutdownGraceMs, logger: app.log, skip: [...stopSignals] }, async ({ signal = stopping?.signal, err }) => {
     if (err !== undefined) app.log.fatal({ err }, 'The gateway stops because of an error nobody handled.')
     else app.log.info(`Stopping on ${signal ?? 'request'}; uploads in flight are finished first.`)
     await app.close()
     if (err === undefined) app.log.info('Stopped.')
   })
+  for (const signal of stopSignals) {
+    process.on(signal, () => {
+      if (stopping === undefined) {
+        stopping = { signal, at: performance.now() }
+        close()
+      } else if (performance.now() - stopping.at > sameSignalMs) {
+        app.log.error(`Stopped at once by a second ${signal}.`)
+        process.exit(1)
+      }
+    })
+  }
   if (isTerminal) process.stdout.write(banner({ address, config }))
 }
 

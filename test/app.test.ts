@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Validator } from '@seriousme/openapi-schema-validator'
 import { test } from 'tap'
 import { buildApp } from '../src/app.ts'
 import { readConfig } from '../src/config.ts'
@@ -16,6 +17,21 @@ test('every route is described, and README names every one of them', async (t) =
   for (const { method, path, summary } of described) {
     t.type(summary, 'string', `${method} ${path} says what it does`)
     t.ok(readme.includes(path.replaceAll(/\{([A-Za-z]+)\}/g, ':$1').replace('/:path', '/…')), `README names ${path}`)
+  }
+})
+
+test('the description is valid OpenAPI 3.1', async (t) => {
+  t.match(await new Validator().validate(await openapi(t)), { valid: true, errors: undefined })
+})
+
+test('who writes a client of the resumable uploads finds all of it described', async (t) => {
+  const { paths: { '/api/resumable': begin, '/api/resumable/{id}': one } } = await openapi(t)
+  t.strictSame(Object.keys(one).sort(), ['delete', 'get', 'head', 'options', 'patch', 'post'])
+  t.match(begin.post.description, 'Location')
+  t.match(one.head, { operationId: 'headResumableById', responses: { 200: { headers: { 'Upload-Offset': Object, 'Upload-Length': Object } } } })
+  t.match(one.post.parameters.map(({ name }: { name: string }) => name), ['id', 'x-http-method-override'])
+  for (const [operation, status] of [[begin.post, 201], [one.patch, 204], [one.post, 204]]) {
+    t.match(operation.responses, { [status]: { headers: { RateLimit: Object, 'RateLimit-Policy': Object } }, 429: { headers: { 'Retry-After': Object, RateLimit: Object } } })
   }
 })
 

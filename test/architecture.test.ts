@@ -8,17 +8,21 @@ const src = resolve(import.meta.dirname, '../src')
 /** The layers as README draws them: a folder may import from itself, from `foundation`, and from what stands behind it here. */
 const mayImport: Record<string, readonly string[]> = {
   storage: [],
+  client: [],
   images: ['storage'],
+  scanning: ['storage'],
   callers: [],
   transfer: ['images', 'storage', 'callers'],
   records: ['storage'],
-  plugins: ['callers', 'images', 'records', 'storage', 'transfer'],
-  avatars: ['callers', 'images', 'plugins', 'records', 'storage', 'transfer'],
-  attachments: ['callers', 'images', 'plugins', 'records', 'storage', 'transfer'],
+  plugins: ['callers', 'images', 'records', 'scanning', 'storage', 'transfer'],
+  avatars: ['callers', 'images', 'plugins', 'records', 'scanning', 'storage', 'transfer'],
+  attachments: ['callers', 'images', 'plugins', 'records', 'scanning', 'storage', 'transfer'],
+  resumable: ['callers', 'plugins', 'records', 'storage', 'transfer'],
   accounts: ['callers', 'plugins', 'records', 'transfer'],
+  events: ['plugins', 'records'],
   users: ['callers', 'plugins', 'records', 'storage', 'transfer'],
   compat: ['avatars', 'callers', 'plugins', 'storage', 'transfer'],
-  operations: ['attachments', 'avatars', 'callers', 'images', 'records', 'storage', 'transfer', 'users'],
+  operations: ['attachments', 'avatars', 'callers', 'events', 'images', 'records', 'scanning', 'storage', 'transfer', 'users'],
   commands: ['callers', 'operations', 'records', 'storage'],
 }
 const foundation = ['errors.ts', 'config.ts', 'version.ts', 'wording.ts', 'user-id.ts']
@@ -50,6 +54,13 @@ test('storage knows nothing of HTTP, users or Prisma; services nothing of Fastif
     const text = readFileSync(join(src, path), 'utf8')
     if (path.startsWith('storage/')) t.notMatch(text, /from '(fastify|@fastify|@prisma|node:http)/, path)
     if (path.endsWith('/service.ts')) t.notMatch(text, /from '(fastify|@fastify)/, path)
+  }
+  t.end()
+})
+
+test('the client, which runs elsewhere, imports nothing but its own files', (t) => {
+  for (const path of sources.filter((path) => path.startsWith('client/'))) {
+    for (const [, target = ''] of readFileSync(join(src, path), 'utf8').matchAll(/(?:from|import)\s*\(?'([^']+)'/g)) t.match(target, /^\.\/[a-z-]+\.ts$/, `${path} imports ${target}`)
   }
   t.end()
 })

@@ -32,6 +32,7 @@ test('what is absent or empty has its default', (t) => {
     host: '127.0.0.1', port: 3001, publicUrl: 'http://localhost:3001', trustProxy: false, corsOrigins: [], avatarMaxBytes: 5_242_880, uploadsDir: '/volume',
     databaseFile: '/volume/database/gateway.sqlite', keys: { mode: 'generated' }, hasAccounts: true, diskReserveBytes: undefined,
   })
+  t.strictSame(config.callerLimits('ada'), { quotaBytes: 10_737_418_240, quotaFiles: 100_000, rateUploads: 0, rateBytes: 0 }, 'one user fills neither the disk nor the database')
   t.ok(Object.isFrozen(config))
   t.end()
 })
@@ -108,5 +109,18 @@ test('a second place for the ledger is none when it lies on the volume', (t) => 
   }
   for (const ERASURE_LEDGER of ['/srv/uploads.ledger', '/srv/ledger', '/ledger', '/srv/uploads/../x']) t.equal(readConfig({ UPLOADS_DIR, ERASURE_LEDGER }).erasureLedger, join(ERASURE_LEDGER))
   t.equal(readConfig({ UPLOADS_DIR }).erasureLedger, undefined)
+  t.end()
+})
+
+test('limits of some callers, and a webhook, are read or refused with what to do', (t) => {
+  const { callerLimits, webhook } = readConfig({ QUOTA_BYTES: '10', CALLER_OVERRIDES: 'importer quotaBytes=0 rateUploads=6000; chat quotaFiles=7', WEBHOOK_URL: 'https://chat.example/hook', WEBHOOK_SECRET: `whsec_${'a'.repeat(44)}` })
+  t.strictSame(callerLimits('importer'), { ...callerLimits('ada'), quotaBytes: 0, rateUploads: 6000 })
+  t.strictSame(callerLimits('chat'), { ...callerLimits('ada'), quotaFiles: 7 })
+  t.strictSame(webhook, { url: 'https://chat.example/hook', secrets: [`whsec_${'a'.repeat(44)}`] })
+  t.throws(() => readConfig({ CALLER_OVERRIDES: 'importer' }), { message: /CALLER_OVERRIDES must be of the form/ })
+  t.throws(() => readConfig({ CALLER_OVERRIDES: 'importer quota=1' }), { message: /not "importer quota=1"/ })
+  t.throws(() => readConfig({ WEBHOOK_URL: 'http://[' }), { message: /WEBHOOK_URL must be an http or https URL/ })
+  t.throws(() => readConfig({ WEBHOOK_URL: 'https://chat.example', WEBHOOK_SECRET: 'short' }), { message: /openssl rand/ })
+  t.throws(() => readConfig({ LINK_SECRET: 'short' }), { message: /LINK_SECRET must be at least 32 bytes/ })
   t.end()
 })

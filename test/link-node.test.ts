@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, lstatSync, mkdirSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, lstatSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
@@ -20,7 +20,7 @@ async function checkout (t: Test, installed: Record<string, string>) {
     mkdirSync(join(modules, name, 'bin'), { recursive: true })
     writeFileSync(join(modules, name, 'bin/node'), content, { mode: 0o755 })
   }
-  return { link: join(modules, '.bin/node'), run: () => spawnSync(process.execPath, [join(folder, 'src/link-node.cjs')], { encoding: 'utf8' }) }
+  return { link: join(modules, '.bin/node'), run: (...options: string[]) => spawnSync(process.execPath, [...options, join(folder, 'src/link-node.cjs')], { encoding: 'utf8' }) }
 }
 
 t.test('the platform package whose Node.js runs here is linked', async (t) => {
@@ -50,4 +50,13 @@ t.test('where no platform package runs nothing is linked, and the installation g
     t.match(run(), { status: 0, stderr: '' })
     t.throws(() => lstatSync(link), { code: 'ENOENT' })
   }
+})
+
+t.test('on Windows, the exec of npm scripts is there and runs what it is given', async (t) => {
+  const { link, run } = await checkout(t, { 'node-a': working })
+  const asWindows = await temporaryFolder(t)
+  writeFileSync(join(asWindows, 'windows.cjs'), "Object.defineProperty(process, 'platform', { value: 'win32' })")
+  t.match(run('--require', join(asWindows, 'windows.cjs')), { status: 0, stderr: '' })
+  t.equal(readFileSync(join(dirname(link), 'exec.cmd'), 'utf8'), '@%*\r\n')
+  t.throws(() => lstatSync(link), { code: 'ENOENT' })
 })

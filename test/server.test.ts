@@ -1,17 +1,21 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
+import { request } from 'node:http'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { json } from 'node:stream/consumers'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { test, type Test } from 'tap'
 import { banner } from '../src/banner.ts'
 import { temporaryFolder } from './helper.ts'
 
-const server = fileURLToPath(new URL('../src/server.ts', import.meta.url))
+const top = fileURLToPath(new URL('..', import.meta.url))
+const server = join(top, 'src/server.ts')
 
-function run (t: Test, cwd: string, env: Record<string, string>) {
-  const child = spawn(process.execPath, [server], { cwd, env: { PATH: process.env['PATH'], NODE_OPTIONS: process.env['NODE_OPTIONS'], NODE_V8_COVERAGE: process.env['NODE_V8_COVERAGE'], ...env } })
+function run (t: Test, cwd: string, env: Record<string, string>, [command, ...words]: [string, ...string[]] = [process.execPath, server]) {
+  const child = spawn(command, words, { cwd, env: { PATH: process.env['PATH'], NODE_OPTIONS: process.env['NODE_OPTIONS'], NODE_V8_COVERAGE: process.env['NODE_V8_COVERAGE'], ...env } })
   t.teardown(() => child.kill('SIGKILL'))
   let out = ''
   let err = ''
@@ -20,23 +24,74 @@ function run (t: Test, cwd: string, env: Record<string, string>) {
   return { child, output: () => ({ out, err }), ended: once(child, 'close') }
 }
 
+type Run = ReturnType<typeof run>
+
+async function listening ({ child, output, ended }: Run): Promise<string> {
+  for (;;) {
+    const url = /Server listening at (http:[^"]+)/.exec(output().out)?.[1]
+    if (url !== undefined) return url
+    if (child.exitCode !== null) throw new Error(output().err)
+    await Promise.race([once(child.stdout, 'data'), ended])
+  }
+}
+
+/** An upload that is under way until it is finished. Connections that are kept alive would be waited for. */
+async function uploading (url: string) {
+  const post = (path: string, headers: Record<string, string>) => request(url + path, { method: 'POST', agent: false, headers })
+  const account = post('/api/auth/register', { 'Content-Type': 'application/json' }).end('{"email":"ada@example.com","password":"correct horse battery"}')
+  const [registered] = await once(account, 'response')
+  const { token } = await json(registered) as { token: string }
+  const sending = post('/api/attachments', { Authorization: `Bearer ${token}`, 'Content-Type': 'text/plain', 'Content-Disposition': 'attachment; filename=a.txt' })
+  sending.write('first')
+  const answer = once(sending, 'response').then(([{ statusCode }]) => statusCode)
+  await setTimeout(300)
+  return { answer, finish: () => { sending.end() } }
+}
+
+const messages = ({ output }: Run): string[] => output().out.trim().split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line).msg)
+
 test('it takes .env, listens, logs JSON when piped, and stops cleanly on SIGTERM', async (t) => {
   const folder = await temporaryFolder(t)
   await writeFile(join(folder, '.env'), 'PORT=0\nUPLOADS_DIR=./volume\n')
-  const { child, output, ended } = run(t, folder, {})
-  let url: string | undefined
-  while (url === undefined) {
-    await Promise.race([once(child.stdout, 'data'), ended])
-    url = /Server listening at (http:[^"]+)/.exec(output().out)?.[1]
-    if (child.exitCode !== null) t.bailout(output().err)
-  }
+  const one = run(t, folder, {})
+  const { child, output, ended } = one
+  const url = await listening(one)
   t.equal((await fetch(`${url}/health/live`)).status, 200)
   child.kill('SIGTERM')
   const [code] = await ended
   t.equal(code, 0)
-  const lines = output().out.trim().split('\n').map((line) => JSON.parse(line))
-  t.match(lines.map(({ msg }) => msg), [/volume is an ordinary folder/, /Server listening/, /Stopping on SIGTERM/, 'Stopped.'])
+  t.match(messages(one), [/volume is an ordinary folder/, /Server listening/, /Stopping on SIGTERM/, 'Stopped.'])
   t.equal(output().err, '')
+})
+
+test('a signal that npm hands on as well cuts no upload off; one that comes later does', async (t) => {
+  for (const isLater of [false, true]) {
+    const one = run(t, await temporaryFolder(t), { PORT: '0' })
+    const { answer, finish } = await uploading(await listening(one))
+    one.child.kill('SIGINT')
+    await setTimeout(isLater ? 1200 : 50)
+    one.child.kill('SIGINT')
+    if (isLater) {
+      await t.rejects(answer)
+      t.strictSame(await one.ended, [1, null])
+    } else {
+      finish()
+      t.equal(await answer, 201)
+      t.strictSame(await one.ended, [0, null])
+      t.equal(messages(one).at(-1), 'Stopped.')
+    }
+  }
+})
+
+test('a signal to npm start stops the gateway, and uploads in flight are finished', { skip: process.platform === 'win32' && 'there are no signals' }, async (t) => {
+  const one = run(t, top, { PORT: '0', UPLOADS_DIR: await temporaryFolder(t) }, ['npm', 'start'])
+  const { answer, finish } = await uploading(await listening(one))
+  one.child.kill('SIGTERM')
+  await setTimeout(300)
+  finish()
+  t.equal(await answer, 201)
+  t.strictSame(await one.ended, [0, null])
+  t.equal(messages(one).at(-1), 'Stopped.')
 })
 
 test('a start that is refused is one sentence and exit code 1', async (t) => {

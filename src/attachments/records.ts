@@ -1,14 +1,16 @@
 // The rows of attachments: created with their blobs, listed, changed and deleted, each change a compare-and-set.
 import type { UserId } from '../callers/caller.ts'
 import type { Prisma } from '../generated/prisma/client.ts'
-import { committing, eachOwner } from '../records/commits.ts'
+import { committing, eachOwner, nothing, type Alongside } from '../records/commits.ts'
 import type { PrismaClient } from '../records/database.ts'
+import { untold, type Events } from '../records/events.ts'
 import { isStale, querying } from '../records/failures.ts'
 import type { Owners } from '../records/owners.ts'
-import { toBlobRow } from '../records/sidecars.ts'
+import { joinIds, toBlobRow } from '../records/sidecars.ts'
 import type { BlobId } from '../storage/ids.ts'
 import type { Sidecar } from '../storage/sidecar.ts'
 import type { BlobAddress } from '../storage/store.ts'
+import { ofChange, ofRow, ofSidecar } from './events.ts'
 import type { Changes } from './schema.ts'
 
 const withBlob = { blob: true } as const satisfies Prisma.AttachmentInclude
@@ -22,38 +24,58 @@ export type Filter = { readonly ownerId: UserId, readonly contextType?: string |
 
 export type AttachmentRecords = ReturnType<typeof createAttachmentRecords>
 
-export function createAttachmentRecords ({ client, owners, now }: { client: PrismaClient, owners: Owners, now: () => Date }) {
+type Options = { client: PrismaClient, owners: Owners, now: () => Date, events?: Pick<Events, 'telling' | 'told'> }
+
+export function createAttachmentRecords ({ client, owners, now, events = untold }: Options) {
+  /** Neither deleted nor past its time, though nobody may have moved it to the trash yet. */
+  const current = () => ({ deletedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: now() } }] })
+
+  const overdue = () => ({ expiresAt: { lte: now() }, deletedAt: null, blob: { state: 'live' } })
+
   return {
-    /** All of them or none, of one epoch. @throws OwnerErased when one of the owners was erased after it */
-    async create (sidecars: readonly AttachmentSidecar[], epoch: number): Promise<void> {
+    epoch: owners.epoch,
+
+    remaining: owners.remaining,
+
+    naming: owners.naming,
+
+    /** All of them or none, of one epoch. @throws OwnerErased when one of the owners was erased after it, READER_ERASED when one of the readers was, and what `alongside` refuses for */
+    async create (sidecars: readonly AttachmentSidecar[], epoch: number, alongside: Alongside = nothing): Promise<void> {
       const ownerIds = sidecars.map(({ ownerId }) => ownerId)
+      const naming = owners.naming(sidecars.flatMap(({ readers }) => readers), epoch)
       const commit = () => client.$transaction([
         ...eachOwner(ownerIds, (ownerId) => owners.entering(ownerId, epoch)),
         ...sidecars.map((sidecar) => client.attachment.create({ data: { ...toRow(sidecar), blob: { create: toBlobRow(sidecar) } } })),
+        ...events.telling(sidecars.map(ofSidecar)),
+        ...naming.statements(),
+        ...alongside.statements(),
       ])
-      await committing(client, sidecars.map(({ id }) => id), commit, async () => {
+      await committing(client, sidecars.map(({ id }) => id), commit, async (error) => {
         await Promise.all(eachOwner(ownerIds, (ownerId) => owners.refuseErased(ownerId, epoch)))
+        await naming.refuse()
+        await alongside.refuse(error)
       })
+      events.told()
     },
 
-    /** Not deleted ones only. */
-    find: (id: string): Promise<AttachmentRow | null> => querying(() => client.attachment.findFirst({ where: { id, deletedAt: null }, include: withBlob })),
+    /** Neither deleted nor expired ones, as all that follow. */
+    find: (id: string): Promise<AttachmentRow | null> => querying(() => client.attachment.findFirst({ where: { id, ...current() }, include: withBlob })),
 
-    /** The one behind a path that an older client was given, unless it is deleted. */
+    /** The one behind a path that an older client was given. */
     byAlias: (path: string): Promise<AttachmentRow | null> =>
       querying(async () => {
-        const alias = await client.alias.findUnique({ where: { path }, include: { blob: { include: { attachment: { include: withBlob } } } } })
-        return alias?.blob.attachment?.deletedAt === null ? alias.blob.attachment : null
+        const alias = await client.alias.findUnique({ where: { path }, select: { blobId: true } })
+        return alias && await client.attachment.findFirst({ where: { blobId: alias.blobId, ...current() }, include: withBlob })
       }),
 
     findAll: (ids: readonly string[]): Promise<AttachmentRow[]> =>
-      querying(() => client.attachment.findMany({ where: { id: { in: [...ids] }, deletedAt: null }, orderBy: { id: 'desc' }, include: withBlob })),
+      querying(() => client.attachment.findMany({ where: { id: { in: [...ids] }, ...current() }, orderBy: { id: 'desc' }, include: withBlob })),
 
     /** Newest first: the ids are UUIDv7. */
     list: ({ ownerId, contextType, contextId, limit, before }: Filter): Promise<AttachmentRow[]> => querying(() => client.attachment.findMany({
       where: {
         ownerId,
-        deletedAt: null,
+        ...current(),
         ...(contextType !== undefined && { contextType }),
         ...(contextId !== undefined && { contextId }),
         ...(before !== undefined && { id: { lt: before } }),
@@ -63,22 +85,37 @@ export function createAttachmentRecords ({ client, owners, now }: { client: Pris
       include: withBlob,
     })),
 
-    /** The row as changed; null when it was deleted meanwhile, or its bytes went over to another blob. */
-    change: (row: AttachmentRow, changes: Omit<Prisma.AttachmentUpdateInput, 'blob'>): Promise<AttachmentRow | null> => unlessStale(async () => {
-      const [, changed] = await client.$transaction([
+    /** The row as changed; null when it was deleted meanwhile, or its bytes went over to another blob. @throws what `naming` refuses for */
+    change: (row: AttachmentRow, changes: Omit<Prisma.AttachmentUpdateInput, 'blob'>, naming: Alongside = nothing): Promise<AttachmentRow | null> => unlessStale(async () => {
+      const results = await client.$transaction([
+        ...naming.statements(),
+        ...events.telling([ofChange(row, changes)]),
         client.blob.update({ where: { id: row.blobId }, data: { revision: { increment: 1 }, sidecarDueAt: now() } }),
-        client.attachment.update({ where: { id: row.id, blobId: row.blobId, deletedAt: null }, data: changes, include: withBlob }),
+        client.attachment.update({ where: { id: row.id, blobId: row.blobId, ...current() }, data: changes, include: withBlob }),
       ])
-      return changed
+      events.told()
+      return results.at(-1) as AttachmentRow
+    }).catch(async (error: unknown) => {
+      await naming.refuse(error)
+      throw error
     }),
 
-    /** To the trash. False when it was there already, or its bytes went over to another blob. */
-    remove: async ({ id, blobId }: AttachmentRow): Promise<boolean> => {
+    /** Of those whose time has passed, and that are not in the trash yet. */
+    expired: (limit: number): Promise<AttachmentRow[]> =>
+      querying(() => client.attachment.findMany({ where: overdue(), orderBy: { expiresAt: 'asc' }, take: limit, include: withBlob })),
+
+    findExpired: (id: string): Promise<AttachmentRow | null> => querying(() => client.attachment.findFirst({ where: { id, ...overdue() }, include: withBlob })),
+
+    /** To the trash. False when it was there already, or its bytes went over to another blob; with `ifExpired` also when it has time again. */
+    remove: async (row: AttachmentRow, { ifExpired = false } = {}): Promise<boolean> => {
+      const { id, blobId } = row
       const at = now()
       const removed = await unlessStale(() => client.$transaction([
-        client.attachment.update({ where: { id, deletedAt: null }, data: { deletedAt: at } }),
+        ...events.telling([ofRow('attachment.deleted', row)]),
+        client.attachment.update({ where: { id, deletedAt: null, ...(ifExpired && { expiresAt: { lte: at } }) }, data: { deletedAt: at } }),
         client.blob.update({ where: { id: blobId, state: 'live' }, data: { state: 'deleted', stateAt: at, revision: { increment: 1 }, sidecarDueAt: at } }),
       ]))
+      events.told()
       return removed !== null
     },
 
@@ -86,13 +123,16 @@ export function createAttachmentRecords ({ client, owners, now }: { client: Pris
     findDeleted: (id: string): Promise<AttachmentRow | null> =>
       querying(() => client.attachment.findFirst({ where: { id, deletedAt: { not: null }, blob: { state: 'deleted' } }, include: withBlob })),
 
-    /** Back from the trash. False when it was not there any more. */
-    restore: async ({ id, blobId }: AttachmentRow): Promise<boolean> => {
+    /** Back from the trash, for good if its time has passed. False when it was not there any more. */
+    restore: async (row: AttachmentRow): Promise<boolean> => {
+      const { id, blobId } = row
       const at = now()
       const restored = await unlessStale(() => client.$transaction([
-        client.attachment.update({ where: { id, deletedAt: { not: null } }, data: { deletedAt: null } }),
+        ...events.telling([ofRow('attachment.restored', row)]),
+        client.attachment.update({ where: { id, deletedAt: { not: null } }, data: { deletedAt: null, ...(row.expiresAt !== null && row.expiresAt <= at && { expiresAt: null }) } }),
         client.blob.update({ where: { id: blobId, state: 'deleted' }, data: { state: 'live', stateAt: at, revision: { increment: 1 }, sidecarDueAt: at } }),
       ]))
+      events.told()
       return restored !== null
     },
 
@@ -106,19 +146,21 @@ export const blobIdOf = ({ blobId }: AttachmentRow): BlobId => blobId as BlobId
 
 export const addressOf = (row: AttachmentRow): BlobAddress => ({ kind: 'attachment', id: blobIdOf(row), extension: row.blob.extension })
 
-/** What a client may change of the row, without what it left out. */
-export function toChanges ({ filename, visibility, contextType, contextId, alt }: Changes): Omit<Prisma.AttachmentUpdateInput, 'blob'> {
+/** What a client may change of the row, without what it left out. `epoch`: how many erasures there had been when the change began. */
+export function toChanges ({ filename, visibility, contextType, contextId, alt, readers, expiresAt }: Changes, epoch: number): Omit<Prisma.AttachmentUpdateInput, 'blob'> {
   return {
     ...(filename !== undefined && { filename }),
     ...(visibility !== undefined && { visibility }),
     ...(contextType !== undefined && { contextType }),
     ...(contextId !== undefined && { contextId }),
     ...(alt !== undefined && { alt }),
+    ...(readers !== undefined && { readers: joinIds([...new Set(readers)]), readersEpoch: epoch }),
+    ...(expiresAt !== undefined && { expiresAt: expiresAt === null ? null : new Date(expiresAt) }),
   }
 }
 
-function toRow ({ recordId, ownerId, filename, visibility, contextType, contextId, alt, createdAt }: AttachmentSidecar): Omit<Prisma.AttachmentCreateInput, 'blob'> {
-  return { id: recordId, ownerId, filename, visibility, contextType, contextId, alt, createdAt: new Date(createdAt) }
+function toRow ({ recordId, ownerId, filename, visibility, contextType, contextId, alt, readers, readersEpoch, expiresAt, createdAt }: AttachmentSidecar): Omit<Prisma.AttachmentCreateInput, 'blob'> {
+  return { id: recordId, ownerId, filename, visibility, contextType, contextId, alt, readers: joinIds(readers), readersEpoch, expiresAt: expiresAt === null ? null : new Date(expiresAt), createdAt: new Date(createdAt) }
 }
 
 async function unlessStale<T> (change: () => Promise<T>): Promise<T | null> {

@@ -1,22 +1,29 @@
 // The rules of attachments that are there: who may read and change them, and the order of steps of a change.
 import { ownerNamed, type Caller, type UserId } from '../callers/caller.ts'
 import { AttachmentNotFound, RequestInvalid } from '../errors.ts'
+import { invalidFields } from '../plugins/foreign-errors.ts'
+import { isReaderErased } from '../records/commits.ts'
 import type { Settling } from '../records/sidecars.ts'
+import { createAttempts } from '../storage/attempts.ts'
 import type { Store } from '../storage/store.ts'
 import { cleanFilename } from '../transfer/filename.ts'
 import type { Representation } from '../transfer/representation.ts'
 import { mayChange, mayRead } from './access.ts'
-import { presentRow } from './present.ts'
+import { expiryAllowed, expiryIn } from './expiry.ts'
+import { presentRow, presentTo } from './present.ts'
 import { addressOf, blobIdOf, toChanges, type AttachmentRecords, type AttachmentRow } from './records.ts'
 import type { Attachment, Changes } from './schema.ts'
 
 const revalidated = { public: 'public, no-cache', private: 'private, no-cache' }
 
+/** So many rows are held in memory at a time. */
+const expiriesPerPage = 500
+
 export type Attachments = ReturnType<typeof createAttachments>
 
 type ListQuery = { owner?: string, limit: number, cursor?: string, contextType?: string, contextId?: string }
 
-export function createAttachments ({ store, records, settling }: { store: Pick<Store, 'read'>, records: AttachmentRecords, settling: Settling }) {
+export function createAttachments ({ store, records, settling, now }: { store: Pick<Store, 'read'>, records: AttachmentRecords, settling: Settling, now: () => Date }) {
   async function readable (caller: Caller | null, id: string): Promise<AttachmentRow> {
     const row = await records.find(id)
     if (row === null || !mayRead(caller, row)) throw new AttachmentNotFound()
@@ -45,12 +52,19 @@ export function createAttachments ({ store, records, settling }: { store: Pick<S
     return row !== null && row.blobId !== blobId
   }
 
-  async function change (caller: Caller, id: string, changes: Changes): Promise<Attachment> {
+  /** `since`: how many erasures there had been when it began. Who is erased while it goes on is not made a reader by it. */
+  async function change (caller: Caller, id: string, changes: Changes, since?: number): Promise<Attachment> {
+    const epoch = since ?? (changes.readers === undefined ? 0 : await records.epoch())
     const row = await changeable(caller, id)
     const filename = changes.filename === undefined ? undefined : cleanFilename(changes.filename)
     if (changes.filename !== undefined && filename === undefined) throw new RequestInvalid('nothing is left of the filename once control characters and folders are taken out')
-    const changed = await records.change(row, toChanges({ ...changes, ...(filename !== undefined && { filename }) }))
-    if (changed === null && await isMoved(row)) return change(caller, id, changes)
+    if (changes.expiresAt != null && expiryIn(changes.expiresAt, now()) === undefined) throw invalidFields([{ in: 'body', name: '/expiresAt', detail: `must be ${expiryAllowed} or null` }])
+    const readers = changes.readers && await records.remaining(changes.readers, epoch)
+    const changed = await records.change(row, toChanges({ ...changes, ...(filename !== undefined && { filename }), ...(readers && { readers }) }, epoch), records.naming(readers ?? [], epoch)).catch((error: unknown) => {
+      if (!isReaderErased(error)) throw error
+      return undefined
+    })
+    if (changed === undefined || (changed === null && await isMoved(row))) return change(caller, id, changes, epoch)
     if (changed === null) throw new AttachmentNotFound()
     await settling.settle(blobIdOf(changed))
     return presentRow(changed)
@@ -78,10 +92,10 @@ export function createAttachments ({ store, records, settling }: { store: Pick<S
     /** Those of `ids` that exist and that the caller may read. */
     async listIds (caller: Caller, ids: readonly string[]): Promise<Attachment[]> {
       const rows = await records.findAll(ids)
-      return rows.filter((row) => mayRead(caller, row)).map(presentRow)
+      return rows.filter((row) => mayRead(caller, row)).map((row) => presentTo(caller, row))
     },
 
-    get: async (caller: Caller | null, id: string): Promise<Attachment> => presentRow(await readable(caller, id)),
+    get: async (caller: Caller | null, id: string): Promise<Attachment> => presentTo(caller, await readable(caller, id)),
 
     content: async (caller: Caller | null, id: string, { asDownload }: { asDownload: boolean }): Promise<Representation> =>
       represent(await readable(caller, id), asDownload),
@@ -102,8 +116,31 @@ export function createAttachments ({ store, records, settling }: { store: Pick<S
     /** To the trash. */
     remove,
 
+    /** To the trash with all whose time has passed, or with as many as there is time for. Returns how many. */
+    async expire (stopping?: AbortSignal): Promise<number> {
+      const attempts = createAttempts()
+      let count = 0
+      let expired: AttachmentRow[]
+      do {
+        expired = await records.expired(expiriesPerPage)
+        for (const row of expired) {
+          if (stopping?.aborted === true) break
+          count++
+          await attempts.attempt(async () => {
+            // Unless somebody has given it more time meanwhile.
+            if (await records.remove(row, { ifExpired: true })) await settling.settle(blobIdOf(row))
+          })
+        }
+      } while (expired.length === expiriesPerPage && stopping?.aborted !== true)
+      attempts.end()
+      return count
+    },
+
     /** Back from the trash, under its id and URL. @throws AttachmentNotFound when it is not there any more */
     async restore (id: string): Promise<Attachment> {
+      // Nobody may have moved it there yet.
+      const expired = await records.findExpired(id)
+      if (expired !== null) await records.remove(expired, { ifExpired: true })
       const deleted = await records.findDeleted(id)
       if (deleted !== null) await records.restore(deleted)
       // Also when another restored it, or an earlier restore was answered with an error: only its sidecar may be owed then (I4).

@@ -7,12 +7,12 @@ import type { Avatar } from './schema.ts'
 
 export const avatarUrl = (userId: string): string => `/api/avatars/${userId}`
 
-type Presentable = Pick<Sidecar, 'contentType' | 'size' | 'sha256' | 'stateAt' | 'width' | 'height' | 'thumbhash' | 'metadataRemoved' | 'crop'> & { id: string }
+type Presentable = Pick<Sidecar, 'contentType' | 'size' | 'sha256' | 'stateAt' | 'width' | 'height' | 'thumbhash' | 'metadataRemoved' | 'crop'> & { id: string, scan: string | null }
 
-export function present (userId: UserId, { id, contentType, size, width, height, sha256, thumbhash, metadataRemoved, crop, stateAt }: Presentable): Avatar {
+export function present (userId: UserId, { id, contentType, size, width, height, sha256, thumbhash, metadataRemoved, crop, scan, stateAt }: Presentable): Avatar {
   return {
     userId, avatarUrl: avatarUrl(userId), versionedUrl: `${avatarUrl(userId)}/${id}`, version: id,
-    contentType, size, width: width ?? 0, height: height ?? 0, sha256, thumbhash, metadataRemoved: metadataRemoved ?? [], crop, updatedAt: stateAt,
+    contentType, size, width: width ?? 0, height: height ?? 0, sha256, thumbhash, metadataRemoved: metadataRemoved ?? [], crop, scan: scan as Avatar['scan'], updatedAt: stateAt,
   }
 }
 

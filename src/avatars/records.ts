@@ -1,14 +1,17 @@
 // The rows of avatars: which blob is a user's current one, and the changes of that, each a compare-and-set.
 import type { UserId } from '../callers/caller.ts'
 import { PictureReplaced, UploadConflict } from '../errors.ts'
-import { committing } from '../records/commits.ts'
+import { committing, nothing, type Alongside } from '../records/commits.ts'
 import type { PrismaClient } from '../records/database.ts'
+import { untold, type Events } from '../records/events.ts'
 import { isStale, isTaken, querying } from '../records/failures.ts'
 import type { Owners } from '../records/owners.ts'
+import { createPictureChoices } from '../records/picture-choices.ts'
 import { toBlobRow } from '../records/sidecars.ts'
 import type { Prisma } from '../generated/prisma/client.ts'
 import type { BlobId } from '../storage/ids.ts'
 import type { Sidecar } from '../storage/sidecar.ts'
+import { ofAdopted, ofRemoved, ofSidecar } from './events.ts'
 
 export type AvatarBlob = Prisma.BlobGetPayload<object>
 
@@ -17,9 +20,16 @@ const attempts = 100
 
 const trash = ['superseded', 'deleted']
 
+/** It depends on whether there was no picture before. */
+export type AlongsideAvatar = (isFirst: boolean) => Alongside
+
 export type AvatarRecords = ReturnType<typeof createAvatarRecords>
 
-export function createAvatarRecords ({ client, owners, now }: { client: PrismaClient, owners: Owners, now: () => Date }) {
+type Options = { client: PrismaClient, owners: Owners, now: () => Date, events?: Pick<Events, 'telling' | 'told'> }
+
+export function createAvatarRecords ({ client, owners, now, events = untold }: Options) {
+  const choices = createPictureChoices({ client, owners })
+
   async function currentId (userId: UserId): Promise<BlobId | undefined> {
     const row = await querying(() => client.avatar.findUnique({ where: { userId }, select: { blobId: true } }))
     return row?.blobId as BlobId | undefined
@@ -80,17 +90,41 @@ export function createAvatarRecords ({ client, owners, now }: { client: PrismaCl
     earlier: (userId: UserId, limit: number): Promise<AvatarBlob[]> =>
       querying(() => client.blob.findMany({ where: { ownerId: userId, kind: 'avatar', state: { in: trash } }, orderBy: [{ stateAt: 'desc' }, { id: 'desc' }], take: limit })),
 
-    /** Makes a published blob the user's current avatar, if need be only in the place of `expected`. Returns the one it replaced. @throws OwnerErased, PictureReplaced */
-    set: (userId: UserId, sidecar: Sidecar, expected?: BlobId): Promise<BlobId | undefined> => untilSettled(userId, async (current) => {
+    /** Makes a published blob the user's current avatar, if need be only in the place of `expected`, or, as an earlier choice of the user's (`chosenAs`), unless a later one has taken effect. Returns the one it replaced. @throws OwnerErased, PictureReplaced, and what `alongside` refuses for */
+    set: (userId: UserId, sidecar: Sidecar, { expected, chosenAs, alongside = () => nothing }: { expected?: BlobId, chosenAs?: number | undefined, alongside?: AlongsideAvatar } = {}): Promise<BlobId | undefined> => untilSettled(userId, async (current) => {
       if (expected !== undefined && current !== expected) throw new PictureReplaced()
+      const { statements, refuse } = alongside(current === undefined)
       const commit = () => client.$transaction([
         owners.entering(userId, sidecar.epoch),
+        chosenAs === undefined ? choices.now(userId) : choices.made(userId, chosenAs),
         client.blob.create({ data: toBlobRow(sidecar) }),
         ...pointing(userId, sidecar.id, current, new Date(sidecar.stateAt)),
+        ...events.telling([ofSidecar(userId, sidecar, current)]),
+        ...statements(),
       ])
-      await committing(client, [sidecar.id], commit, () => owners.refuseErased(userId, sidecar.epoch))
+      await committing(client, [sidecar.id], commit, async (error) => {
+        await owners.refuseErased(userId, sidecar.epoch)
+        choices.refuse(error)
+        await refuse(error)
+      })
+      events.told()
       return current
     }),
+
+    /** Keeps a published blob as one that a later choice of the user's has replaced or, when they have none, removed. @throws OwnerErased, and what `alongside` refuses for */
+    async keepEarlier (userId: UserId, sidecar: Sidecar, { statements, refuse }: Alongside): Promise<void> {
+      const state = await currentId(userId) === undefined ? 'deleted' : 'superseded'
+      const at = await changeTime(userId)
+      const commit = () => client.$transaction([
+        owners.entering(userId, sidecar.epoch),
+        client.blob.create({ data: { ...toBlobRow(sidecar), state, stateAt: at, revision: sidecar.revision + 1, sidecarDueAt: at } }),
+        ...statements(),
+      ])
+      await committing(client, [sidecar.id], commit, async (error) => {
+        await owners.refuseErased(userId, sidecar.epoch)
+        await refuse(error)
+      })
+    },
 
     /**
      * Makes a blob the user's current avatar since now, of this epoch, also one that is it already. Undefined when it is in none of
@@ -98,18 +132,25 @@ export function createAvatarRecords ({ client, owners, now }: { client: PrismaCl
      */
     adopt: (userId: UserId, id: BlobId, states: ReadonlyArray<Sidecar['state']>, epoch: number): Promise<{ replaced: BlobId | undefined } | undefined> => untilSettled(userId, async (current) => {
       const state = { in: [...states] }
-      if (await querying(() => client.blob.count({ where: { id, state } })) === 0) return undefined
+      const blob = await querying(() => client.blob.findFirst({ where: { id, state } }))
+      if (blob === null) return undefined
       const at = await changeTime(userId)
+      const replaced = current === id ? undefined : current
+      const adopted = ofAdopted(userId, { ...blob, stateAt: at, epoch }, { wasPending: blob.state === 'pending', replaced })
       const commit = () => client.$transaction([
         owners.entering(userId, epoch),
+        choices.now(userId),
         client.blob.update({ where: { id, state }, data: { ...changed('live', at), ownerId: userId, epoch } }),
         ...pointing(userId, id, current, at),
+        // Nobody sees that a picture that is shown anyway has become its user's own choice.
+        ...(current === id ? [] : events.telling([adopted])),
       ])
       await querying(commit).catch(async (error: unknown) => {
         await owners.refuseErased(userId, epoch)
         throw error
       })
-      return { replaced: current === id ? undefined : current }
+      events.told()
+      return { replaced }
     }),
 
     /** Keeps a picture that is replaced or deleted as one that was replaced just now. False when it is no longer such a picture. */
@@ -123,12 +164,19 @@ export function createAvatarRecords ({ client, owners, now }: { client: PrismaCl
     remove: (userId: UserId): Promise<BlobId | undefined> => untilSettled(userId, async (current) => {
       if (current === undefined) return undefined
       const at = await changeTime(userId)
+      const { epoch } = await querying(() => client.blob.findUniqueOrThrow({ where: { id: current }, select: { epoch: true } }))
       await querying(() => client.$transaction([
+        choices.now(userId),
+        ...events.telling([ofRemoved(userId, { id: current, epoch })]),
         client.avatar.delete({ where: { userId, blobId: current } }),
         client.blob.update({ where: { id: current, state: 'live' }, data: changed('deleted', at) }),
       ]))
+      events.told()
       return current
     }),
+
+    /** What is complete, and waits to become the user's avatar, will not. Whether anything was. */
+    decline: (userId: UserId): Promise<boolean> => choices.decline(userId),
 
     /** A deleted avatar of the user whose sidecar does not say so yet. */
     async halfDeleted (userId: UserId): Promise<BlobId | undefined> {

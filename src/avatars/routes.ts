@@ -3,13 +3,16 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { asUserId, ownerNamed, type UserId } from '../callers/caller.ts'
-import { AvatarNotFound, CropInvalid } from '../errors.ts'
-import { AvatarQuery, CropText, MetadataChoice, VariantQuerySchema } from '../images/query.ts'
-import { parseCrop, type Crop } from '../images/spec.ts'
+import { AvatarNotFound } from '../errors.ts'
+import { AvatarQuery, CropText, VariantQuerySchema } from '../images/query.ts'
 import { checkedFields } from '../plugins/form-fields.ts'
+import { answerOnce, idempotent, receivingFor, sentIn, unlessAnswered, type Answer } from '../plugins/idempotency.ts'
 import { authenticate, callerOf } from '../plugins/auth.ts'
+import { Sha256Field, UploadHeaders } from '../plugins/digest-description.ts'
 import { tokenRequired } from '../plugins/route-description.ts'
 import { OwnerHeader, ownerInHeader } from '../plugins/owner.ts'
+import { reserveQuota, settleQuota } from '../plugins/quota.ts'
+import { countUpload } from '../plugins/rates.ts'
 import { beginUpload, uploadFor } from '../plugins/uploads-in-flight.ts'
 import type { CountUpload } from '../plugins/upload-count.ts'
 import { asBlobId } from '../storage/ids.ts'
@@ -17,10 +20,11 @@ import { acceptUploads, admit, type ReceiveOptions } from '../transfer/receive.t
 import { send } from '../transfer/send.ts'
 import { avatarTypes } from '../transfer/sniff.ts'
 import { withUpload } from '../transfer/with-upload.ts'
-import { AvatarSchema, keepCodes, RestoreParams, shown, uploadCodes, UserParams, VersionParams, Versions } from './schema.ts'
+import { AvatarSchema, keepCodes, RestoreParams, shown, uploadCodes, UserParams, VersionParams, Versions, type Avatar } from './schema.ts'
+import { choicesIn, cropIn, PictureFields } from './choices.ts'
 import type { Fallbacks } from './fallbacks.ts'
 import type { Avatars } from './service.ts'
-import type { AvatarUploads } from './uploads.ts'
+import type { AvatarUploads, SetAvatar } from './uploads.ts'
 import { viewOf } from './view.ts'
 
 export type AvatarRoutesOptions = {
@@ -33,14 +37,12 @@ export type AvatarRoutesOptions = {
 
 const tags = ['avatars']
 const picture = { type: 'string', format: 'binary' }
-/** What may be said of a picture when it is sent: as form fields before it, or in the query. */
-const PictureFields = Type.Object({ crop: Type.Optional(CropText), metadata: Type.Optional(MetadataChoice) })
 
 const requestBody = {
-  'multipart/form-data': { type: 'object', required: ['avatar'], properties: { ...PictureFields.properties, avatar: { ...picture, description: 'The first file part is taken, whatever its name.' } } },
+  'multipart/form-data': { type: 'object', required: ['avatar'], properties: { ...PictureFields.properties, sha256: Sha256Field, avatar: { ...picture, description: 'The first file part is taken, whatever its name.' } } },
   ...Object.fromEntries(avatarTypes.map((type) => [type, picture])),
 }
-const upload = { tags, security: tokenRequired, headers: OwnerHeader, querystring: PictureFields, response: { 200: AvatarSchema, 201: AvatarSchema } }
+const upload = { tags, security: tokenRequired, headers: UploadHeaders, querystring: PictureFields, response: { 200: AvatarSchema, 201: AvatarSchema } }
 const config = { openapi: { requestBody, codes: ['OWNER_FORBIDDEN', ...uploadCodes] } }
 const CropBody = Type.Object({ crop: Type.Union([CropText, Type.Null()], { description: 'null: the gateway chooses.' }) }, { additionalProperties: false })
 
@@ -76,11 +78,12 @@ export const avatarRoutes: FastifyPluginAsyncTypebox<AvatarRoutesOptions> = asyn
     return { versions: await avatars.versions(callerOf(request).id) }
   })
 
-  app.post('/api/avatars/me/versions/:version/restore', { onRequest: authenticate, schema: { tags, summary: 'Go back to an earlier picture', security: tokenRequired, params: RestoreParams, response: { 200: AvatarSchema } }, config: { openapi: { codes: ['AVATAR_NOT_FOUND'] } } }, async (request) => {
+  app.post('/api/avatars/me/versions/:version/restore', { onRequest: [authenticate, idempotent], schema: { tags, summary: 'Go back to an earlier picture', security: tokenRequired, params: RestoreParams, response: { 200: AvatarSchema } }, config: { openapi: { codes: ['AVATAR_NOT_FOUND'] } } }, (request, reply) => answerOnce(request, reply, request.body, async () => {
     const version = asBlobId(request.params.version)
     if (version === undefined) throw new AvatarNotFound()
-    return avatars.restore(callerOf(request).id, version)
-  })
+    const { id } = callerOf(request)
+    return { status: 200, body: await avatars.restore(id, version), ownerIds: [id] }
+  }))
 
   app.delete('/api/avatars/me', { onRequest: authenticate, config: removalConfig, schema: { ...removal, summary: 'Remove your picture' } }, async (request, reply) => {
     await avatars.remove(ownerInHeader(request))
@@ -97,18 +100,21 @@ export const avatarRoutes: FastifyPluginAsyncTypebox<AvatarRoutesOptions> = asyn
 
 const uploadRoutes: FastifyPluginAsyncTypebox<Pick<AvatarRoutesOptions, 'uploads' | 'receiving' | 'counting'>> = async (app, { uploads, receiving, counting }) => {
   await app.register(acceptUploads)
-  const onRequest = [authenticate, beginUpload, admit(receiving)]
+  const onRequest = [authenticate, idempotent, beginUpload, unlessAnswered(countUpload), unlessAnswered(admit(receiving)), unlessAnswered(reserveQuota({ ...receiving, isAvatar: true }))]
 
-  async function set (request: FastifyRequest, reply: FastifyReply, owner: UserId) {
+  async function set (request: FastifyRequest, reply: FastifyReply, owner: UserId): Promise<Avatar> {
     const { epoch, signal } = uploadFor(request, owner)
-    const { avatar, isFirst } = await counting(
-      () => withUpload(request, { ...receiving, fieldNames: Object.keys(PictureFields.properties), signal }, ([file]) => {
-        const { crop, metadata } = checkedFields(PictureFields, { ...request.query as object, ...file.fields })
-        return uploads.set(callerOf(request).id, owner, file, { epoch, choices: { keepsMetadata: metadata && metadata === 'keep', crop: crop === undefined ? undefined : cropIn(crop) } })
-      }),
-      (kept) => kept.avatar.size
+    let keptBytes: number | undefined
+    return counting(
+      () => withUpload(request, { ...receivingFor(request, receiving), fieldNames: Object.keys(PictureFields.properties), signal }, (files) => answerOnce(request, reply, sentIn(files), async (keeping) => {
+        const [file] = files
+        const choices = choicesIn(checkedFields(PictureFields, { ...request.query as object, ...file.fields }))
+        const kept = await uploads.set(callerOf(request).id, owner, file, { epoch, choices, alongside: (set) => settleQuota(request, [owner], keeping(answerOf(set))) })
+        keptBytes = kept.avatar.size
+        return answerOf(kept)
+      })),
+      () => keptBytes
     )
-    return reply.code(isFirst ? 201 : 200).header('Location', avatar.avatarUrl).send(avatar)
   }
 
   app.put('/api/avatars/me', { onRequest, config, schema: { ...upload, summary: 'Set your picture' } }, (request, reply) => set(request, reply, ownerInHeader(request)))
@@ -117,12 +123,8 @@ const uploadRoutes: FastifyPluginAsyncTypebox<Pick<AvatarRoutesOptions, 'uploads
     set(request, reply, ownerNamed(callerOf(request), request.params.userId)))
 }
 
-/** @throws CropInvalid when it reaches out of the picture */
-function cropIn (text: string): Crop {
-  const crop = parseCrop(text)
-  if (crop === undefined) throw new CropInvalid()
-  return crop
-}
+const answerOf = ({ avatar, isFirst }: SetAvatar): Answer<Avatar> =>
+  ({ status: isFirst ? 201 : 200, headers: { Location: avatar.avatarUrl }, body: avatar, ownerIds: [avatar.userId] })
 
 function known (userId: string): UserId {
   const id = asUserId(userId)

@@ -1,6 +1,8 @@
 // The shapes of the avatar API: what clients send and get.
 import { Type, type Static } from 'typebox'
+import { digestHeaders, intactCodes } from '../plugins/digest-description.ts'
 import { userIdPattern } from '../user-id.ts'
+import { ScanSchema } from '../scanning/schema.ts'
 import { avatarTypes } from '../transfer/sniff.ts'
 
 export const AvatarSchema = Type.Object({
@@ -16,6 +18,7 @@ export const AvatarSchema = Type.Object({
   thumbhash: Type.Union([Type.String({ description: 'A blurred preview in some 25 bytes, base64; see evanw.github.io/thumbhash.' }), Type.Null()]),
   metadataRemoved: Type.Array(Type.String(), { description: 'Kinds of metadata that were removed; when empty, the stored bytes are the ones that were sent.' }),
   crop: Type.Union([Type.String({ description: 'What square sizes show: x,y,width,height as fractions of the upright picture.' }), Type.Null()], { description: 'null: the gateway chooses.' }),
+  scan: ScanSchema,
   updatedAt: Type.String({ format: 'date-time' }),
 }, { $id: 'Avatar' })
 
@@ -35,7 +38,7 @@ export const RestoreParams = Type.Object({ version: Type.String() })
 
 /** What the API description says of every route that takes a picture, and of every one that gives it. */
 export const keepCodes = ['UPLOAD_CONFLICT', 'OWNER_ERASED', 'STORAGE_FULL', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE']
-export const uploadCodes = ['UPLOAD_MISSING', 'UPLOAD_MALFORMED', 'UPLOAD_TOO_LARGE', 'UPLOAD_TYPE_REJECTED', 'IMAGE_INVALID', 'IMAGE_TOO_LARGE', 'IMAGE_TOO_SLOW', 'METADATA_UNREADABLE', 'IMAGES_BUSY', 'UPLOAD_STALLED', ...keepCodes]
+export const uploadCodes = ['QUOTA_EXCEEDED', 'RATE_EXCEEDED', 'UPLOAD_MISSING', 'UPLOAD_MALFORMED', 'UPLOAD_TOO_LARGE', 'UPLOAD_TYPE_REJECTED', 'IMAGE_INVALID', 'IMAGE_TOO_LARGE', 'IMAGE_TOO_SLOW', 'METADATA_UNREADABLE', 'IMAGES_BUSY', 'UPLOAD_STALLED', ...intactCodes, 'UPLOAD_INFECTED', 'SCANNER_UNAVAILABLE', ...keepCodes]
 /** Of making a variant, which a plain address may come to as well. */
 export const variantCodes = ['IMAGE_INVALID', 'IMAGE_TOO_LARGE', 'IMAGE_TOO_SLOW', 'IMAGES_BUSY']
-export const shown = { responses: { 200: { description: 'The picture.', bytes: [...avatarTypes, 'image/svg+xml'] }, 206: { description: 'A range of it.', bytes: ['*/*'] } }, codes: ['AVATAR_NOT_FOUND', 'PRECONDITION_FAILED', 'RANGE_NOT_SATISFIABLE', 'STORAGE_UNAVAILABLE', ...variantCodes] }
+export const shown = { responses: { 200: { description: 'The picture.', bytes: [...avatarTypes, 'image/svg+xml'], headers: digestHeaders }, 206: { description: 'A range of it.', bytes: ['*/*'], headers: digestHeaders } }, codes: ['AVATAR_NOT_FOUND', 'PRECONDITION_FAILED', 'RANGE_NOT_SATISFIABLE', 'STORAGE_UNAVAILABLE', ...variantCodes] }

@@ -66,6 +66,12 @@ export function createAvatars ({ records, settling, show, warn }: Options) {
       return show(blob, { lastModified: blob.stateAt, cacheControl: revalidated }, view)
     },
 
+    /** One that was not purged; undefined otherwise. */
+    async describe (userId: UserId, id: BlobId): Promise<Avatar | undefined> {
+      const blob = await records.kept(userId, id)
+      return blob === null ? undefined : presentRow(userId, blob)
+    },
+
     async version (userId: UserId, id: BlobId, view?: View): Promise<Representation> {
       const blob = await records.version(userId, id)
       if (blob === null || !await isShown(blob)) throw new AvatarNotFound()
@@ -89,9 +95,13 @@ export function createAvatars ({ records, settling, show, warn }: Options) {
 
     /** Makes an earlier picture, replaced or deleted, the current one again. @throws AvatarNotFound when it is not there any more */
     async restore (userId: UserId, id: BlobId): Promise<Avatar> {
-      const blob = await records.kept(userId, id)
-      if (blob === null) throw new AvatarNotFound()
-      const isDone = isChosen(blob) || await adopt(userId, blob, ['live', 'superseded', 'deleted'])
+      let blob = await records.kept(userId, id)
+      if (blob !== null && isChosen(blob)) {
+        // What waits would else take its place; what did so just before is replaced now.
+        await records.decline(userId)
+        blob = await records.kept(userId, id)
+      }
+      const isDone = blob !== null && (isChosen(blob) || await adopt(userId, blob, ['live', 'superseded', 'deleted']))
       const restored = await records.kept(userId, id)
       // What was done and is replaced again since was done all the same.
       if (restored === null || !(isDone || restored.state === 'live')) throw new AvatarNotFound()
@@ -108,12 +118,14 @@ export function createAvatars ({ records, settling, show, warn }: Options) {
       await settling.settle(id)
     },
 
-    /** To the trash. @throws AvatarNotFound when there is none */
+    /** To the trash; nor does what waits become their picture. @throws AvatarNotFound when there is neither */
     async remove (userId: UserId): Promise<void> {
-      // A delete whose sidecar failed was answered with an error: asking again finishes it (I4).
-      const removed = await records.remove(userId) ?? await records.halfDeleted(userId)
-      if (removed === undefined) throw new AvatarNotFound()
-      await settling.settle(removed)
+      let removed = await records.remove(userId)
+      const isDeclined = removed === undefined && await records.decline(userId)
+      // What was finished just before that is their picture. A delete whose sidecar failed was answered with an error: asking again finishes it (I4).
+      removed ??= await records.remove(userId) ?? await records.halfDeleted(userId)
+      if (removed !== undefined) await settling.settle(removed)
+      else if (!isDeclined) throw new AvatarNotFound()
     },
   }
 }

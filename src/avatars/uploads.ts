@@ -3,10 +3,11 @@ import type { UserId } from '../callers/caller.ts'
 import { AvatarNotFound, PictureReplaced, UploadTypeRejected } from '../errors.ts'
 import type { Intake } from '../images/intake.ts'
 import { formatCrop, type Crop } from '../images/spec.ts'
-import { isOwnerErased } from '../records/commits.ts'
+import { isRefused, nothing, type Alongside } from '../records/commits.ts'
 import { namesIn, type Settling } from '../records/sidecars.ts'
+import type { Scan } from '../scanning/scan.ts'
 import { newBlobId, type BlobId } from '../storage/ids.ts'
-import type { Sidecar } from '../storage/sidecar.ts'
+import { plain, type Sidecar } from '../storage/sidecar.ts'
 import type { Store } from '../storage/store.ts'
 import { writeAll } from '../storage/write-all.ts'
 import type { ReceivedFile } from '../transfer/receive.ts'
@@ -22,6 +23,8 @@ type Options = {
   store: Store
   records: AvatarRecords
   settling: Settling
+  /** Before anything else looks into a file. */
+  scan: Scan
   intake: Intake
   /** What holds where an upload does not say. */
   keepsMetadata: boolean
@@ -33,26 +36,33 @@ type Options = {
 /** The path an older client is given for a picture with this extension. */
 export type OldPath = (extension: string) => string
 
-/** How a new avatar came: from whom, for whom (null: nobody yet known), in which epoch, under which old path. */
-type Origin = { creatorId: UserId | null, ownerId: UserId | null, epoch: number, alias?: OldPath | undefined }
+/** How a new avatar came: from whom, for whom (null: nobody yet known), in which epoch, under which old path, with which id if that was chosen before. */
+type Origin = { creatorId: UserId | null, ownerId: UserId | null, epoch: number, alias?: OldPath | undefined, id?: BlobId | undefined }
 
 /** What a new version consists of. */
-type Picture = Pick<Sidecar, 'contentType' | 'extension' | 'size' | 'sha256' | 'width' | 'height' | 'thumbhash' | 'metadataRemoved' | 'keepsMetadata' | 'crop'>
+type Picture = Pick<Sidecar, 'contentType' | 'extension' | 'size' | 'sha256' | 'width' | 'height' | 'thumbhash' | 'metadataRemoved' | 'keepsMetadata' | 'crop' | 'scan' | 'scanSignature'>
 
 /** What an upload says of its picture. */
 export type Choices = { readonly keepsMetadata?: boolean | undefined, readonly crop?: Crop | undefined }
 
-export function createAvatarUploads ({ store, records, settling, intake, keepsMetadata: usuallyKeepsMetadata, now, warn }: Options) {
+/** `path`: the old path it got. */
+export type SetAvatar = { readonly avatar: Avatar, readonly isFirst: boolean, readonly path: string | undefined }
+
+/** `epoch`: when the upload began; `id`: of its blob, when that was chosen before; `chosenAs`: which choice of the user's it is, when that was made before: when a later one has taken effect, this is kept as an earlier picture; `alongside`: what is committed with it. */
+type Setting = { epoch: number, id?: BlobId, alias?: OldPath, accepted?: readonly string[], choices?: Choices, chosenAs?: number | undefined, alongside?: (set: SetAvatar) => Alongside }
+
+export function createAvatarUploads ({ store, records, settling, scan, intake, keepsMetadata: usuallyKeepsMetadata, now, warn }: Options) {
   const retire = createRetiring({ settling, warn })
 
   /** From staging to durable; no row yet. */
   async function publish (file: ReceivedFile, origin: Origin, accepted: readonly string[], { keepsMetadata, crop }: Choices = {}): Promise<Sidecar> {
     const { contentType, extension } = await sniff(await file.staged.head(sniffedBytes), file.declaredType)
     if (!accepted.includes(contentType)) throw new UploadTypeRejected(accepted.join(', '))
+    const scanned = await scan(file.staged)
     const taken = await intake.take(file, { contentType, keepsMetadata: keepsMetadata ?? usuallyKeepsMetadata, mustShow: true })
     try {
       const { size, sha256, facts } = taken
-      const sidecar = await describe({ contentType, extension, size, sha256, ...facts, keepsMetadata: keepsMetadata === true, crop: crop === undefined ? null : formatCrop(crop) }, origin)
+      const sidecar = await describe({ contentType, extension, size, sha256, ...facts, ...scanned, keepsMetadata: keepsMetadata === true, crop: crop === undefined ? null : formatCrop(crop) }, origin)
       await store.publish(taken.staged, sidecar)
       return sidecar
     } finally {
@@ -60,12 +70,11 @@ export function createAvatarUploads ({ store, records, settling, intake, keepsMe
     }
   }
 
-  async function describe (picture: Picture, { creatorId, ownerId, epoch, alias }: Origin): Promise<Sidecar> {
-    const id = newBlobId()
+  async function describe (picture: Picture, { creatorId, ownerId, epoch, alias, id = newBlobId() }: Origin): Promise<Sidecar> {
     const at = now().toISOString()
     const stateAt = ownerId === null ? at : (await records.changeTime(ownerId)).toISOString()
     return {
-      version: 1, kind: 'avatar', id, creatorId, ownerId, ...picture,
+      version: 1, kind: 'avatar', id, creatorId, ownerId, ...plain, ...picture,
       state: ownerId === null ? 'pending' : 'live',
       stateAt, createdAt: at, revision: 1, recordId: null,
       filename: null, visibility: null, contextType: null, contextId: null, alt: null, aliases: alias === undefined ? [] : [alias(picture.extension)], epoch, source: null, sourceSha256: null, originalId: null,
@@ -74,7 +83,7 @@ export function createAvatarUploads ({ store, records, settling, intake, keepsMe
 
   /** Nothing of a user who was erased meanwhile may stay, and nothing of this has or will have a row. */
   async function takenBack (sidecar: Sidecar, error: unknown): Promise<never> {
-    if (isOwnerErased(error) || error instanceof PictureReplaced) await store.remove(sidecar)
+    if (isRefused(error)) await store.remove(sidecar)
     throw error
   }
 
@@ -91,12 +100,19 @@ export function createAvatarUploads ({ store, records, settling, intake, keepsMe
   }
 
   return {
-    /** Sets `userId`'s avatar to the staged file, which is used up. `epoch`: when the upload began. @throws OwnerErased */
-    async set (creatorId: UserId, userId: UserId, file: ReceivedFile, { epoch, alias, accepted = avatarTypes, choices }: { epoch: number, alias?: OldPath, accepted?: readonly string[], choices?: Choices }): Promise<{ avatar: Avatar, isFirst: boolean, path: string | undefined }> {
-      const sidecar = await publish(file, { creatorId, ownerId: userId, epoch, alias }, accepted, choices)
-      const replaced = await records.set(userId, sidecar).catch((error: unknown) => takenBack(sidecar, error))
+    /** Sets `userId`'s avatar to the staged file, which is used up. @throws OwnerErased */
+    async set (creatorId: UserId, userId: UserId, file: ReceivedFile, { epoch, id, alias, accepted = avatarTypes, choices, chosenAs, alongside = () => nothing }: Setting): Promise<SetAvatar> {
+      const sidecar = await publish(file, { creatorId, ownerId: userId, epoch, alias, id }, accepted, choices)
+      const avatar = present(userId, sidecar)
+      const path = sidecar.aliases[0]
+      const committed = (isFirst: boolean) => alongside({ avatar, isFirst, path })
+      const replaced = await records.set(userId, sidecar, { chosenAs, alongside: committed }).catch(async (error: unknown) => {
+        if (chosenAs === undefined || !(error instanceof PictureReplaced)) throw error
+        await records.keepEarlier(userId, sidecar, committed(false))
+        return sidecar.id
+      }).catch((error: unknown) => takenBack(sidecar, error))
       await retire(replaced)
-      return { avatar: present(userId, sidecar), isFirst: replaced === undefined, path: sidecar.aliases[0] }
+      return { avatar, isFirst: replaced === undefined, path }
     },
 
     /** Keeps a picture of nobody yet known, for the one who names its old path. */
@@ -110,11 +126,11 @@ export function createAvatarUploads ({ store, records, settling, intake, keepsMe
     async recrop (creatorId: UserId, userId: UserId, crop: Crop | null, epoch: number): Promise<Avatar> {
       const blob = await records.current(userId)
       if (blob === null) throw new AvatarNotFound()
-      const { contentType, extension, size, sha256, width, height, thumbhash, metadataRemoved, keepsMetadata } = blob
-      const picture = { contentType, extension, size: Number(size), sha256, width, height, thumbhash, metadataRemoved: namesIn(metadataRemoved), keepsMetadata, crop: crop && formatCrop(crop) }
+      const { contentType, extension, size, sha256, width, height, thumbhash, metadataRemoved, keepsMetadata, scan, scanSignature } = blob
+      const picture = { contentType, extension, size: Number(size), sha256, width, height, thumbhash, metadataRemoved: namesIn(metadataRemoved), keepsMetadata, crop: crop && formatCrop(crop), scan: scan as Sidecar['scan'], scanSignature }
       const sidecar = await describe(picture, { creatorId, ownerId: userId, epoch })
       await copy(blob, sidecar)
-      const replaced = await records.set(userId, sidecar, blob.id as BlobId).catch((error: unknown) => takenBack(sidecar, error))
+      const replaced = await records.set(userId, sidecar, { expected: blob.id as BlobId }).catch((error: unknown) => takenBack(sidecar, error))
       await retire(replaced)
       return present(userId, sidecar)
     },

@@ -18,6 +18,9 @@ export type KeyRing = {
   candidates (header: TokenHeader): Promise<readonly VerifyingKey[]>
 }
 
+/** Of the secret that is made when no key is configured. */
+export const generatedKeyFile = (databaseFile: string): string => join(dirname(databaseFile), 'jwt.secret')
+
 /**
  * With no key configured, a secret is created beside the embedded database, so the volume must have been accepted before.
  * @throws ConfigError when a key is of no use.
@@ -25,7 +28,7 @@ export type KeyRing = {
 export async function openKeys ({ keys, databaseFile }: Pick<Config, 'keys' | 'databaseFile'>): Promise<KeyRing> {
   switch (keys.mode) {
     case 'secret': return withSecrets(keys.secrets)
-    case 'generated': return withSecrets([await generatedSecret(join(dirname(databaseFile), 'jwt.secret'))])
+    case 'generated': return withSecrets([await generatedSecret(generatedKeyFile(databaseFile))])
     case 'public-key': return withKeys([publicKey(keys.pem)])
     case 'jwks': return createJwks(keys.url)
   }

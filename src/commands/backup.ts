@@ -83,10 +83,10 @@ export function backupText (report: BackupReport): string {
 }
 
 /** `dir`: the backup folder. */
-export function pruneText ({ snapshots, prunedSnapshots, erasedUploads, erasedAccounts, removedFiles, erasures, ledgers, findings }: PruneReport, dir: string): string {
+export function pruneText ({ snapshots, prunedSnapshots, erasedUploads, erasedAccounts, erasedMentions, removedFiles, erasures, ledgers, findings }: PruneReport, dir: string): string {
   return [
     ...findings.map((finding) => `${findingText(finding, finding.mend)}\n`),
     `${erasures} erasures in ${ledgersText(ledgers, dir)}.`,
-    `Of ${snapshots} snapshots ${prunedSnapshots.length} held something of erased users: ${erasedUploads} uploads and ${erasedAccounts} accounts are gone from them, and ${files(removedFiles ?? 0)} from the folder.`,
+    `Of ${snapshots} snapshots ${prunedSnapshots.length} held something of erased users: ${erasedUploads} uploads, ${erasedAccounts} accounts and ${erasedMentions} other mentions are gone from them, and ${files(removedFiles ?? 0)} from the folder.`,
   ].join('\n')
 }

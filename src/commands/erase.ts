@@ -33,7 +33,7 @@ export function eraseCommand (program: Command): void {
       if (owner === undefined) throw new Refusal('Name the user: --owner ID. Or check a receipt: --verify FILE.')
       if (!yes) await confirm(owner, createAsk({ input: process.stdin, output: process.stderr }))
       const report = await eraseOwner(config, { owner, receiptFile: receipt, progress })
-      return { report, text: erasedText(report, receipt), hasFindings: isNobody(report) || report.findings.length > 0 }
+      return { report, text: erasedText(report, receipt), hasFindings: !report.hadAnything || report.findings.length > 0 }
     }))
 }
 
@@ -43,14 +43,12 @@ export async function confirm (owner: string, ask: ReturnType<typeof createAsk>)
   if (!await ask(`Erase everything that ${owner} uploaded, for good, also from what is restored later?`)) throw new Refusal('Nothing was erased.')
 }
 
-/** Who had nothing here may be a misspelt id. */
-const isNobody = ({ erased: { blobs, counts } }: EraseReport): boolean => blobs.length === 0 && counts.accounts === 0
-
 export function erasedText (report: EraseReport, receiptFile: string | undefined): string {
-  const { erased: { counts, at }, receipt, erasedBefore, findings } = report
+  const { erased: { counts, at }, receipt, erasedBefore, hadAnything, findings } = report
   const { avatars, attachments, bytes, accounts } = counts
   const what = [`${avatars} avatar${avatars === 1 ? '' : 's'}`, `${attachments} attachment${attachments === 1 ? '' : 's'}`, ...(accounts > 0 ? ['the account'] : [])]
-  const nobody = isNobody(report) ? 'Nobody with this id had anything here: is it spelt right? Who is erased stays erased, also if backups have something of theirs.\n' : ''
+  // It may be a misspelt id.
+  const nobody = hadAnything ? '' : 'Nobody with this id had anything here: is it spelt right? Who is erased stays erased, also if backups have something of theirs.\n'
   const when = erasedBefore === null ? `Erased at ${at}:` : `This user was erased already at ${erasedBefore}, and there was nothing of theirs since. The receipt names`
   return `${findings.map((finding) => `${findingText(finding, finding.mend)}\n\n`).join('')}${nobody}${when} ${what.join(', ')}; ${size(bytes)}.\n${receiptFile === undefined ? `Receipt:\n${receipt}` : `The receipt is in ${receiptFile}.`}`
 }

@@ -87,7 +87,7 @@ function selectionOf (command: Command, ids: readonly string[], { owner, olderTh
   return { filter: { ownerId: owner, before: olderThan === undefined ? undefined : new Date(Date.now() - olderThan * 1000) } }
 }
 
-function wholeNumber (text: string): number {
+export function wholeNumber (text: string): number {
   if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1 to 999999.')
   return Number(text)
 }

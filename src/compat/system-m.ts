@@ -2,18 +2,21 @@
 import { randomBytes } from 'node:crypto'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
-import { Type } from 'typebox'
+import { Type, type Static } from 'typebox'
 import { uploadCodes } from '../avatars/schema.ts'
 import type { Avatars } from '../avatars/service.ts'
 import type { AvatarUploads } from '../avatars/uploads.ts'
 import { AttemptsExceeded, AvatarUrlRejected, InternalError, withHeaders } from '../errors.ts'
 import { authenticate, callerOf, identify } from '../plugins/auth.ts'
+import { answerOnce, idempotent, receivingFor, sentIn, unlessAnswered, type Keeping } from '../plugins/idempotency.ts'
 import { networkOf } from '../plugins/network.ts'
 import { answerFailure } from '../plugins/problems.ts'
+import { reserveQuota, settleQuota } from '../plugins/quota.ts'
+import { countUpload } from '../plugins/rates.ts'
 import { multipartBody, tokenOptional, tokenRequired } from '../plugins/route-description.ts'
 import { beginUpload, uploadFor } from '../plugins/uploads-in-flight.ts'
 import type { CountUpload } from '../plugins/upload-count.ts'
-import { acceptUploads, admit, type ReceiveOptions } from '../transfer/receive.ts'
+import { acceptUploads, admit, type ReceivedFile, type ReceiveOptions } from '../transfer/receive.ts'
 import { withUpload } from '../transfer/with-upload.ts'
 import { CompatUser, type UserOf } from './user.ts'
 
@@ -68,23 +71,33 @@ export const systemM: FastifyPluginAsyncTypebox<SystemMOptions> = async (app, { 
     const limiter = new RateLimiterMemory(anonymousLimit)
 
     uploads.post('/api/upload/avatar', {
-      onRequest: [acceptsAnonymous ? identify : authenticate, async (request) => { if (request.caller === null) await limited(limiter, networkOf(request.ip)) }, beginUpload, admit(limits)],
+      onRequest: [acceptsAnonymous ? identify : authenticate, async (request) => { if (request.caller === null) await limited(limiter, networkOf(request.ip)) }, idempotent, beginUpload, unlessAnswered(countUpload), unlessAnswered(admit(limits)), unlessAnswered(reserveQuota({ ...limits, isAvatar: true }))],
       config: { openapi: { requestBody: { 'multipart/form-data': multipartBody('file', 1) }, codes: ['ATTEMPTS_EXCEEDED', ...uploadCodes], failure } },
       schema: { tags, summary: 'Upload a picture (JPEG, PNG or WebP); it becomes your avatar', security: tokenOptional, response: { 200: uploaded } },
-    }, async (request) => {
+    }, async (request, reply) => {
       const { caller } = request
       const alias = oldPath(now())
       const { epoch, signal } = uploadFor(request, caller?.id)
-      const { path } = await counting(() => withUpload(request, { ...limits, signal }, async ([file]) => {
+      const answerOf = (path: string | undefined) => ({ status: 200, body: uploadedAt(path, publicUrl), ownerIds: caller === null ? [] : [caller.id] })
+      async function keep (file: ReceivedFile, keeping: Keeping<Static<typeof uploaded>>) {
         if (caller === null) return avatarUploads.keepPending(file, { epoch, alias, accepted })
-        const { avatar, path } = await avatarUploads.set(caller.id, caller.id, file, { epoch, alias, accepted })
+        const { avatar, path } = await avatarUploads.set(caller.id, caller.id, file, { epoch, alias, accepted, alongside: (set) => settleQuota(request, [caller.id], keeping(answerOf(set.path))) })
         return { size: avatar.size, path }
-      }), ({ size }) => size)
-      if (path === undefined) throw new InternalError()
-      const url = publicUrl + path
-      return { success: true as const, url, data: { url, filename: path.slice(path.lastIndexOf('/') + 1), path } }
+      }
+      let keptBytes: number | undefined
+      return counting(() => withUpload(request, { ...receivingFor(request, limits), signal }, (files) => answerOnce(request, reply, sentIn(files), async (keeping) => {
+        const kept = await keep(files[0], keeping)
+        keptBytes = kept.size
+        return answerOf(kept.path)
+      })), () => keptBytes)
     })
   })
+}
+
+function uploadedAt (path: string | undefined, publicUrl: string): Static<typeof uploaded> {
+  if (path === undefined) throw new InternalError()
+  const url = publicUrl + path
+  return { success: true, url, data: { url, filename: path.slice(path.lastIndexOf('/') + 1), path } }
 }
 
 /** `/i/p/YYYY/MM/avatar_<timestamp>_<random>.<ext>`; the random part cannot be guessed. */

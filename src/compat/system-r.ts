@@ -8,6 +8,8 @@ import { viewOf } from '../avatars/view.ts'
 import { asUserId } from '../callers/caller.ts'
 import { AvatarNotFound } from '../errors.ts'
 import { authenticate, callerOf } from '../plugins/auth.ts'
+import { reserveQuota, settleQuota } from '../plugins/quota.ts'
+import { countUpload } from '../plugins/rates.ts'
 import { multipartBody, tokenRequired } from '../plugins/route-description.ts'
 import { beginUpload, uploadFor } from '../plugins/uploads-in-flight.ts'
 import type { CountUpload } from '../plugins/upload-count.ts'
@@ -38,13 +40,13 @@ export const systemR: FastifyPluginAsyncTypebox<SystemROptions> = async (app, { 
     await uploads.register(acceptUploads)
 
     uploads.put('/api/auth/avatar', {
-      onRequest: [authenticate, beginUpload, admit(receiving)],
+      onRequest: [authenticate, beginUpload, countUpload, admit(receiving), reserveQuota({ ...receiving, isAvatar: true })],
       config: { openapi: { requestBody: { 'multipart/form-data': multipartBody('avatar', 1) }, codes: uploadCodes } },
       schema: { tags, summary: 'Set your picture', security: tokenRequired, response: { 200: answer } },
     }, async (request) => {
       const { id } = callerOf(request)
       const { epoch, signal } = uploadFor(request, id)
-      await counting(() => withUpload(request, { ...receiving, signal }, ([file]) => avatarUploads.set(id, id, file, { epoch })), (kept) => kept.avatar.size)
+      await counting(() => withUpload(request, { ...receiving, signal }, ([file]) => avatarUploads.set(id, id, file, { epoch, alongside: () => settleQuota(request, [id]) })), (kept) => kept.avatar.size)
       return { avatarUrl: systemRAvatarUrl(id), user: await userOf(id) }
     })
   })

@@ -4,9 +4,11 @@ import { asUserId } from '../callers/caller.ts'
 import { copiesBeside, removeUnfinished } from '../records/leftovers.ts'
 import type { FileSystem } from '../storage/fs.ts'
 import { openReceipts, signingKeyFile } from '../users/receipt.ts'
-import type { Earlier } from '../users/erasure.ts'
+import type { Earlier, ErasureService } from '../users/erasure.ts'
 import type { Erased } from '../users/schema.ts'
 import { erasureAt, requireLedger } from '../users/service.ts'
+import { createKnownAccounts, type KnownAccounts } from './explain/records.ts'
+import { normalEmail } from './explain/subject.ts'
 import type { Finding } from './finding.ts'
 import type { Progress } from './progress.ts'
 import { receiptHeldIn, writeReceipt, type HeldReceipt } from './receipt-file.ts'
@@ -19,6 +21,8 @@ export type EraseReport = {
   readonly receipt: string
   /** When all of it was erased already; null when this found something. */
   readonly erasedBefore: string | null
+  /** Whether there was anything of the user, by now or before; an upload that was not finished is no file, and the receipt does not name it. */
+  readonly hadAnything: boolean
   /** Where something of the user may be left. */
   readonly findings: readonly Finding[]
 }
@@ -31,26 +35,39 @@ export type EraseReport = {
 export async function eraseOwner (config: WorkplaceConfig, { owner, receiptFile, progress }: { owner: string, receiptFile?: string | undefined, progress: Progress }): Promise<EraseReport> {
   if (asUserId(owner) === undefined) throw new Refusal(`"${owner}" can be no user's id: it must be 1 to 128 of A-Z a-z 0-9 . _ : @ -, and not "me".`)
   return atWork(config, { work: 'erase' }, async (workplace) => {
-    const { fs, root, storage: { erasures, hash } } = workplace
+    const { fs, root, client, storage: { erasures, hash } } = workplace
+    const service = erasureAt(workplace)
+    await refuseEmail(owner, service, createKnownAccounts(client))
     await requireLedger({ fs, root, secondPlace: config.erasureLedger, erasures })
     const receipts = await openReceipts(signingKeyFile(config.databaseFile))
-    const service = erasureAt(workplace)
     const earlier = await service.earlier(owner)
     if (receiptFile !== undefined) {
       const held = await receiptHeldIn(receiptFile, receipts)
       if (held !== undefined) {
         refuseOther(receiptFile, held, hash('owner', owner), earlier)
-        return { ...held, erasedBefore: held.erased.at, findings: await copiesOf(fs, config.databaseFile) }
+        return { ...held, erasedBefore: held.erased.at, hadAnything: isNamed(held.erased), findings: await copiesOf(fs, config.databaseFile) }
       }
     }
     progress.step('Erasing')
+    const wasThere = await service.isAnythingOf(owner)
     const erased = await service.erase(owner, { isThorough: true })
     // What stays is a finding.
     await removeUnfinished(fs, config.databaseFile).catch(() => {})
     const receipt = await receipts.sign(erased)
     if (receiptFile !== undefined) await writeReceipt(receiptFile, receipt)
-    return { erased, receipt, erasedBefore: erasedBefore(erased, earlier), findings: await copiesOf(fs, config.databaseFile) }
+    return { erased, receipt, erasedBefore: erasedBefore(erased, earlier), hadAnything: wasThere || isNamed(erased), findings: await copiesOf(fs, config.databaseFile) }
   })
+}
+
+const isNamed = ({ blobs, counts: { accounts } }: Erased): boolean => blobs.length > 0 || accounts > 0
+
+/** @throws Refusal when it is somebody's e-mail address, and there is nothing of a user with that id */
+async function refuseEmail (owner: string, service: ErasureService, accounts: Pick<KnownAccounts, 'byEmail'>): Promise<void> {
+  const id = await accounts.byEmail(normalEmail(owner))
+  if (id === undefined || id === owner || await service.isAnythingOf(owner)) return
+  const earlier = await service.earlier(owner)
+  if (earlier !== undefined && isNamed(earlier.erased)) return
+  throw new Refusal(`Nothing was erased: ${owner} is the e-mail address of an account, and the id of nobody who has anything here. The id of that account is ${id}: name that with --owner.`)
 }
 
 /** @throws Refusal unless the receipt names everything of this user */

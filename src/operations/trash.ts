@@ -75,10 +75,10 @@ export async function restoreTrash (workplace: Workplace, ids: readonly string[]
 }
 
 /** Gives back what came back, or why it was left alone; undefined when it is gone. */
-function createRestore ({ client, storage: { store, hash }, settling, now }: Workplace, { isCurrent = false, retentionMs }: RestoreOptions) {
+function createRestore ({ client, storage: { store, hash }, settling, now, events }: Workplace, { isCurrent = false, retentionMs }: RestoreOptions) {
   const owners = createOwners({ client, hash })
-  const attachments = createAttachments({ store, settling, records: createAttachmentRecords({ client, owners, now }) })
-  const avatars = createAvatars({ settling, records: createAvatarRecords({ client, owners, now }), show: showingStored({ store }), warn () {} })
+  const attachments = createAttachments({ store, settling, now, records: createAttachmentRecords({ client, owners, now, events }) })
+  const avatars = createAvatars({ settling, records: createAvatarRecords({ client, owners, now, events }), show: showingStored({ store }), warn () {} })
 
   async function restoreAvatar ({ id, ownerId, state, stateAt }: Sidecar): Promise<Restored | string> {
     const userId = asUserId(ownerId)

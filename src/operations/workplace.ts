@@ -1,6 +1,7 @@
 // What a command works with, beside a running gateway or alone: the volume and its database, opened as the gateway does.
 import { join } from 'node:path'
 import type { Config } from '../config.ts'
+import { createEvents, hasWebhook, type Events } from '../records/events.ts'
 import { createLedger } from '../records/ledger.ts'
 import type { Database, PrismaClient } from '../records/database.ts'
 import { createSettling, type Settling } from '../records/sidecars.ts'
@@ -29,11 +30,13 @@ export type Workplace = {
   readonly settling: Settling
   readonly tombstones: TombstoneRecords
   readonly ledger: Ledger
+  /** The gateway delivers what is told here. */
+  readonly events: Events
   /** Wherever the settings put it. */
   readonly isOwn: IsOwn
 }
 
-export type WorkplaceConfig = Pick<Config, 'uploadsDir' | 'databaseFile' | 'diskReserveBytes' | 'erasureLedger' | 'jwtPublicKeyFile' | 'readThroughDirs'>
+export type WorkplaceConfig = Pick<Config, 'uploadsDir' | 'databaseFile' | 'diskReserveBytes' | 'erasureLedger' | 'jwtPublicKeyFile' | 'readThroughDirs'> & Partial<Pick<Config, 'webhook'>>
 
 type Options = {
   /** The command, for those who find its heartbeat. */
@@ -80,7 +83,8 @@ async function onVolume<T> (config: WorkplaceConfig, options: Options & Required
     const tombstones = createTombstoneRecords({ client, tombstones: storage.tombstones, hash: storage.hash, now })
     const settling = createSettling({ client, store: storage.store, now })
     const ledger = createLedger({ client, settling, entomb: tombstones.entomb, now })
-    return await use({ fs, root, now, database, databaseFile, client, storage, tombstones, ledger, settling, isOwn: await findOwnFiles(fs, { ...config, root }) })
+    const events = createEvents({ client, hash: storage.hash, now, isWanted: config.webhook !== undefined || await hasWebhook(client) })
+    return await use({ fs, root, now, events, database, databaseFile, client, storage, tombstones, ledger, settling, isOwn: await findOwnFiles(fs, { ...config, root }) })
   } finally {
     await storage.staging.close()
   }

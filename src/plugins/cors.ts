@@ -4,9 +4,9 @@ import fastifyPlugin from 'fastify-plugin'
 
 /** Response headers that clients need and that browsers hide from scripts unless they are named. */
 const exposedHeaders = [
-  'Accept-Ranges', 'Allow', 'Content-Digest', 'Content-Disposition', 'Content-Length', 'Content-Range', 'ETag', 'Last-Modified', 'Location',
-  'RateLimit', 'RateLimit-Policy', 'Repr-Digest', 'Retry-After', 'Tus-Extension', 'Tus-Max-Size', 'Tus-Resumable', 'Tus-Version',
-  'Upload-Complete', 'Upload-Expires', 'Upload-Length', 'Upload-Limit', 'Upload-Metadata', 'Upload-Offset', 'WWW-Authenticate', 'X-Request-Id',
+  'Accept-Ranges', 'Allow', 'Content-Digest', 'Content-Disposition', 'Content-Length', 'Content-Range', 'ETag', 'Idempotency-Replayed', 'Last-Modified', 'Location',
+  'RateLimit', 'RateLimit-Policy', 'Repr-Digest', 'Retry-After', 'Tus-Checksum-Algorithm', 'Tus-Extension', 'Tus-Max-Size', 'Tus-Resumable', 'Tus-Version',
+  'Upload-Concat', 'Upload-Defer-Length', 'Upload-Expires', 'Upload-Length', 'Upload-Metadata', 'Upload-Offset', 'Upload-Result', 'WWW-Authenticate', 'X-Request-Id',
 ]
 
 /** Seconds; Chromium takes no more. */

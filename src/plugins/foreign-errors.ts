@@ -77,8 +77,11 @@ function invalid (validation: FastifySchemaValidationError[], context = 'body'):
   // Of several failures of one value, each is a way in which it could have been right.
   const byName = Map.groupBy(validation.filter(({ keyword }) => keyword !== 'anyOf'), (failure) => nameOf(failure, place))
   const fields = [...byName].map(([name, failures]): FieldError => ({ in: place, name, detail: [...new Set(failures.map(wordingOf))].join(' or ').replaceAll(' or must be ', ' or ') }))
-  return withFields(new RequestInvalid(reasonOf(fields)), fields)
+  return invalidFields(fields)
 }
+
+/** For what a schema cannot say: the same as if one had. */
+export const invalidFields = (fields: FieldError[]): KnownError => withFields(new RequestInvalid(reasonOf(fields)), fields)
 
 /** For the reason of an error: all that is wrong, on one line. */
 function reasonOf (fields: readonly FieldError[]): string {

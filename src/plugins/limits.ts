@@ -1,9 +1,11 @@
 // GET /api/limits: sizes, types and counts as numbers, so that clients need not guess.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
+import type { CallerLimits } from '../config.ts'
 import { maxPixels, maxSide } from '../images/limits.ts'
 import { avatarSizes, previewSizes } from '../images/spec.ts'
 import { avatarTypes } from '../transfer/sniff.ts'
+import { LimitsSchema, presentLimits } from './usage.ts'
 
 type Limit = { readonly maxBytes: number, readonly maxFiles: number }
 
@@ -21,14 +23,21 @@ const answer = Type.Object({
     types: Type.Null({ description: 'Any type may be kept.' }),
     previewSizes: Type.Array(Type.Integer(), { description: 'Pixels of the longest side of previews of pictures.' }),
   }),
+  resumable: Type.Object({
+    chunkBytes: Type.Integer({ description: 'Of one request of a resumable upload, as proxies let through; a file that is larger is better sent so.' }),
+    maxBytes: Type.Integer({ description: 'Of the whole file.' }),
+  }),
+  caller: Type.Object(LimitsSchema.properties, { description: 'Of one caller, if no other limits are set for them: GET /api/usage says.' }),
 })
 
-export const limitsRoute: FastifyPluginAsyncTypebox<{ avatar: Limit, attachment: Limit }> = async (app, { avatar, attachment }) => {
+export const limitsRoute: FastifyPluginAsyncTypebox<{ avatar: Limit, attachment: Limit, chunkBytes: number, usual: CallerLimits }> = async (app, { avatar, attachment, chunkBytes, usual }) => {
   app.get('/api/limits', { schema: { tags: ['operations'], summary: 'What may be uploaded', response: { 200: answer } } }, async (_request, reply) => {
     reply.header('Cache-Control', 'public, max-age=300')
     return {
       avatar: { maxBytes: avatar.maxBytes, maxPixels, maxSide, types: [...avatarTypes], sizes: [...avatarSizes] },
       attachment: { maxBytes: attachment.maxBytes, maxFiles: attachment.maxFiles, types: null, previewSizes: [...previewSizes] },
+      resumable: { chunkBytes, maxBytes: attachment.maxBytes },
+      caller: presentLimits(usual),
     }
   })
 }

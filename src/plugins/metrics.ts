@@ -1,6 +1,7 @@
 // What Prometheus is told: requests by route, uploads, jobs of pictures, refusals, space. Features count their uploads through Metrics.
 import fastifyPlugin from 'fastify-plugin'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { ScanOutcome } from '../scanning/scan.ts'
 import type { Kind } from '../storage/store.ts'
 import { onCompletion } from './completion.ts'
 import { withDeadline } from './deadline.ts'
@@ -14,6 +15,8 @@ export type Metrics = {
   uploadLost (kind: Kind, error: unknown, seconds: number): void
   /** A process was asked for a picture's job, and it came to its end. */
   pictureJobEnded (job: string, outcome: JobOutcome): void
+  /** The scanner was asked about a file. */
+  scanEnded (outcome: ScanOutcome): void
   /** An error was answered. */
   refused (error: unknown): void
   /** A sweep has run to its end, or its brake has held it up. */
@@ -22,6 +25,10 @@ export type Metrics = {
   audited (counts: { missing: number, corrupt: number, foreign: number, finishedAt: number }): void
   /** An audit read and hashed so many bytes more. */
   auditRead (bytes: number): void
+  /** The webhook has taken an event. */
+  eventSent (): void
+  /** It has not. */
+  eventFailed (): void
   requestCompleted (labels: { method: string, route: string, status: number }, seconds: number): void
   readonly contentType: string
   /** All of it in the Prometheus text format. */
@@ -36,6 +43,8 @@ export type MetricsSources = {
   staging (): Promise<{ files: number, bytes: number }>
   /** Jobs of pictures that wait for a turn. */
   waitingPictureJobs? (): number
+  /** Those of the webhook, not delivered yet and given up; absent where there is none. */
+  events? (): Promise<{ waiting: number, dead: number, oldestAt: Date | undefined }>
   readonly deadlineMs?: number
 }
 
@@ -52,10 +61,14 @@ export function createMetrics (sources: MetricsSources): Metrics {
   const uploadBytes = counter('upload_bytes_total', 'Bytes of the uploads that were kept.', 'kind')
   const uploadSeconds = seconds('upload_duration_seconds', 'Time an upload took, whatever its outcome.', 'kind', 'outcome')
   const pictureJobs = counter('picture_jobs_total', 'Jobs of pictures (header, inspect, plan and isSameLook of uploads; master and render of variants; draw of fallbacks) by outcome: done, refused, busy, lost or failed.', 'job', 'outcome')
+  const scans = counter('scans_total', 'Files that the scanner was asked about: clean, infected, refused because they could not be scanned, or kept unscanned.', 'outcome')
   const refusals = counter('refusals_total', 'Errors answered, by code.', 'code')
   const sweepEnded = createSweepGauges(registers)
   const auditing = createAuditGauges(registers)
+  const eventsSent = counter('webhook_events_sent_total', 'Events that the webhook has taken.')
+  const eventsFailed = counter('webhook_attempts_failed_total', 'Attempts to deliver an event that failed; it is tried again.')
   createWaitingGauge(registers, sources)
+  const updateEvents = createEventGauges(registers, sources)
   const updateSpace = createSpaceGauges(registers, sources)
 
   const uploadEnded = (kind: Kind, outcome: Outcome, duration: number) => {
@@ -69,13 +82,16 @@ export function createMetrics (sources: MetricsSources): Metrics {
     },
     uploadLost: (kind, error, duration) => uploadEnded(kind, outcomeOf(error), duration),
     pictureJobEnded: (job, outcome) => pictureJobs.inc({ job, outcome }),
+    scanEnded: (outcome) => scans.inc({ outcome }),
     refused: (error) => refusals.inc({ code: knownError(error).code }),
     sweepEnded,
     ...auditing,
+    eventSent: () => eventsSent.inc(),
+    eventFailed: () => eventsFailed.inc(),
     requestCompleted: (labels, duration) => requests.observe(labels, duration),
     contentType: registry.contentType,
     async text () {
-      await updateSpace()
+      await Promise.all([updateSpace(), updateEvents()])
       return Registry.merge([registry, processMetrics()]).metrics()
     },
   }
@@ -168,6 +184,21 @@ function createSpaceGauges (registers: Registry[], sources: MetricsSources): () 
     show(reserve, valueOf(reserved))
     show(bytes, valueOf(staging)?.bytes)
     show(files, valueOf(staging)?.files)
+  }
+}
+
+/** The same of events. */
+function createEventGauges (registers: Registry[], { events, deadlineMs = 2000 }: MetricsSources): () => Promise<void> {
+  const waiting = new Gauge({ name: 'webhook_events_waiting', help: 'Events that the webhook has not taken yet.', registers })
+  const oldest = new Gauge({ name: 'webhook_events_oldest_seconds', help: 'How long the oldest of them has been waiting.', registers })
+  const dead = new Gauge({ name: 'webhook_events_dead', help: 'Events that were given up after some three days; "upload-gateway events retry" sends them again.', registers })
+  const ask = withDeadline(deadlineMs, async () => events?.())
+  return async () => {
+    const [told] = await Promise.allSettled([ask()])
+    const depth = valueOf(told)
+    show(waiting, depth?.waiting)
+    show(oldest, depth && (depth.oldestAt === undefined ? 0 : Math.max(0, (Date.now() - depth.oldestAt.getTime()) / 1000)))
+    show(dead, depth?.dead)
   }
 }
 

@@ -3,7 +3,7 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifySchema, RouteOptions } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import { describe, Problem } from './route-description.ts'
+import { describe, mediaCookie, Problem } from './route-description.ts'
 
 /** The page runs its own scripts and talks to its own origin, nothing else; its styles are set from script, hence 'unsafe-inline' for them. */
 const pageSecurity = [
@@ -11,11 +11,11 @@ const pageSecurity = [
   "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
 ].join('; ')
 
-/** Before the routes it is to describe. `version` is that of the package. */
-export const openapi = fastifyPlugin(async (app, { version }: { version: string }) => {
+/** Before the routes it is to describe. `version` is that of the package; `webhooks` what it sends by itself. */
+export const openapi = fastifyPlugin(async (app, { version, webhooks = {} }: { version: string, webhooks?: Record<string, object> }) => {
   app.addSchema(Problem)
   await app.register(swagger, {
-    openapi: { openapi: '3.1.0', info: info(version), tags, components: { securitySchemes } },
+    openapi: { openapi: '3.1.0', info: info(version), tags, webhooks, components: { securitySchemes } },
     convertConstToEnum: false,
     refResolver: { buildLocalReference: ({ $id }, _base, _fragment, index) => typeof $id === 'string' ? $id : `Schema${index}` },
     transform: ({ schema, url, route }) => operation(schema, url, route),
@@ -68,10 +68,15 @@ const info = (version: string) => ({
 const tags = [
   { name: 'avatars', description: 'One picture per user.' },
   { name: 'attachments', description: 'Files on messages, tickets and documents.' },
+  { name: 'resumable', description: 'Uploads that go on where they were cut, in the words of tus 1.0.' },
   { name: 'accounts', description: 'Embedded sign-up and profile.' },
+  { name: 'events', description: 'What the gateway tells the service at WEBHOOK_URL, signed as Standard Webhooks has it: see webhooks.' },
   { name: 'users', description: 'All uploads of one user: taking them along, erasing them.' },
   { name: 'compatibility', description: 'What clients of older systems call.' },
   { name: 'operations', description: 'For those who run the service.' },
 ]
 
-const securitySchemes = { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } as const
+const securitySchemes = {
+  bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+  mediaSession: { type: 'apiKey', in: 'cookie', name: mediaCookie, description: 'Set by POST /api/media-session; good for reading bytes only.' },
+} as const

@@ -28,6 +28,8 @@ export const overload = fastifyPlugin(async (app, { maxEventLoopDelayMs, sampleI
   app.addHook('onRequest', async (request) => {
     if (isStopping && !isOneOf(answeredWhileStopping, request)) throw new ServiceStopping()
   })
+  // The stop would wait for a connection that is kept for more; who still sends is left to finish.
+  app.addHook('onSend', async ({ raw: { complete } }, reply) => { if (isStopping && complete) reply.header('connection', 'close') })
   if (maxEventLoopDelayMs === 0) return
 
   const delay = monitorEventLoopDelay({ resolution: resolutionMs })

@@ -16,10 +16,13 @@ export type Problem = {
   errors?: FieldError[]
 }
 
+/** Of statuses that Node does not know: those of tus and of nginx. */
+const ownTitles: Record<number, string> = { 460: 'Checksum Mismatch', 499: 'Client Closed Request' }
+
 const sentences = new Map(errorTable.map(({ code, sentence }) => [code, sentence]))
 
 /** Seconds to wait before the same request may succeed, where the error itself does not say. */
-const retryAfter: Record<number, string> = { 429: '60', 503: '5', 507: '60' }
+export const retryAfter: Readonly<Record<number, string>> = { 429: '60', 503: '5', 507: '60' }
 
 /** What a route said of the file it meant to send is not true of the problem that is sent instead. */
 const representationHeaders = [
@@ -55,7 +58,7 @@ export function problemOf (error: KnownError, requestId: string): Problem {
   const { code, statusCode: status } = error
   return {
     type: 'about:blank',
-    title: STATUS_CODES[status] ?? 'Client Closed Request',
+    title: STATUS_CODES[status] ?? ownTitles[status] ?? '',
     status,
     detail: status < 500 ? error.message : sentences.get(code) ?? '',
     code,

@@ -2,6 +2,7 @@
 import type { FastifySchema } from 'fastify'
 import type { Scope } from '../callers/caller.ts'
 import { errorTable } from '../errors.ts'
+import { retryAfter } from './problems.ts'
 
 /** What the description says of a route beyond the schemas that Fastify itself checks and serializes with. */
 export type RouteDescription = {
@@ -34,6 +35,12 @@ declare module 'fastify' {
 /** For `schema.security` of routes that need a token, and of those where it is optional. */
 export const tokenRequired = [{ bearer: [] }]
 export const tokenOptional = [{ bearer: [] }, {}]
+
+/** For those that a media session opens too. */
+export const readerOptional = [{ bearer: [] }, { mediaSession: [] }, {}]
+
+/** The cookie of media sessions. */
+export const mediaCookie = 'upload_gateway_media'
 
 /** The multipart form that upload routes take: files under `fileField`, and the named text fields before them. */
 export function multipartBody (fileField: string, maxFiles: number, fields: Readonly<Record<string, object>> = {}): object {
@@ -84,12 +91,22 @@ function codeTable (): string {
 /** Of every answer, whatever the route. */
 const commonHeaders = { 'X-Request-Id': text('Finds this request in the log.') }
 
+/** Of what counts for the rates of its caller; draft-ietf-httpapi-ratelimit-headers-10. */
+const rateHeaders = {
+  RateLimit: text('Where there is a limit: what is left of it (r), and when all of it is there again (t, seconds).'),
+  'RateLimit-Policy': text('Where there is a limit: how much (q) in how many seconds (w).'),
+}
+
+const waitHeader = { 'Retry-After': { type: 'integer', description: 'Seconds to wait before it is sent again.' } }
+
 /** The schema of a route together with its description, in the form that @fastify/swagger reads. */
 export function describe (schema: FastifySchema | undefined, { requestBody, responses = {}, scope, codes = [], failure }: RouteDescription = {}): FastifySchema {
   const own = (schema?.response ?? {}) as Record<string, object>
-  const given = mapValues(responses, (description, status) => response(own[status], description))
-  const checked = mapValues(own, (body) => response(body, {}))
-  const joined = { ...checked, ...given }
+  const counted = codes.includes('RATE_EXCEEDED') ? rateHeaders : {}
+  const joined = mapValues({ ...own, ...responses }, (_, status) => {
+    const description = responses[Number(status)]
+    return response(own[status], { ...description, headers: { ...counted, ...description?.headers } })
+  })
   const refusal = failure === undefined ? problemContent : contentOf({ 'application/json': failure })
   return {
     ...schema,
@@ -128,7 +145,8 @@ function refusals (codes: readonly string[], content: object, scope = '…'): Re
   const byStatus = Map.groupBy(entries, ({ status }) => status)
   return Object.fromEntries([...byStatus].map(([status, group]) => {
     const description = group.map(({ code, sentence }) => `\`${code}\`: ${code === 'SCOPE_MISSING' ? sentence.replace('…', `${scope}.`) : sentence}`).join('\n\n')
-    return [status, response({ content }, { description })]
+    const waits = status in retryAfter || group.some(({ sentence }) => sentence.includes('Retry-After'))
+    return [status, response({ content }, { description, headers: { ...(status === 429 && codes.includes('RATE_EXCEEDED') && rateHeaders), ...(waits && waitHeader) } })]
   }))
 }
 

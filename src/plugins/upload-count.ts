@@ -2,8 +2,8 @@
 import type { Kind } from '../storage/store.ts'
 import type { Metrics } from './metrics.ts'
 
-/** Runs `work`, which resolves with what it kept; `bytesOf` says how much that was. */
-export type CountUpload = <T>(work: () => Promise<T>, bytesOf: (kept: T) => number) => Promise<T>
+/** Runs `work`, which resolves with what it kept; `bytesOf` says how much that was, or undefined when nothing was kept anew: then it is not counted. */
+export type CountUpload = <T>(work: () => Promise<T>, bytesOf: (kept: T) => number | undefined) => Promise<T>
 
 export function countingUploads (metrics: Pick<Metrics, 'uploadKept' | 'uploadLost'>, kind: Kind): CountUpload {
   return async (work, bytesOf) => {
@@ -11,7 +11,8 @@ export function countingUploads (metrics: Pick<Metrics, 'uploadKept' | 'uploadLo
     const seconds = () => (performance.now() - startedAt) / 1000
     try {
       const kept = await work()
-      metrics.uploadKept(kind, bytesOf(kept), seconds())
+      const bytes = bytesOf(kept)
+      if (bytes !== undefined) metrics.uploadKept(kind, bytes, seconds())
       return kept
     } catch (error) {
       metrics.uploadLost(kind, error, seconds())

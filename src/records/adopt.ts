@@ -6,7 +6,7 @@ import { isTime } from '../storage/time.ts'
 import { isUserId } from '../user-id.ts'
 import type { PrismaClient } from './database.ts'
 import { isStale, isTaken, querying } from './failures.ts'
-import { toBlobRow } from './sidecars.ts'
+import { joinIds, toBlobRow } from './sidecars.ts'
 
 const attempts = 100
 
@@ -17,18 +17,19 @@ export type Rows = { blob: Prisma.BlobCreateManyInput, attachments: Prisma.Attac
 
 /** Why no rows can be made of a sidecar that is whole: the end of a sentence. Undefined when they can. */
 export function unfitness (sidecar: Sidecar): string | undefined {
-  const { kind, state, ownerId, extension, stateAt, createdAt, epoch, revision } = sidecar
+  const { kind, state, ownerId, extension, stateAt, createdAt, epoch, readersEpoch, revision } = sidecar
   if (!/^[a-z0-9]{1,8}$/.test(extension)) return 'it names no extension that a blob can have'
   if (![stateAt, createdAt].every(isTime)) return 'a time in it is none'
-  if (epoch > mostCounted || revision > mostCounted) return 'it counts higher than there can have been changes or erasures'
+  if ([epoch, readersEpoch, revision].some((counted) => counted > mostCounted)) return 'it counts higher than there can have been changes or erasures'
   if (ownerId === null && state !== 'pending') return 'it names no owner'
   if (ownerId !== null && !isUserId(ownerId)) return 'what it names as its owner can be no user'
   return kind === 'attachment' ? unfitAttachment(sidecar) : sidecar.recordId === null ? undefined : 'it is an avatar and names an attachment'
 }
 
-function unfitAttachment ({ state, ownerId, recordId, filename, visibility }: Sidecar): string | undefined {
+function unfitAttachment ({ state, ownerId, recordId, filename, visibility, readers }: Sidecar): string | undefined {
   if (ownerId === null || recordId === null || filename === null) return 'it does not name the attachment, its owner and its filename'
   if (visibility !== 'private' && visibility !== 'public') return 'its visibility is neither private nor public'
+  if (!readers.every(isUserId)) return 'what it names as a reader can be no user'
   return state === 'live' || state === 'deleted' ? undefined : `an attachment cannot be ${state}`
 }
 
@@ -45,9 +46,9 @@ export function toRows (sidecar: Sidecar, sidecarDueAt: Date | null): Rows {
   }
 }
 
-function toAttachmentRows ({ id, recordId, ownerId, filename, visibility, contextType, contextId, alt, createdAt, state, stateAt }: Sidecar): Prisma.AttachmentCreateManyInput[] {
+function toAttachmentRows ({ id, recordId, ownerId, filename, visibility, contextType, contextId, alt, readers, readersEpoch, expiresAt, createdAt, state, stateAt }: Sidecar): Prisma.AttachmentCreateManyInput[] {
   if (recordId === null || ownerId === null || filename === null || visibility === null) return []
-  return [{ id: recordId, blobId: id, ownerId, filename, visibility, contextType, contextId, alt, deletedAt: state === 'deleted' ? new Date(stateAt) : null, createdAt: new Date(createdAt) }]
+  return [{ id: recordId, blobId: id, ownerId, filename, visibility, contextType, contextId, alt, readers: joinIds(readers), readersEpoch, expiresAt: expiresAt === null ? null : new Date(expiresAt), deletedAt: state === 'deleted' ? new Date(stateAt) : null, createdAt: new Date(createdAt) }]
 }
 
 /** What counts of a live avatar when the current one of its owner is decided. */

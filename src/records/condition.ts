@@ -17,6 +17,8 @@ export type Condition = {
   readonly pending: readonly string[]
   /** Migrations that a newer version of the gateway has applied. */
   readonly unknown: readonly string[]
+  /** Owners of whom it says another usage than their blobs do. */
+  readonly miscounted: number
   readonly volumeId: string | undefined
   /** Of the newest record; undefined when there is none. */
   readonly newestAt: string | undefined
@@ -37,6 +39,7 @@ export function conditionOf (file: string): Condition {
       faults: (connection.pragma('quick_check') as Array<{ quick_check: string }>).map((row) => row.quick_check).filter((text) => text !== 'ok'),
       pending: shipped.filter((name) => !applied.includes(name)),
       unknown: applied.filter((name) => !shipped.includes(name)),
+      miscounted: has('Usage') ? connection.prepare<[], number>(miscounted).pluck().get() ?? 0 : 0,
       volumeId: has('Setting') ? connection.prepare<[], string>("SELECT value FROM Setting WHERE key = 'volumeId'").pluck().get() : undefined,
       newestAt: has('Blob') ? connection.prepare<[], string | null>('SELECT max(createdAt) FROM Blob').pluck().get() ?? undefined : undefined,
     }
@@ -44,6 +47,11 @@ export function conditionOf (file: string): Condition {
     connection.close()
   }
 }
+
+const counted = `SELECT ownerId, sum(iif(state = 'live', size, 0)), sum(state = 'live'), sum(iif(state = 'live', 0, size)) FROM Blob
+  WHERE ownerId IS NOT NULL AND (state = 'live' OR state IN ('superseded', 'deleted') AND size > 0) GROUP BY ownerId`
+const said = 'SELECT ownerId, bytes, files, trashBytes FROM "Usage"'
+const miscounted = `SELECT count(DISTINCT ownerId) FROM (SELECT * FROM (${counted} EXCEPT ${said}) UNION ALL SELECT * FROM (${said} EXCEPT ${counted}))`
 
 /** Exported for its test: a SQLite that takes a setting here takes it everywhere. */
 export function refusedSetting (connection: Pick<BetterSqlite3.Database, 'pragma'>): string | undefined {

@@ -11,6 +11,17 @@ export const isStale = (error: unknown): boolean => prismaCode(error) === 'P2025
 /** A unique value, such as a primary key, is taken. */
 export const isTaken = (error: unknown): boolean => prismaCode(error) === 'P2002'
 
+/**
+ * The transaction ended, as the database itself answered, because it would have left nothing in `column`. Also of an error that
+ * `querying` has wrapped.
+ */
+export function breaks (error: unknown, column: string): boolean {
+  const { cause, meta } = (error ?? {}) as { cause?: unknown, meta?: { driverAdapterError?: { cause?: { kind?: unknown, constraint?: { fields?: unknown } } } } }
+  const { kind, constraint } = meta?.driverAdapterError?.cause ?? {}
+  if (kind === 'NullConstraintViolation') return Array.isArray(constraint?.fields) && constraint.fields.includes(column)
+  return cause !== undefined && breaks(cause, column)
+}
+
 /** Awaits `query`; errors other than stale and taken become DatabaseUnavailable, or StorageFull on a full disk. */
 export async function querying<T> (query: () => Promise<T>): Promise<T> {
   try {

@@ -2,11 +2,12 @@
 // brought over from it is not decided here.
 import { existsSync } from 'node:fs'
 import BetterSqlite3 from 'better-sqlite3'
+import { webhookKey } from './events.ts'
 
 export type OldDatabase =
   | { readonly is: 'absent' }
   /** `volumeId` undefined: it never belonged to a volume. `isOurs` false: it holds tables, but none of the gateway's. */
-  | { readonly is: 'readable', readonly volumeId: string | undefined, readonly isOurs: boolean }
+  | { readonly is: 'readable', readonly volumeId: string | undefined, readonly isOurs: boolean, readonly hasWebhook: boolean }
   | { readonly is: 'damaged', readonly reason: string }
 
 export type Connection = BetterSqlite3.Database
@@ -20,8 +21,8 @@ export function lookAtOld (file: string): OldDatabase {
     return using(openOld(file), (connection) => {
       const tables = connection.prepare<[], string>("SELECT name FROM sqlite_master WHERE type = 'table'").pluck().all()
       const isOurs = tables.length === 0 || ['Setting', 'Blob', '_prisma_migrations'].every((name) => tables.includes(name))
-      const volumeId = tables.includes('Setting') && isOurs ? connection.prepare<[], string>("SELECT value FROM Setting WHERE key = 'volumeId'").pluck().get() : undefined
-      return { is: 'readable', volumeId, isOurs }
+      const setting = (key: string) => tables.includes('Setting') && isOurs ? connection.prepare<[string], string>('SELECT value FROM Setting WHERE key = ?').pluck().get(key) : undefined
+      return { is: 'readable', volumeId: setting('volumeId'), isOurs, hasWebhook: setting(webhookKey) !== undefined }
     })
   } catch (error) {
     return { is: 'damaged', reason: reasonOf(error) }

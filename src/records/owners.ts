@@ -1,8 +1,9 @@
 // The line between uploads and erasures of their owner: every commit passes through the owner's row, kept by keyed hash. Erases nothing.
-import type { Prisma } from '../generated/prisma/client.ts'
+import { Prisma } from '../generated/prisma/client.ts'
 import { OwnerErased } from '../errors.ts'
 import { lastEpoch } from '../storage/erasures.ts'
 import type { KeyedHash } from '../storage/keyed-hash.ts'
+import { eachOwner, nothing, type Alongside } from './commits.ts'
 import type { PrismaClient } from './database.ts'
 import { querying } from './failures.ts'
 
@@ -81,6 +82,32 @@ export function createOwners ({ client, hash }: { client: PrismaClient, hash: Ke
     async refuseErased (ownerId: string, epoch: number): Promise<void> {
       const erased = await querying(() => client.owner.count({ where: { key: keyOf(ownerId), epoch: { gt: epoch } } }))
       if (erased > 0) throw new OwnerErased()
+    },
+
+    /** Those of `ownerIds` who were not erased after `epoch`. */
+    async remaining (ownerIds: readonly string[], epoch: number): Promise<string[]> {
+      if (ownerIds.length === 0) return []
+      const keys = ownerIds.map(keyOf)
+      const rows = await querying(() => client.owner.findMany({ where: { key: { in: keys }, epoch: { gt: epoch } }, select: { key: true } }))
+      const erased = new Set(rows.map(({ key }) => key))
+      return ownerIds.filter((_id, index) => !erased.has(String(keys[index])))
+    },
+
+    /**
+     * For a transaction that names these readers: it breaks a constraint when one of them was erased after `epoch`, as the erasure has
+     * looked for its lists by then. `refuse` throws READER_ERASED: without them it may be tried again.
+     */
+    naming (readerIds: readonly string[], epoch: number): Alongside {
+      const keys = eachOwner(readerIds, keyOf)
+      if (keys.length === 0) return nothing
+      return {
+        statements: () => [client.$executeRaw`UPDATE "Owner" SET "commits" = NULL WHERE "epoch" > ${epoch} AND "key" IN (${Prisma.join(keys)})`],
+        async refuse () {
+          // In SQL: Prisma refuses a list of a thousand beside other conditions.
+          const [row] = await querying(() => client.$queryRaw<[{ erased: unknown }]>`SELECT COUNT(*) AS "erased" FROM "Owner" WHERE "epoch" > ${epoch} AND "key" IN (${Prisma.join(keys)})`)
+          if (Number(row.erased) > 0) throw Object.assign(new Error('a reader was erased'), { code: 'READER_ERASED' })
+        },
+      }
     },
 
     /** Whether there ever was an erasure of this owner. */

@@ -51,17 +51,27 @@ export function toSidecar (row: BlobRow): Sidecar {
     keepsMetadata: row.keepsMetadata,
     crop: row.crop,
     originalId: row.originalId,
+    readers: idsIn(attachment?.readers ?? null),
+    readersEpoch: attachment?.readersEpoch ?? 0,
+    expiresAt: attachment?.expiresAt?.toISOString() ?? null,
+    scan: row.scan as Sidecar['scan'],
+    scanSignature: row.scanSignature,
   }
 }
 
 /** The column holds what the sidecar has as a list. */
 export const namesIn = (metadataRemoved: string | null): string[] | null => metadataRemoved?.split(',').filter((name) => name !== '') ?? null
 
+/** The column of readers holds what the sidecar has as a list. */
+export const idsIn = (readers: string | null): string[] => readers?.split(',') ?? []
+
+export const joinIds = (readers: readonly string[]): string | null => readers.length === 0 ? null : readers.join()
+
 /** The new blob's row, saying what its sidecar says. */
 export function toBlobRow (sidecar: Sidecar): Prisma.BlobCreateInput {
-  const { id, kind, extension, state, ownerId, creatorId, contentType, sha256, width, height, revision, epoch, source, sourceSha256, thumbhash, keepsMetadata, crop, originalId } = sidecar
+  const { id, kind, extension, state, ownerId, creatorId, contentType, sha256, width, height, revision, epoch, source, sourceSha256, thumbhash, keepsMetadata, crop, originalId, scan, scanSignature } = sidecar
   return {
-    id, kind, extension, state, ownerId, creatorId, contentType, sha256, width, height, revision, epoch, source, sourceSha256, thumbhash, keepsMetadata, crop, originalId,
+    id, kind, extension, state, ownerId, creatorId, contentType, sha256, width, height, revision, epoch, source, sourceSha256, thumbhash, keepsMetadata, crop, originalId, scan, scanSignature,
     metadataRemoved: sidecar.metadataRemoved?.join() ?? null,
     size: BigInt(sidecar.size),
     stateAt: new Date(sidecar.stateAt),

@@ -6,10 +6,11 @@ import { ConfigError } from '../config.ts'
 import { errnoOf, isFull, isUnwritable } from './failures.ts'
 import type { FileSystem } from './fs.ts'
 import { createErasures, ledgerPlaces } from './erasures.ts'
-import { identify, type KnownVolume } from './identity.ts'
+import { identify, identityAt, type KnownVolume } from './identity.ts'
 import { createKeyedHash } from './keyed-hash.ts'
 import { checkMount } from './mount.ts'
 import { refuseUnfinishedRestore } from './restoring.ts'
+import { createSegments } from './segments.ts'
 import { createSpace } from './space.ts'
 import { createTombstones } from './tombstones.ts'
 import { createDurable } from './volume/durable.ts'
@@ -88,10 +89,12 @@ export async function openStorage ({ fs, root, reserveBytes, known, secondLedger
   const hash = createKeyedHash(volumeId)
   const space = createSpace({ fs, folder: root, reserveBytes })
   const probe = createProbe({ fs, durable, staging })
+  const isVolumeThere = async () => (await identityAt(fs, root))?.volumeId === volumeId
   remember.noteSyncFailure = probe.noteSyncFailure
   return {
     volumeId, hash, space, staging, probe,
     store: createVolume({ fs, durable, space, root, staging }),
+    segments: createSegments({ fs, durable, root, isVolumeThere, checkSpace: () => space.check() }),
     erasures: createErasures({ fs, durable, hash, paths: ledgerPlaces(root, secondLedger) }),
     tombstones: createTombstones({ fs, durable, root }),
   }

@@ -58,6 +58,15 @@ const SidecarSchema = Type.Object({
   crop: Type.Optional(nullableText),
   /** Of a copy without metadata: the blob in whose place it is. */
   originalId: Type.Optional(nullableText),
+  /** Ids of users who may read it beside the owner. Absent in the oldest: none. */
+  readers: Type.Optional(Type.Array(Type.String())),
+  /** Erasures there had been when they were named; one that came later, of one of them, takes that one out. */
+  readersEpoch: Type.Optional(Type.Integer({ minimum: 0, maximum: maxCount })),
+  /** When it goes to the trash by itself. */
+  expiresAt: Type.Optional(nullableText),
+  /** What the scanner said of the bytes as they came, and the version of its signatures; null where there was none. */
+  scan: Type.Optional(Type.Union([Type.Enum(['clean', 'unscanned']), Type.Null()])),
+  scanSignature: Type.Optional(nullableText),
 })
 
 export type Sidecar = Required<Static<typeof SidecarSchema>>
@@ -84,8 +93,11 @@ export function decodeSidecar (text: string): Sidecar | undefined {
 /** A copy that nobody has said yet to be in the place of its original: until that is said, only the original counts. */
 export const isDraft = ({ originalId, metadataRemoved }: Pick<Sidecar, 'originalId' | 'metadataRemoved'>): boolean => originalId !== null && metadataRemoved === null
 
-/** What is said of a picture that nobody has looked into. */
-export const unseen = { thumbhash: null, metadataRemoved: null, keepsMetadata: false, crop: null, originalId: null }
+/** What a client or a scanner may say of a file, and has not. */
+export const plain = { readers: [], readersEpoch: 0, expiresAt: null, scan: null, scanSignature: null }
+
+/** What is said of a file that nobody has looked into. */
+export const unseen = { thumbhash: null, metadataRemoved: null, keepsMetadata: false, crop: null, originalId: null, ...plain }
 
 /** What sidecars of earlier versions do not say. */
 const defaults = { epoch: 0, source: null, sourceSha256: null, ...unseen }

@@ -5,15 +5,18 @@ import type { FastifyRequest } from 'fastify'
 import { UploadFieldInvalid, UploadMalformed, UploadTooLarge } from '../errors.ts'
 import type { Incoming } from './incoming.ts'
 
-const maxFields = 50
+/** A list of hundreds may come as one field for each. */
+const maxFields = 600
 const maxFieldBytes = 4096
-const maxParts = 200
+/** What the fields of one list may hold together, with the commas between them. */
+const maxListBytes = 64 * 1024
+const maxParts = 800
 const maxHeadersOfPart = 32
 const maxHeaderBytesOfPart = 16 * 1024
 
 /** All parts; each file among them must be read to its end before the next comes. */
 export async function * partsOf (request: FastifyRequest, maxBytes: number, incoming: Incoming): AsyncGenerator<Multipart> {
-  const limits = { fileSize: maxBytes, fields: maxFields, fieldSize: maxFieldBytes, parts: maxParts, headerPairs: maxHeadersOfPart, headerSize: maxHeaderBytesOfPart }
+  const limits = { fileSize: maxBytes, fields: maxFields, fieldSize: maxListBytes, parts: maxParts, headerPairs: maxHeadersOfPart, headerSize: maxHeaderBytesOfPart }
   // The name is cleaned by us, once: nothing is to be cut from it before.
   const parts = request.parts({ limits, preservePath: true })
   while (true) {
@@ -37,11 +40,18 @@ export async function * chunksOf ({ file }: MultipartFile, maxBytes: number, inc
   }
 }
 
-/** @throws UploadFieldInvalid when it is cut off, or not text */
-export function textOf ({ fieldname, value, valueTruncated }: MultipartValue): string {
-  if (valueTruncated) throw new UploadFieldInvalid(`"${fieldname}" is longer than ${maxFieldBytes} bytes`)
+/** @throws UploadFieldInvalid when it is too long, or not text */
+export function textOf ({ fieldname, value, valueTruncated }: MultipartValue, isList: boolean): string {
   if (typeof value !== 'string') throw new UploadFieldInvalid(`"${fieldname}" must be text`)
-  return value
+  return short(fieldname, value, isList ? maxListBytes : maxFieldBytes, valueTruncated)
+}
+
+/** The text of a field behind that of those before it. @throws UploadFieldInvalid when they are too long together */
+export const joined = (fieldname: string, before: string, text: string): string => short(fieldname, `${before},${text}`, maxListBytes)
+
+function short (fieldname: string, text: string, maxBytes: number, isCut = false): string {
+  if (isCut || Buffer.byteLength(text) > maxBytes) throw new UploadFieldInvalid(`"${fieldname}" is longer than ${maxBytes} bytes`)
+  return text
 }
 
 const translations: Record<string, (cause: unknown) => Error> = {

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { UploadAborted, UploadStalled, withHeaders } from '../errors.ts'
 import { reservationOf } from './admission.ts'
+import { meterOf } from './meter.ts'
 import { checksPerWindow, createWatchdog, type Pace } from './watchdog.ts'
 
 export type BodyLimits = Pace & {
@@ -10,6 +11,8 @@ export type BodyLimits = Pace & {
   readonly maxBodyBytes: number
   /** The error for a larger one. */
   readonly tooLarge: () => Error
+  /** Hears of each chunk, before anybody else. */
+  readonly onChunk?: (chunk: Buffer) => void
 }
 
 export type Incoming = {
@@ -27,17 +30,21 @@ export type Incoming = {
 }
 
 /** Call it in the same turn in which the reading starts: what flows before is not counted. */
-export function watchIncoming (body: IncomingMessage, { maxBodyBytes, tooLarge, ...pace }: BodyLimits): Incoming {
+export function watchIncoming (body: IncomingMessage, { maxBodyBytes, tooLarge, onChunk, ...pace }: BodyLimits): Incoming {
   const watchdog = createWatchdog(pace)
   const { signal, failed, fail } = failure()
   let received = 0
 
   const reservation = reservationOf(body)
+  const meter = meterOf(body)
   function onData (chunk: Buffer): void {
     reservation?.consume(chunk.length)
+    const refusal = meter?.(chunk.length)
     watchdog.received(chunk.length)
+    onChunk?.(chunk)
     received += chunk.length
     if (received > maxBodyBytes) fail(tooLarge())
+    if (refusal !== undefined) fail(refusal)
   }
   const onGone = (cause?: Error) => { if (!body.readableEnded) fail(new UploadAborted({ cause })) }
   const timer = setInterval(() => { if (watchdog.isStalled()) fail(stalled()) }, pace.idleMs / checksPerWindow)

@@ -5,6 +5,7 @@ import fp from 'fastify-plugin'
 import { UploadMissing, UploadTooLarge } from '../errors.ts'
 import type { StagedFile, Store } from '../storage/store.ts'
 import { maxBodyBytes } from './admission.ts'
+import { createBodyDigest } from './body-digest.ts'
 import { watchIncoming } from './incoming.ts'
 import { receiveMultipart } from './multipart.ts'
 import { receiveRawBody } from './raw-body.ts'
@@ -38,6 +39,8 @@ export type ReceiveOptions = Pace & {
   readonly extraFiles: 'ignored' | 'refused'
   /** Form fields to hand over; others are read and forgotten. */
   readonly fieldNames: readonly string[]
+  /** Those that may come several times before a file: they are handed over as one text, comma separated. */
+  readonly listNames?: readonly string[]
   /** Hears of each of them as it comes. */
   readonly onField?: (name: string, value: string) => void
   /** Ends the upload; the reason is the error to answer with. */
@@ -54,14 +57,17 @@ export const acceptUploads: FastifyPluginAsync = fp(async (app) => {
 
 /**
  * All files of the request, staged and finished. Each must then be published or discarded.
- * @throws after discarding all: the reason of `signal`, UploadMissing, UploadMalformed, UploadFieldInvalid, UploadTooLarge, UploadFilesExceeded, UploadStalled, UploadAborted, and what the store throws
+ * @throws after discarding all: the reason of `signal`, UploadMissing, UploadMalformed, UploadFieldInvalid, UploadTooLarge, UploadFilesExceeded, UploadStalled, UploadAborted,
+ * DigestInvalid, UploadDigestMismatch, and what the store throws
  */
 export async function receive (request: FastifyRequest, options: ReceiveOptions): Promise<ReceivedFile[]> {
   const isMultipart = request.isMultipart()
   const { maxBytes, idleMs, minBytesPerSecond } = options
+  const digest = createBodyDigest(request.raw, isMultipart)
   const incoming = watchIncoming(request.raw, {
     maxBodyBytes: maxBodyBytes(options, isMultipart),
     tooLarge: () => new UploadTooLarge(maxBytes),
+    onChunk: digest.update,
     idleMs,
     minBytesPerSecond,
   })
@@ -72,6 +78,7 @@ export async function receive (request: FastifyRequest, options: ReceiveOptions)
   try {
     const files = await (isMultipart ? receiveMultipart : receiveRawBody)(request, options, incoming, staging)
     await incoming.ended()
+    digest.check()
     if (files.length === 0) throw new UploadMissing()
     return files
   } catch (error) {

@@ -7,6 +7,7 @@ import { PreconditionFailed, RangeNotSatisfiable, withHeaders } from '../errors.
 import type { ByteRange } from '../storage/store.ts'
 import { allowsRange, judge, validatorsOf, type Validators } from './conditional.ts'
 import { containment } from './containment.ts'
+import { reprDigest } from './digest.ts'
 import { dispositionOf } from './disposition.ts'
 import { exactLength } from './exact-length.ts'
 import { formatHttpDate } from './http-date.ts'
@@ -28,7 +29,7 @@ export async function send (request: FastifyRequest, reply: FastifyReply, repres
   const outcome = judge(request.raw, validators)
   if (outcome === 'failed') throw new PreconditionFailed()
   if (outcome === 'unmodified') return sendNothing(reply, 304, unchangedHeaders(representation, validators))
-  if (request.method === 'HEAD') return sendNothing(reply, 200, headersOf(representation, validators, representation.size))
+  if (request.method === 'HEAD') return sendNothing(reply, 200, headersOf(request, representation, validators, representation.size))
   return sendBytes(reply, representation, validators, rangeOf(request, representation, validators))
 }
 
@@ -49,12 +50,12 @@ async function sendBytes (reply: FastifyReply, representation: Representation, v
   if (!await hasTurn(reply)) return reply.hijack()
   if (range === 'whole') {
     const source = await representation.read()
-    return stream(reply.code(200), source, size, headersOf(representation, validators, size))
+    return stream(reply.code(200), source, size, headersOf(reply.request, representation, validators, size))
   }
   const source = await representation.read(range)
   const length = range.end - range.start + 1
   const contentRange = `bytes ${range.start}-${range.end}/${size}`
-  return stream(reply.code(206), source, length, { ...headersOf(representation, validators, length), 'content-range': contentRange })
+  return stream(reply.code(206), source, length, { ...headersOf(reply.request, representation, validators, length), 'content-range': contentRange })
 }
 
 /**
@@ -75,13 +76,14 @@ function stream (reply: FastifyReply, source: Readable, length: number, headers:
   return reply.headers(headers).send(body)
 }
 
-function headersOf (representation: Representation, validators: Validators, length: number): Headers {
+function headersOf ({ headers }: FastifyRequest, representation: Representation, validators: Validators, length: number): Headers {
   return {
     ...unchangedHeaders(representation, validators),
     'content-type': servedType(representation.contentType),
     'content-length': String(length),
     'last-modified': formatHttpDate(validators.lastModified),
     'accept-ranges': 'bytes',
+    ...reprDigest(representation.sha256, headers['want-repr-digest']?.toString()),
   }
 }
 

@@ -1,7 +1,10 @@
 // Erasing all uploads of one user, for good, and doing it again after whatever brought them back. Who may ask for it is not decided here.
 import { randomUUID } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import pLimit from 'p-limit'
+import type { Mentions } from '../records/mentions.ts'
 import type { Removed } from '../records/removed.ts'
+import type { Unfinished } from '../records/unfinished.ts'
 import { createAttempts } from '../storage/attempts.ts'
 import { volumeHash, type Erasure, type Erasures } from '../storage/erasures.ts'
 import { storing } from '../storage/failures.ts'
@@ -24,6 +27,9 @@ const receiptKeptMs = 30 * 24 * 60 * 60_000
 const blobsAtOnce = 500
 const removalsAtOnce = 16
 
+/** So many are hashed before others have their turn. */
+const namesAtOnce = 500
+
 export type Replayed = { readonly owners: number, readonly blobs: number }
 
 /** As a receipt of now says it; and whether there is something of the user again, or still. */
@@ -38,6 +44,8 @@ type Options = {
   /** The ledger of erasures. */
   erasures: Pick<Erasures, 'append' | 'reconcile'>
   entomb: Ledger['entomb']
+  mentions: Pick<Mentions, 'remove'>
+  unfinished: Pick<Unfinished, 'remove'>
   removeDeadStaging: () => Promise<number>
   /** Leaves nothing of deleted rows in the database's files; false when it has to be tried again. */
   scrub: (options: { isThorough: boolean }) => Promise<boolean>
@@ -47,7 +55,7 @@ type Options = {
 
 type Gone = OwnedBlob | ErasedOrphan
 
-export function createErasure ({ records, orphans, store, erasures, entomb, removeDeadStaging, scrub, hash, now }: Options) {
+export function createErasure ({ records, orphans, store, erasures, entomb, mentions, unfinished, removeDeadStaging, scrub, hash, now }: Options) {
   const entryOf = ({ id, epoch, owner, at }: ErasureRow): Erasure => ({ id, epoch, owner, volume: volumeHash(hash), at })
 
   /** Makes the rows and every place of the ledger agree. Returns the erasures that found no row. */
@@ -84,7 +92,9 @@ export function createErasure ({ records, orphans, store, erasures, entomb, remo
 
   /** Those of `names` that are among `targets`. */
   async function * named (targets: Targets, names: AsyncIterable<string>): AsyncGenerator<{ name: string, epoch: number }> {
+    let count = 0
     for await (const name of names) {
+      if (++count % namesAtOnce === 0) await setImmediate()
       const epoch = targets.get(hash('owner', name))
       if (epoch !== undefined) yield { name, epoch }
     }
@@ -98,7 +108,11 @@ export function createErasure ({ records, orphans, store, erasures, entomb, remo
       blobs += gone.length
     }
     for await (const { name, epoch } of named(targets, records.owners())) count(await removeBlobs(name, epoch))
+    for (const [owner, epoch] of targets) await records.silence(owner, epoch)
+    for (const [owner, epoch] of targets) await records.forgetAnswers(owner, epoch, hash)
     for await (const { name } of named(targets, records.accounts())) await records.removeAccount(name, hash('owner', name))
+    await unfinished.remove(targets)
+    await mentions.remove(targets)
     count(await orphans.remove(targets, note))
     await removeDeadStaging()
     return { owners: owners.size, blobs }
@@ -143,14 +157,22 @@ export function createErasure ({ records, orphans, store, erasures, entomb, remo
       const erasure = await records.begin({ id: randomUUID(), owner, at: now().toISOString() })
       await storing(() => erasures.append(entryOf(erasure)))
       await removeBlobs(ownerId, erasure.epoch)
+      await records.silence(owner, erasure.epoch)
+      await records.forgetAnswers(owner, erasure.epoch, hash)
       await records.removeAccount(ownerId, owner)
-      await orphans.remove(new Map([[owner, erasure.epoch]]), note)
+      const target = new Map([[owner, erasure.epoch]])
+      await unfinished.remove(target)
+      await mentions.remove(target, ownerId)
+      await orphans.remove(target, note)
       await removeDeadStaging()
       await scrub({ isThorough })
       const erased = await erasedBy(erasure)
       await records.receipted(owner)
       return erased
     },
+
+    /** Whether there is something of the user to erase. */
+    isAnythingOf: (ownerId: string): Promise<boolean> => records.hasAny(ownerId),
 
     /** What earlier erasures of this user removed; undefined when there was none. */
     async earlier (ownerId: string): Promise<Earlier | undefined> {

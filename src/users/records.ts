@@ -1,28 +1,37 @@
 // The rows of erasures, and whatever else is to be found, or to go, by its owner.
+import { forgetAnswers } from '../records/answers.ts'
 import type { PrismaClient } from '../records/database.ts'
+import { silencing, untold, type Events } from '../records/events.ts'
 import { isTaken, querying } from '../records/failures.ts'
 import { highestEpoch } from '../records/owners.ts'
 import { createRemoved, type Removed } from '../records/removed.ts'
 import { toSidecar, withRecord } from '../records/sidecars.ts'
 import type { Erasure } from '../storage/erasures.ts'
 import type { BlobId } from '../storage/ids.ts'
+import type { KeyedHash } from '../storage/keyed-hash.ts'
 import type { Doomed } from '../storage/ledger.ts'
 import type { Sidecar } from '../storage/sidecar.ts'
 import type { Kind } from '../storage/store.ts'
+import { ofErased } from './events.ts'
 
 const rowsPerPage = 500
 const ownersPerPage = 1000
 
+const kept = ['live', 'superseded', 'deleted']
+
 /** Two that take the same epoch at once: one of them takes the next. */
 const attempts = 100
 
-export type OwnedBlob = Doomed & { readonly sha256: string, readonly size: number }
+/** `attachmentId`: null for an avatar; `isKept`: not on its way out anyway. */
+export type OwnedBlob = Doomed & { readonly sha256: string, readonly size: number, readonly attachmentId: string | null, readonly isKept: boolean }
 
 export type ErasureRow = Pick<Erasure, 'id' | 'epoch' | 'owner' | 'at'>
 
 export type ErasureRecords = ReturnType<typeof createErasureRecords>
 
-export function createErasureRecords ({ client, now }: { client: PrismaClient, now: () => Date }) {
+type Options = { client: PrismaClient, now: () => Date, events?: Pick<Events, 'telling' | 'told'> }
+
+export function createErasureRecords ({ client, now, events = untold }: Options) {
   const removed = createRemoved(client)
 
   /** From its commit on, no upload of the owner that began in a lower epoch can commit. `isAsked`: somebody waits for its receipt. */
@@ -49,12 +58,20 @@ export function createErasureRecords ({ client, now }: { client: PrismaClient, n
   }
 
   async function owned (ownerId: string, epoch: number, after: string): Promise<OwnedBlob[]> {
-    const rows = await querying(() => client.blob.findMany({ where: { ownerId, epoch: { lt: epoch }, id: { gt: after } }, orderBy: { id: 'asc' }, take: rowsPerPage, include: { aliases: true } }))
-    return rows.map(({ id, kind, extension, source, aliases, sha256, size }) => ({ id: id as BlobId, kind: kind as Kind, extension, ownerId, source, sha256, size: Number(size), aliases: aliases.map(({ path }) => path) }))
+    const rows = await querying(() => client.blob.findMany({ where: { ownerId, epoch: { lt: epoch }, id: { gt: after } }, orderBy: { id: 'asc' }, take: rowsPerPage, include: { aliases: true, attachment: { select: { id: true } } } }))
+    return rows.map(({ id, kind, extension, source, aliases, sha256, size, attachment, state }) => ({ id: id as BlobId, kind: kind as Kind, extension, ownerId, source, sha256, size: Number(size), aliases: aliases.map(({ path }) => path), attachmentId: attachment?.id ?? null, isKept: kept.includes(state) }))
   }
 
   return {
     removed: { of: removed.of, forget: removed.forget },
+
+    /** What is told of the owner's files from before that epoch, and was not delivered yet; also of those that were gone before. */
+    async silence (owner: string, epoch: number): Promise<void> {
+      await querying(() => client.$transaction(silencing(client, owner, epoch)))
+    },
+
+    /** What was answered of the owner's files to requests from before that epoch. That it was answered stays known. */
+    forgetAnswers: (owner: string, epoch: number, hash: KeyedHash): Promise<void> => forgetAnswers({ client, hash, owner, epoch }),
 
     /** Durably, before it goes: the receipt names it, whichever run makes that. */
     async note (owner: string, what: Removed): Promise<void> {
@@ -150,9 +167,9 @@ export function createErasureRecords ({ client, now }: { client: PrismaClient, n
       return row === null ? undefined : { id: row.id, epoch: row.epoch, owner, at: row.createdAt.toISOString() }
     },
 
-    /** Whether there is a blob or an account of theirs. */
+    /** Whether there is a blob, an account or a resumable upload of theirs, or one that they sent for others. */
     hasAny: (ownerId: string): Promise<boolean> => querying(async () =>
-      await client.blob.findFirst({ where: { ownerId }, select: { id: true } }) !== null || await client.account.count({ where: { id: ownerId } }) > 0),
+      await client.blob.findFirst({ where: { ownerId }, select: { id: true } }) !== null || await client.resumable.count({ where: { OR: [{ ownerId }, { creatorId: ownerId }] } }) > 0 || await client.account.count({ where: { id: ownerId } }) > 0),
 
     async removeAccount (id: string, owner: string): Promise<void> {
       if (await querying(() => client.account.count({ where: { id } })) === 0) return
@@ -170,12 +187,16 @@ export function createErasureRecords ({ client, now }: { client: PrismaClient, n
         const last = page.at(-1)
         if (last === undefined) return all
         const ids = page.map(({ id }) => id as string)
+        const told = page.filter(({ isKept }) => isKept).map((blob) => ofErased(ownerId, epoch, blob))
         await querying(() => client.$transaction([
+          ...silencing(client, owner, epoch),
+          ...events.telling(told),
           removed.noting(owner, removedOf(page)),
           client.blob.updateMany({ where: { id: { in: ids } }, data: { state: 'purging', stateAt: now() } }),
           client.avatar.deleteMany({ where: { blobId: { in: ids } } }),
           client.attachment.updateMany({ where: { blobId: { in: ids } }, data: { deletedAt: now() } }),
         ]))
+        events.told()
         all.push(...page)
         after = last.id
       }
@@ -195,8 +216,6 @@ export function createErasureRecords ({ client, now }: { client: PrismaClient, n
 }
 
 const exportedPerPage = 200
-
-const kept = ['live', 'superseded', 'deleted']
 
 /** As its sidecar says it: there is nothing more to tell. */
 export type ExportedBlob = Sidecar

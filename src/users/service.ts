@@ -1,7 +1,11 @@
 // The erasing of users on an opened volume, with all that it needs; and the ledger that it cannot do without.
 import { ConfigError } from '../config.ts'
 import type { PrismaClient } from '../records/database.ts'
+import type { Events } from '../records/events.ts'
+import { createMentions } from '../records/mentions.ts'
 import { scrub } from '../records/scrub.ts'
+import { createSettling } from '../records/sidecars.ts'
+import { createUnfinished } from '../records/unfinished.ts'
 import { ledgerPlaces } from '../storage/erasures.ts'
 import type { FileSystem } from '../storage/fs.ts'
 import type { Ledger } from '../storage/ledger.ts'
@@ -14,17 +18,21 @@ export type ErasureSite = {
   readonly fs: FileSystem
   readonly root: string
   readonly client: PrismaClient
-  readonly storage: Pick<Storage, 'store' | 'erasures' | 'hash' | 'staging'>
+  readonly storage: Pick<Storage, 'store' | 'segments' | 'erasures' | 'hash' | 'staging'>
   readonly ledger: Ledger
   readonly now: () => Date
+  /** Hears of every file that is erased. */
+  readonly events?: Pick<Events, 'telling' | 'told'>
 }
 
-export function erasureAt ({ fs, root, client, storage: { store, erasures, hash, staging }, ledger, now }: ErasureSite): ErasureService {
+export function erasureAt ({ fs, root, client, storage: { store, segments, erasures, hash, staging }, ledger, now, events }: ErasureSite): ErasureService {
   return createErasure({
-    records: createErasureRecords({ client, now }),
+    records: createErasureRecords({ client, now, ...(events && { events }) }),
     orphans: createOrphans({ fs, root, store, ledger, hash }),
     store, erasures, hash, now,
     entomb: ledger.entomb,
+    mentions: createMentions({ client, settling: createSettling({ client, store, now }), hash, now }),
+    unfinished: createUnfinished({ client, segments, hash }),
     removeDeadStaging: staging.removeDead,
     scrub: (options) => scrub(client, options),
   })

@@ -33,7 +33,7 @@ async function setUp (t: Test, times = 1) {
     change: async (...args) => { await move(); return records.change(...args) },
     remove: async (...args) => { await move(); return records.remove(...args) },
   }
-  const { change, remove } = createAttachments({ store, records: meddled, settling })
+  const { change, remove } = createAttachments({ store, records: meddled, settling, now })
   const blob = () => client.blob.findUnique({ where: { id: last.id }, include: { attachment: true } })
   return { client, store, id, change, remove, blob, sidecar: () => store.readSidecar({ ...last, id: last.id as BlobId }) }
 }
@@ -64,7 +64,7 @@ test('one that was deleted meanwhile is not there', async (t) => {
       return row
     }
   }
-  const { change, remove } = createAttachments({ store, records: meddled, settling })
+  const { change, remove } = createAttachments({ store, records: meddled, settling, now })
   await t.rejects(change(ada, id, { alt: 'late' }), { code: 'ATTACHMENT_NOT_FOUND' })
   await client.attachment.update({ where: { id }, data: { deletedAt: null } })
   await t.rejects(remove(ada, id), { code: 'ATTACHMENT_NOT_FOUND' })

@@ -251,7 +251,7 @@ test('an admin brings a deleted attachment back, under its id and URL, with all 
   const ada = await as('ada')
   const admin = await as('root', 'uploads:admin')
   const { id, url } = await postOne(gateway, ada, { visibility: 'public', contextType: 'ticket', contextId: '7' })
-  const before = (await app.inject({ url: `/api/attachments/${id}` })).json()
+  const before = (await app.inject({ url: `/api/attachments/${id}`, headers: ada })).json()
   await app.inject({ method: 'DELETE', url: `/api/attachments/${id}`, headers: ada })
   t.equal((await app.inject({ url })).statusCode, 404)
   const restore = (headers: Record<string, string>, of = id) => app.inject({ method: 'POST', url: `/api/attachments/${of}/restore`, headers })

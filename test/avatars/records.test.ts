@@ -1,6 +1,7 @@
 import { test } from 'tap'
 import { createAvatarRecords } from '../../src/avatars/records.ts'
 import type { UserId } from '../../src/callers/caller.ts'
+import { nothing } from '../../src/records/commits.ts'
 import type { PrismaClient } from '../../src/records/database.ts'
 import { createOwners } from '../../src/records/owners.ts'
 import { createKeyedHash } from '../../src/storage/keyed-hash.ts'
@@ -120,4 +121,53 @@ test('of two who adopt one picture at once, one has it and the other comes too l
   await avatars.keepPending(pending)
   const adopted = await Promise.all([ada, 'bob' as UserId].map((user) => avatars.adopt(user, pending.id, ['pending'], 0)))
   t.equal(adopted.filter((one) => one !== undefined).length, 1)
+})
+
+test('each change by the user is a choice of theirs, after which no earlier one takes effect', async (t) => {
+  const { client, records: avatars } = await records(t)
+  const owner = async () => {
+    const { choices, choice } = await client.owner.findFirstOrThrow()
+    return [choices, choice]
+  }
+  const [first, second] = [sidecar(), sidecar()]
+  await avatars.set(ada, first)
+  t.strictSame(await owner(), [1, 1])
+  await avatars.set(ada, second, { expected: first.id })
+  t.strictSame(await owner(), [2, 2])
+  await avatars.adopt(ada, first.id, ['superseded'], 0)
+  t.strictSame(await owner(), [3, 3])
+  await avatars.remove(ada)
+  t.strictSame(await owner(), [4, 4])
+  await avatars.retain(ada, first.id, 'deleted')
+  await avatars.remove(ada)
+  t.strictSame(await owner(), [4, 4], 'nothing else became current')
+
+  await client.owner.updateMany({ data: { choices: 7 } })
+  await avatars.set(ada, sidecar(), { chosenAs: 6 })
+  t.strictSame(await owner(), [7, 6])
+  const late = sidecar()
+  await t.rejects(avatars.set(ada, late, { chosenAs: 5 }), { code: 'PICTURE_REPLACED' })
+  t.equal(await client.blob.findUnique({ where: { id: late.id } }), null)
+  await avatars.set(ada, sidecar(), { chosenAs: 7 })
+  t.strictSame(await owner(), [7, 7])
+})
+
+test('a picture that a later choice came before is kept as an earlier one, with what is committed beside it, or not at all', async (t) => {
+  const { client, records: avatars } = await records(t)
+  const state = async ({ id }: Sidecar) => (await client.blob.findUnique({ where: { id } }))?.state
+  const [current, late, removed, refused, erased] = [sidecar(), sidecar(), sidecar(), sidecar(), sidecar()]
+  await avatars.set(ada, current)
+  await avatars.keepEarlier(ada, late, nothing)
+  t.equal(await state(late), 'superseded')
+  t.match(await avatars.current(ada), { id: current.id })
+  await avatars.remove(ada)
+  await avatars.keepEarlier(ada, removed, nothing)
+  t.equal(await state(removed), 'deleted')
+
+  const reason = Object.assign(new Error('no room'), { code: 'QUOTA_EXCEEDED' })
+  const breaking = { statements: () => [client.$executeRaw`UPDATE "Owner" SET "epoch" = NULL`], refuse: () => Promise.reject(reason) }
+  await t.rejects(avatars.keepEarlier(ada, refused, breaking), reason)
+  await client.owner.updateMany({ data: { epoch: 1 } })
+  await t.rejects(avatars.keepEarlier(ada, erased, nothing), { code: 'OWNER_ERASED' })
+  t.strictSame([await state(refused), await state(erased)], [undefined, undefined])
 })

@@ -26,7 +26,7 @@ t.test('so does its cleaning', async (t) => {
   await attach('ada', 'a text')
   await backup(config, { to: { dir }, progress })
   await erase('ada')
-  t.match(commandLine(folder, ['backup', 'prune', '--erased', dir]), { status: 0, stdout: /^1 erasures in .*\nOf 1 snapshots 1 held something of erased users: 1 uploads and 0 accounts are gone from them, and 1 file from the folder\.\n$/ })
+  t.match(commandLine(folder, ['backup', 'prune', '--erased', dir]), { status: 0, stdout: /^1 erasures in .*\nOf 1 snapshots 1 held something of erased users: 1 uploads, 0 accounts and 0 other mentions are gone from them, and 1 file from the folder\.\n$/ })
   t.match(JSON.parse(commandLine(folder, ['backup', 'prune', '--erased', dir, '--json']).stdout), { snapshots: 1, prunedSnapshots: [] })
 })
 
@@ -76,5 +76,5 @@ t.test('what is worth saying is said', async (t) => {
     'Removed 3 files that no snapshot names.',
     'What is listed above is not in this backup; everything else is.',
   ].join('\n').split('\n').slice(-6).join('\n'))
-  t.match(pruneText({ snapshots: 2, prunedSnapshots: [], erasedUploads: 0, erasedAccounts: 0, removedFiles: null, erasures: 1, ledgers: ['/a', '/backup/snapshots/1/erasures.ndjson', '/backup/snapshots/2/erasures.ndjson'], findings: [finding] }, '/backup'), /^blob-missing.*\n.*\n.*\n\n1 erasures in \/a and 2 ledgers of the backup\.\nOf 2 snapshots 0 held/)
+  t.match(pruneText({ snapshots: 2, prunedSnapshots: [], erasedUploads: 0, erasedAccounts: 0, erasedMentions: 0, removedFiles: null, erasures: 1, ledgers: ['/a', '/backup/snapshots/1/erasures.ndjson', '/backup/snapshots/2/erasures.ndjson'], findings: [finding] }, '/backup'), /^blob-missing.*\n.*\n.*\n\n1 erasures in \/a and 2 ledgers of the backup\.\nOf 2 snapshots 0 held/)
 })

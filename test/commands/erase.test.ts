@@ -43,15 +43,15 @@ t.test('it is done only when the answer is yes', async (t) => {
 })
 
 t.test('what was erased is said in a sentence, with the receipt where no file was named', async (t) => {
-  t.equal(erasedText({ erased, receipt: 'the.jws', erasedBefore: null, findings: [] }, undefined), 'Erased at now: 1 avatar, 1 attachment, the account; 2 KiB.\nReceipt:\nthe.jws')
+  t.equal(erasedText({ erased, receipt: 'the.jws', erasedBefore: null, hadAnything: true, findings: [] }, undefined), 'Erased at now: 1 avatar, 1 attachment, the account; 2 KiB.\nReceipt:\nthe.jws')
 })
 
 t.test('run once more, it says when the user was erased, and what the receipt names', async (t) => {
-  t.equal(erasedText({ erased, receipt: 'the.jws', erasedBefore: 'yesterday', findings: [] }, 'ada.jws'), 'This user was erased already at yesterday, and there was nothing of theirs since. The receipt names 1 avatar, 1 attachment, the account; 2 KiB.\nThe receipt is in ada.jws.')
+  t.equal(erasedText({ erased, receipt: 'the.jws', erasedBefore: 'yesterday', hadAnything: true, findings: [] }, 'ada.jws'), 'This user was erased already at yesterday, and there was nothing of theirs since. The receipt names 1 avatar, 1 attachment, the account; 2 KiB.\nThe receipt is in ada.jws.')
 })
 
 t.test('what is wrong comes first', async (t) => {
   const finding = { problem: 'erased-present', path: 'avatars/x', detail: 'It is there.', mend: 'Erase it.' } as const
-  t.match(erasedText({ erased, receipt: 'the.jws', erasedBefore: null, findings: [finding] }, 'file'), /^erased-present {2}avatars\/x\n {2}It is there\.\n {2}Erase it\.\n\nErased at now/)
+  t.match(erasedText({ erased, receipt: 'the.jws', erasedBefore: null, hadAnything: true, findings: [finding] }, 'file'), /^erased-present {2}avatars\/x\n {2}It is there\.\n {2}Erase it\.\n\nErased at now/)
   t.equal(verifiedText({ erased, places: [{ path: 'here', hasEntry: false }], findings: [finding] }), 'erased-present  avatars/x\n  It is there.\n  Erase it.\n\nThe receipt is genuine: 1 file erased at now.\nhere does not have the erasure.\n1 finding.')
 })

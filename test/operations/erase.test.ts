@@ -1,6 +1,7 @@
 import { copyFile, mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { test, type Test } from 'tap'
+import type { Scope } from '../../src/callers/caller.ts'
 import { readConfig } from '../../src/config.ts'
 import { eraseOwner, receiptKey } from '../../src/operations/erase.ts'
 import { silent } from '../../src/operations/progress.ts'
@@ -47,6 +48,24 @@ test('what cannot be done is refused before anything is erased', async (t) => {
   await t.rejects(eraseOwner({ ...config, erasureLedger: join(home, 'nowhere', 'ledger') }, { owner: 'bob', progress: silent }), { name: 'ConfigError', message: /ledger of erasures/ })
   t.equal(await app.database.client.blob.count(), 4)
   t.equal(await app.database.client.erasure.count(), 0)
+})
+
+test('an e-mail address erases nobody, and says whose it is', async (t) => {
+  const { config, app, attach, ledger, home } = await setUp(t)
+  const { client } = app.database
+  const add = (id: string, email: string) => client.account.create({ data: { id, email, displayName: 'a', passwordHash: '', createdAt: new Date(0), updatedAt: new Date(0) } })
+  const erase = (owner: string) => eraseOwner(config, { owner, receiptFile: join(home, `${owner}.jws`), progress: silent })
+  await add('bob', 'bob@example.com')
+  await add('eve@example.com', 'eve@example.com')
+  for (const owner of ['bob@example.com', 'Bob@Example.com']) await t.rejects(erase(owner), { name: 'Refusal', message: `Nothing was erased: ${owner} is the e-mail address of an account, and the id of nobody who has anything here. The id of that account is bob: name that with --owner.` })
+  t.equal(await client.erasure.count(), 0)
+  t.equal((await readFile(ledger, 'utf8')).trim(), '')
+  t.strictSame((await readdir(home)).filter((name) => name.endsWith('.jws')), [])
+  t.match(await erase('eve@example.com'), { hadAnything: true }, 'it is the id, too')
+  await attach('bob@example.com', 'a.txt')
+  t.match(await erase('bob@example.com'), { hadAnything: true, erased: { counts: { attachments: 1, accounts: 0 } } }, 'of another user, who has that for an id')
+  t.match(await eraseOwner(config, { owner: 'bob@example.com', progress: silent }), { erasedBefore: String, erased: { counts: { attachments: 1 } } }, 'and has the receipt again')
+  t.equal(await client.account.count(), 1)
 })
 
 test('a command that was killed half-way is run again, and its receipt names everything', async (t) => {
@@ -157,4 +176,16 @@ test('a file that is named after an erased one is found, whatever comes after th
   await mkdir(join(folder, 'avatars', '2020', '01', '01'), { recursive: true })
   await writeFile(join(folder, 'avatars', '2020', '01', '01', `${blob?.id}.png.damaged`), 'x')
   t.match((await verify()).findings, [{ problem: 'erased-present', id: blob?.id, path: `avatars/2020/01/01/${blob?.id}.png.damaged`, mend: 'Delete this file.' }])
+})
+
+test('who had only an upload that was not finished, for themselves or for somebody else, is not taken for nobody', async (t) => {
+  const { app, as, config } = await setUp(t)
+  const begin = async (user: string, headers: Record<string, string>, ...scopes: Scope[]) => app.inject({ method: 'POST', url: '/api/resumable', headers: { ...await as(user, ...scopes), 'tus-resumable': '1.0.0', 'upload-length': '5', ...headers } })
+  t.equal((await begin('eve', {})).statusCode, 201)
+  t.equal((await begin('bot', { 'x-owner-id': 'bob' }, 'uploads:service')).statusCode, 201)
+  for (const owner of ['eve', 'bot']) {
+    t.match(await eraseOwner(config, { owner, progress: silent }), { hadAnything: true, erasedBefore: null, erased: { blobs: [] } })
+    t.match(await eraseOwner(config, { owner, progress: silent }), { hadAnything: false }, 'now there is nothing')
+  }
+  t.equal(await app.database.client.resumable.count(), 0)
 })

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { decodeJwt, jwtVerify } from 'jose'
 import t from 'tap'
 import type { UserId } from '../../src/callers/caller.ts'
@@ -19,12 +19,20 @@ t.test('a token is signed with the first secret and says what was asked for', as
   t.equal((payload.exp ?? 0) - (payload.iat ?? 0), 900)
 })
 
-t.test('without a secret one is created beside the database, for the gateway to find', async (t) => {
+t.test('without a secret it is signed with the one that the gateway made', async (t) => {
   const folder = t.testdir()
+  mkdirSync(`${folder}/database`)
+  const kept = 'k'.repeat(64)
+  writeFileSync(`${folder}/database/jwt.secret`, `${kept}\n`)
   const { token } = await mintToken(readConfig({ UPLOADS_DIR: folder }), { ...wanted, scopes: [] })
-  const kept = readFileSync(`${folder}/database/jwt.secret`, 'utf8').trim()
   t.ok(await jwtVerify(token, Buffer.from(kept)))
   t.equal(decodeJwt(token)['scope'], undefined)
+})
+
+t.test('where there is no secret, none is made: it would not be that of the gateway', async (t) => {
+  const folder = t.testdir()
+  await t.rejects(mintToken(readConfig({ UPLOADS_DIR: folder }), wanted), { name: 'Refusal', message: /no key.*database\/jwt\.secret\. Set JWT_SECRET to that of the gateway.*start it once/ })
+  t.strictSame(readdirSync(folder), [])
 })
 
 t.test('where tokens are only checked, none is made', async (t) => {

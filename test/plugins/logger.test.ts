@@ -28,6 +28,24 @@ test('a completed request is one line, without its query', async (t) => {
   t.notMatch(log.text(), 'geheim')
 })
 
+test('what opens a link is in no line, wherever it is quoted', async (t) => {
+  const { app, log } = build(t)
+  const token = 'aB3_-'.repeat(15).slice(0, 72)
+  app.get('/api/links/:token/:filename', async () => { throw new Error(`nothing at /api/links/${token}`) })
+  await app.inject(`/api/links/${token}/a.png`)
+  app.log.warn(`GET https://files.example/api/links/${token}`)
+  const encoded = (text: string) => text.replace(/./g, (letter) => `%${letter.charCodeAt(0).toString(16)}`)
+  const spellings = [`/api/links/${encoded(token)}/a.png`, `/api/links/${encoded(token.slice(0, 1))}${token.slice(1)}/a.png`, `/api/l${encoded('ink').toUpperCase()}s/${token}/a.png`]
+  for (const url of spellings) t.equal((await app.inject(url)).statusCode, 500, 'it is that route')
+  for (const url of [`/api/links/${token}x`, `/api/links/x${token}`, `/api/links/${token}.png`, `/api/links/;${token}`, `/api%2Flinks%2f${token}`, `/api/links/${token}%0A`]) await app.inject(url)
+  app.log.warn('/api/attachments/0192a1b2-0000-7000-8000-000000000001/links/0192a1b2-0000-7000-8000-000000000002')
+  t.notMatch(log.text(), token)
+  t.notMatch(log.text(), token.slice(1))
+  t.match(log.text(), 'links/[redacted]/a.png')
+  t.match(log.lines().find(({ route }) => route !== undefined), { path: '/api/links/[redacted]/a.png', route: '/api/links/:token/:filename' })
+  t.match(log.text(), 'links/0192a1b2-0000-7000-8000-000000000002')
+})
+
 test('bytes are those on the wire of this request, not of the connection', async (t) => {
   const { app, log } = build(t)
   await app.listen()
@@ -95,9 +113,9 @@ test('whatever is logged, tokens, cookies, passwords and queries are cut out', a
 test('a hostile line costs little', async (t) => {
   const { app, log } = build(t)
   const startedAt = performance.now()
-  for (const piece of ['eyJ-', 'eyJa.', '/a', '?', 'Bearer ', '/?a']) app.log.warn(piece.repeat(20_000))
+  for (const piece of ['eyJ-', 'eyJa.', '/a', '?', 'Bearer ', '/?a', '/links/', '%2Flinks', '%41']) app.log.warn(piece.repeat(20_000))
   t.ok(performance.now() - startedAt < 500)
-  t.equal(log.lines().length, 6)
+  t.equal(log.lines().length, 9)
 })
 
 test('on a terminal the lines are for people', async (t) => {

@@ -63,3 +63,13 @@ test('the problem lists every code', async (t) => {
   t.strictSame(Problem.properties.code.enum, errorTable.map(({ code }) => code))
   for (const { code, sentence } of errorTable) t.ok(Problem.description.includes(`\`${code}\``) && Problem.description.includes(sentence), code)
 })
+
+test('what waits says for how long, and what counts for the rates where its caller stands', async (t) => {
+  const responses = responsesOf(describe({ response: { 201: {} } }, { responses: { 201: { headers: { Location: {} } } }, codes: ['RATE_EXCEEDED', 'IDEMPOTENCY_IN_PROGRESS', 'SCANNER_UNAVAILABLE', 'UPLOAD_TOO_LARGE'] }))
+  const headersOf = (status: number) => Object.keys(responses[status]?.headers ?? {})
+  t.strictSame(headersOf(201), ['X-Request-Id', 'RateLimit', 'RateLimit-Policy', 'Location'])
+  t.strictSame(headersOf(429), ['X-Request-Id', 'RateLimit', 'RateLimit-Policy', 'Retry-After'])
+  for (const status of [409, 503]) t.strictSame(headersOf(status), ['X-Request-Id', 'Retry-After'])
+  t.strictSame(headersOf(413), ['X-Request-Id'])
+  t.strictSame(Object.keys(responsesOf(describe(undefined, { codes: ['ATTEMPTS_EXCEEDED'] }))[429]?.headers ?? {}), ['X-Request-Id', 'Retry-After'], 'where nothing is counted, nothing is said of it')
+})

@@ -99,3 +99,41 @@ test('a stop waits for a clean-up under way before volume and database close, an
   mock.timers.tick(7_200_000)
   t.strictSame(order, ['closed'])
 })
+
+test('a chore that takes long hears of a stop', async (t) => {
+  const { app } = setUp(t)
+  await app.ready()
+  let isStopped = false
+  app.doNowAndThen({
+    name: 'dishes', everyMs: 1000, run: (stopping) => new Promise((resolve) => {
+      t.notOk(stopping.aborted)
+      stopping.addEventListener('abort', () => {
+        isStopped = true
+        resolve(1)
+      })
+    })
+  })
+  mock.timers.tick(1000)
+  await app.close()
+  t.ok(isStopped)
+})
+
+test('a chore is done now and then, never beside itself, and its failure ends nothing', async (t) => {
+  const { app, log } = setUp(t)
+  await app.ready()
+  const { promise: isHeld, resolve: release } = Promise.withResolvers<number>()
+  const runs = [() => isHeld, async () => { throw new Error('no') }, async () => 3]
+  let begun = 0
+  app.doNowAndThen({ name: 'dishes', everyMs: 1000, run: async () => runs[begun++]?.() ?? 0 })
+  mock.timers.tick(3000)
+  t.equal(begun, 1, 'one at a time')
+  release(0)
+  await isHeld
+  for (let turn = 0; turn < 5; turn += 1) await Promise.resolve()
+  mock.timers.tick(1000)
+  for (let turn = 0; turn < 5; turn += 1) await Promise.resolve()
+  mock.timers.tick(1000)
+  await app.close()
+  t.equal(begun, 3)
+  t.match(log.lines().filter(({ upkeep: name }) => name === 'dishes'), [{ msg: 'Upkeep failed: dishes.' }, { dishes: 3 }])
+})

@@ -25,3 +25,9 @@ test('one that is lost counts as such, and its error goes on', async (t) => {
   t.equal(await count(() => Promise.reject(error), () => { throw new Error('nothing was kept') }).catch((reason: unknown) => reason), error)
   t.match(counted, [['lost', 'avatar', error, Number]])
 })
+
+test('one that kept nothing anew, as it was only answered again, is no upload', async (t) => {
+  const { counted, count } = setUp()
+  t.equal(await count(async () => 'the answer', () => undefined), 'the answer')
+  t.strictSame(counted, [])
+})

@@ -20,7 +20,7 @@ async function setUp (t: Parameters<typeof databaseFor>[0]) {
 t.test('the rows of a sidecar say again what it says', async (t) => {
   const { adopt, row, client } = await setUp(t)
   const all = [
-    attachment({ aliases: ['/uploads/a.pdf', '/uploads/b.pdf'], contextType: 'message', contextId: '7', alt: 'a plan', epoch: 3, source: 'system-m:/uploads/a.pdf', sourceSha256: 'ab', revision: 4 }),
+    attachment({ aliases: ['/uploads/a.pdf', '/uploads/b.pdf'], readers: ['bob', 'kim:7'], readersEpoch: 2, contextType: 'message', contextId: '7', alt: 'a plan', epoch: 3, source: 'system-m:/uploads/a.pdf', sourceSha256: 'ab', revision: 4 }),
     attachment({ recordId: '0192a1b2-0000-7000-8000-000000000002', state: 'deleted', stateAt: at(9), revision: 2 }),
     sidecarFor('x', { ownerId: null, creatorId: null, state: 'pending', aliases: ['/i/p/1.png'] }),
     sidecarFor('x', { state: 'superseded', ownerId: 'bob' }),
@@ -114,7 +114,7 @@ t.test('of two that adopt avatars of one user at once, the newer is current', as
 t.test('a sidecar of which no rows can be made says why', async (t) => {
   const wrong: Array<[Partial<Sidecar>, RegExp]> = [
     [{ extension: '../x' }, /extension/], [{ stateAt: 'yesterday' }, /time/], [{ createdAt: '' }, /time/], [{ ownerId: null }, /owner/],
-    [{ recordId: null }, /does not name/], [{ filename: null }, /does not name/], [{ visibility: 'secret' }, /visibility/], [{ visibility: null }, /visibility/],
+    [{ recordId: null }, /does not name/], [{ filename: null }, /does not name/], [{ visibility: 'secret' }, /visibility/], [{ visibility: null }, /visibility/], [{ readers: ['bob', 'a,b'] }, /as a reader/],
     [{ state: 'superseded' }, /cannot be superseded/], [{ state: 'pending', ownerId: null }, /does not name/],
   ]
   for (const [change, reason] of wrong) t.match(unfitness(attachment(change)), reason)
@@ -131,7 +131,7 @@ t.test('what no gateway wrote is not believed', (t) => {
   const wrong: Array<[Partial<Sidecar>, RegExp]> = [
     [{ ownerId: '' }, /can be no user/], [{ ownerId: 'a\0' }, /can be no user/], [{ ownerId: 'me' }, /can be no user/],
     [{ createdAt: '1' }, /a time in it is none/], [{ stateAt: '2026-11-21' }, /a time in it is none/], [{ stateAt: '+012026-01-01T00:00:00.000Z' }, /a time in it is none/],
-    [{ epoch: 1_500_000_001 }, /counts higher/], [{ revision: 1_500_000_001 }, /counts higher/], [{ recordId: 'r' }, /an avatar and names an attachment/],
+    [{ epoch: 1_500_000_001 }, /counts higher/], [{ revision: 1_500_000_001 }, /counts higher/], [{ readersEpoch: 1_500_000_001 }, /counts higher/], [{ recordId: 'r' }, /an avatar and names an attachment/],
   ]
   for (const [change, why] of wrong) t.match(unfitness(sidecarFor('x', change)), why, JSON.stringify(change))
   t.equal(unfitness(sidecarFor('x', { epoch: 2 ** 30, revision: 7 })), undefined)

@@ -31,6 +31,13 @@ test('I7: when the rows cannot be read either, it stays unknown: an error, and n
   await t.rejects(committing(gone, [sidecarFor('one').id], lost), { code: 'DATABASE_UNAVAILABLE', cause: { message: 'the connection was lost' } })
 })
 
+test('I7: unknown is no refusal, which would have the blobs removed: unless the owner is erased, and they are to go in any case', async (t) => {
+  const gone = { blob: { findMany: async () => { throw new Error('still lost') } } } as unknown as PrismaClient
+  const refusedWith = (code: string) => committing(gone, [sidecarFor('one').id], lost, async () => { throw Object.assign(new Error('refused'), { code }) })
+  for (const code of ['ALREADY_ANSWERED', 'QUOTA_EXCEEDED', 'RESUMABLE_GONE']) await t.rejects(refusedWith(code), { code: 'DATABASE_UNAVAILABLE' }, code)
+  await t.rejects(refusedWith('OWNER_ERASED'), { code: 'OWNER_ERASED' })
+})
+
 test('I5: a commit that comes after the sweep took its id fails, and the id stays swept', async (t) => {
   const { client } = await databaseFor(t)
   const sidecar = sidecarFor('late', { kind: 'attachment', recordId: 'r' })

@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { databaseRefusal, isStale, isTaken, querying, writeFailure } from '../../src/records/failures.ts'
+import { breaks, databaseRefusal, isStale, isTaken, querying, writeFailure } from '../../src/records/failures.ts'
 import { databaseFor } from './fixtures/database.ts'
 
 test('stale and taken are for the caller to judge; everything else is the database\'s failure', async (t) => {
@@ -37,4 +37,15 @@ test('that SQLite could not write is known wherever it says so', (t) => {
   for (const error of [coded('SQLITE_IOERR_SHMSIZE'), coded('EROFS'), new Error('x', { cause: coded('SQLITE_CANTOPEN') }), Object.assign(new Error('x'), { meta: { driverAdapterError: { cause: { originalCode: 'SQLITE_READONLY' } } } })]) t.equal(writeFailure(error), true)
   for (const error of [coded('SQLITE_NOTADB'), new Error('x'), 'x', undefined]) t.equal(writeFailure(error), false)
   t.end()
+})
+
+test('which column was left without a value is known, also behind our own error', async (t) => {
+  const { client } = await databaseFor(t)
+  await client.owner.create({ data: { key: 'a' } })
+  const broken = (column: string) => querying(() => client.$executeRawUnsafe(`UPDATE "Owner" SET "${column}" = NULL`)).catch((error: unknown) => error)
+  const error = await broken('epoch')
+  t.match(error, { code: 'DATABASE_UNAVAILABLE' })
+  t.ok(breaks(error, 'epoch') && !breaks(error, 'commits'))
+  t.ok(breaks(await broken('commits'), 'commits'))
+  for (const other of [new Error('epoch'), new Error('x', { cause: 'epoch' }), 'epoch', null, undefined, { meta: { driverAdapterError: { cause: { kind: 'NullConstraintViolation' } } } }]) t.equal(breaks(other, 'epoch'), false)
 })

@@ -110,7 +110,7 @@ test('the shipped migrations are sorted, and make exactly the models of the sche
   const models = [...schema.matchAll(/^model (\w+) \{\n([^}]*)\}/gm)].map(([, name = '', body = '']) => ({ name, fields: [...body.matchAll(/^ {2}(\w+) +(String|Int|BigInt|DateTime|Boolean)(\?)?(?: |$)([^\n/]*)/gm)] }))
   t.strictSame(models.map(({ name }) => name).toSorted(), Object.keys(Prisma.ModelName).toSorted())
   for (const { name, fields } of models) {
-    const expected = fields.map(([, field = '', , optional, attributes = '']) => ({ field, isRequired: optional === undefined, isId: attributes.includes('@id'), hasDefault: attributes.includes('@default') }))
+    const expected = fields.map(([, field = '', , optional, attributes = '']) => ({ field, isRequired: optional === undefined, isId: attributes.includes('@id'), hasDefault: attributes.includes('@default') && !attributes.includes('autoincrement') }))
     const actual = columns(name).map(({ name: field, notnull, pk, dflt_value: value }) => ({ field, isRequired: notnull === 1, isId: pk === 1, hasDefault: value !== null }))
     t.strictSame(actual, expected, name)
   }
@@ -119,15 +119,21 @@ test('the shipped migrations are sorted, and make exactly the models of the sche
 test('every model is written and read back with every field', async (t) => {
   const { client } = await databaseFor(t)
   const at = new Date('2026-11-21T10:11:12.345Z')
-  const blob = { id: 'b', kind: 'attachment', extension: 'pdf', state: 'live', ownerId: 'ada', creatorId: 'bot', contentType: 'application/pdf', size: 2n ** 53n + 1n, sha256: 'f'.repeat(64), width: 1, height: 2, stateAt: at, revision: 3, sidecarDueAt: at, createdAt: at, epoch: 7, source: 'system-m:/i/a.png', sourceSha256: 'e'.repeat(64), thumbhash: 'aGk=', metadataRemoved: 'location,exif', keepsMetadata: true, crop: '0,0,0.5,1', originalId: 'o' }
-  const attachment = { id: 'a', blobId: 'b', ownerId: 'ada', filename: 'Grüße 👋.pdf', visibility: 'private', contextType: 'ticket', contextId: '7', alt: 'x', deletedAt: at, createdAt: at }
+  const blob = { id: 'b', kind: 'attachment', extension: 'pdf', state: 'live', ownerId: 'ada', creatorId: 'bot', contentType: 'application/pdf', size: 2n ** 53n + 1n, sha256: 'f'.repeat(64), width: 1, height: 2, stateAt: at, revision: 3, sidecarDueAt: at, createdAt: at, epoch: 7, source: 'system-m:/i/a.png', sourceSha256: 'e'.repeat(64), thumbhash: 'aGk=', metadataRemoved: 'location,exif', keepsMetadata: true, crop: '0,0,0.5,1', originalId: 'o', scan: 'clean', scanSignature: '27000' }
+  const attachment = { id: 'a', blobId: 'b', ownerId: 'ada', filename: 'Grüße 👋.pdf', visibility: 'private', contextType: 'ticket', contextId: '7', alt: 'x', deletedAt: at, createdAt: at, readers: 'bob,eve', readersEpoch: 3, expiresAt: at }
   const avatar = { userId: 'ada', blobId: 'b' }
   const alias = { path: '/i/p/a.png', blobId: 'b' }
   const account = { id: 'ada', email: 'ada@example.org', displayName: 'Ada', passwordHash: 'x', tokenGeneration: 4, createdAt: at, updatedAt: at }
   const setting = { key: 'volumeId', value: 'v' }
-  const owner = { key: 'o', epoch: 3, commits: 4 }
+  const owner = { key: 'o', epoch: 3, commits: 4, choices: 6, choice: 5 }
   const erasure = { epoch: 3, id: 'e', ownerKey: 'o', createdAt: at, finishedAt: at }
   const tombstone = { key: 't', createdAt: at }
+  const link = { id: 'l', attachmentId: 'a', creatorId: 'ada', expiresAt: at, revokedAt: at, createdAt: at }
+  const answer = { key: 'k', fingerprint: 'f', status: 201, headers: '{}', body: '{}', epoch: 0, ownerKeys: 'o', createdAt: at }
+  const usage = { ownerId: 'ada', bytes: 2n ** 53n + 1n, files: 1, trashBytes: 0n }
+  const resumable = { id: 'u', ownerId: 'ada', creatorId: 'bot', scopes: '[]', kind: 'attachment', length: 2n ** 53n + 1n, offset: 2n ** 53n + 1n, epoch: 2, state: 'receiving', metadata: 'filename YQ==', parts: '[]', blobId: 'n', recordId: 'm', digests: '{}', erasureEpoch: 3, failure: 'X', finishAt: at, completeAt: at, choice: 6, heldUntil: at, createdAt: at, expiresAt: at }
+  const segment = { id: 's', uploadId: 'u', start: 1n, bytes: 2n ** 53n + 1n }
+  const event = { seq: 1, id: 'v', type: 'attachment.created', ownerKey: 'o', payload: '{}', epoch: 3, createdAt: at, attempts: 2, dueAt: at, deadAt: at }
   await client.blob.create({ data: blob })
   await client.attachment.create({ data: attachment })
   await client.avatar.create({ data: avatar })
@@ -137,17 +143,60 @@ test('every model is written and read back with every field', async (t) => {
   await client.owner.create({ data: owner })
   await client.erasure.create({ data: erasure })
   await client.tombstone.create({ data: tombstone })
+  await client.link.create({ data: link })
+  await client.answer.create({ data: answer })
+  await client.resumable.create({ data: resumable })
+  await client.segment.create({ data: segment })
+  await client.event.create({ data: event })
   t.strictSame(await client.blob.findMany({ include: { attachment: true, avatar: true, aliases: true } }), [{ ...blob, attachment, avatar, aliases: [alias] }])
   t.strictSame(await client.attachment.findMany({ include: { blob: true } }), [{ ...attachment, blob }])
   t.strictSame(await client.account.findMany(), [account])
   t.strictSame(await client.setting.findMany(), [setting])
   t.strictSame([await client.owner.findMany(), await client.erasure.findMany(), await client.tombstone.findMany()], [[owner], [erasure], [tombstone]])
+  t.strictSame([await client.link.findMany(), await client.answer.findMany(), await client.usage.findMany()], [[link], [answer], [usage]])
+  t.strictSame([await client.resumable.findMany({ include: { segments: true } }), await client.event.findMany()], [[{ ...resumable, segments: [segment] }], [event]])
 
-  const bare = { ...blob, id: 'c', ownerId: null, creatorId: null, width: null, height: null, sidecarDueAt: null, source: null, sourceSha256: null, thumbhash: null, metadataRemoved: null, crop: null, originalId: null }
+  const bare = { ...blob, id: 'c', ownerId: null, creatorId: null, width: null, height: null, sidecarDueAt: null, source: null, sourceSha256: null, thumbhash: null, metadataRemoved: null, crop: null, originalId: null, scan: null, scanSignature: null }
   await client.blob.create({ data: bare })
   t.strictSame(await client.blob.findUnique({ where: { id: 'c' } }), bare)
   await client.blob.delete({ where: { id: 'b' } })
-  t.strictSame([await client.attachment.count(), await client.avatar.count(), await client.alias.count()], [0, 0, 0], 'what belongs to a blob goes with it')
+  t.strictSame([await client.attachment.count(), await client.avatar.count(), await client.alias.count(), await client.link.count()], [0, 0, 0, 0], 'what belongs to a blob goes with it')
+})
+
+test('what owners have is counted with whatever happens to blobs, and from what was there before', async (t) => {
+  const { connection } = await setUp(t)
+  const shipped = shippedMigrations()
+  const before = shipped.slice(0, shipped.findIndex(({ name }) => name === '20261123000000_reliable'))
+  migrate(connection, before)
+  const insert = connection.prepare("INSERT INTO Blob (id, kind, extension, state, ownerId, contentType, size, sha256, stateAt, createdAt) VALUES (?, 'attachment', 'bin', ?, ?, '', ?, '', 0, 0)")
+  const usage = () => Object.fromEntries((connection.prepare('SELECT * FROM "Usage" ORDER BY ownerId').all() as Array<{ ownerId: string, bytes: number, files: number, trashBytes: number }>).map(({ ownerId, bytes, files, trashBytes }) => [ownerId, [bytes, files, trashBytes]]))
+  insert.run('a', 'live', 'ada', 10)
+  insert.run('b', 'deleted', 'ada', 5)
+  insert.run('c', 'superseded', 'bob', 7)
+  insert.run('d', 'purging', 'eve', 7)
+  insert.run('e', 'pending', null, 7)
+  insert.run('f', 'deleted', 'eve', 0)
+  migrate(connection, shipped)
+  t.strictSame(usage(), { ada: [10, 1, 5], bob: [0, 0, 7] })
+
+  for (const [id, state, owner, size] of [['g', 'live', 'ada', 1], ['h', 'live', 'kim', 0], ['i', 'superseded', 'kim', 3], ['j', 'deleted', 'lea', 0], ['k', 'purging', 'lea', 9], ['l', 'live', null, 9], ['m', 'swept', null, 0]] as const) insert.run(id, state, owner, size)
+  t.strictSame(usage(), { ada: [11, 2, 5], bob: [0, 0, 7], kim: [0, 1, 3] })
+
+  const update = (id: string, change: string) => connection.exec(`UPDATE Blob SET ${change} WHERE id = '${id}'`)
+  update('a', "state = 'deleted'")
+  update('b', "state = 'live', size = 6")
+  update('e', "state = 'live', ownerId = 'eve'")
+  update('g', "revision = 2, ownerId = 'ada'")
+  t.strictSame(usage(), { ada: [7, 2, 10], bob: [0, 0, 7], eve: [7, 1, 0], kim: [0, 1, 3] })
+  update('c', "ownerId = 'ada'")
+  update('e', "state = 'purging'")
+  update('i', "state = 'swept', ownerId = NULL")
+  update('h', 'size = 4')
+  t.strictSame(usage(), { ada: [7, 2, 17], kim: [4, 1, 0] }, 'who has nothing any more is not named')
+  connection.exec("DELETE FROM Blob WHERE id IN ('b', 'c', 'd')")
+  t.strictSame(usage(), { ada: [1, 1, 10], kim: [4, 1, 0] })
+  connection.exec('DELETE FROM Blob')
+  t.strictSame(usage(), {})
 })
 
 test('each unique value is unique', async (t) => {

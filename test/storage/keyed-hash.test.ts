@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { test } from 'tap'
-import { createKeyedHash } from '../../src/storage/keyed-hash.ts'
+import { createKeyedHash, remembering } from '../../src/storage/keyed-hash.ts'
 
 test('it is HMAC-SHA-256 under the identity of the volume, in hex', (t) => {
   t.equal(createKeyedHash('volume-1')('owner', 'ada'), createHmac('sha256', 'volume-1').update('owner:ada').digest('hex'))
@@ -20,5 +20,21 @@ test('names of people may hold what separates thing and name, and none of a thin
   const hash = createKeyedHash('volume-1')
   t.not(hash('owner', 'path:x'), hash('path', 'x'))
   t.not(hash('owner', ''), hash('volume', ''))
+  t.end()
+})
+
+test('one run computes each hash once, of a bounded number of names', (t) => {
+  const hash = createKeyedHash('a volume')
+  let computed = 0
+  const remembered = remembering((thing, name) => {
+    computed++
+    return hash(thing, name)
+  })
+  for (const [thing, name] of [['owner', 'ada'], ['owner', 'bob'], ['path', 'ada'], ['owner', 'ada'], ['path', 'ada']] as const) t.equal(remembered(thing, name), hash(thing, name))
+  t.equal(computed, 3)
+  for (let index = 0; index < 20_000; index++) remembered('owner', `user${index}`)
+  computed = 0
+  remembered('owner', 'ada')
+  t.equal(computed, 1, 'the oldest are forgotten')
   t.end()
 })

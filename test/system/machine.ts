@@ -7,10 +7,11 @@ import { promisify } from 'node:util'
 import type { Test } from 'tap'
 import { temporaryFolder } from '../helper.ts'
 
-const path = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`
+/** Also where tools of the system are that only root uses. */
+export const toolPath = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`
 
 const packages = {
-  strace: 'strace', pg_ctlcluster: 'postgresql', setpriv: 'util-linux', curl: 'curl', exiftool: 'libimage-exiftool-perl', prlimit: 'util-linux', mount: 'mount', umount: 'mount', 'mkfs.ext4': 'e2fsprogs', 'mkfs.xfs': 'xfsprogs', xfs_io: 'xfsprogs',
+  strace: 'strace', pg_ctlcluster: 'postgresql', setpriv: 'util-linux', curl: 'curl', exiftool: 'libimage-exiftool-perl', prlimit: 'util-linux', mount: 'mount', umount: 'mount', 'mkfs.ext4': 'e2fsprogs', 'mkfs.xfs': 'xfsprogs', xfs_io: 'xfsprogs', clamd: 'clamav-daemon', chromium: 'chromium', openssl: 'openssl',
 } as const
 
 export type Tool = keyof typeof packages
@@ -24,13 +25,13 @@ export async function needs (...tools: Tool[]): Promise<void> {
 }
 
 async function isInstalled (tool: string): Promise<boolean> {
-  const places = await Promise.allSettled(path.split(':').map((folder) => access(join(folder, tool), constants.X_OK)))
+  const places = await Promise.allSettled(toolPath.split(':').map((folder) => access(join(folder, tool), constants.X_OK)))
   return places.some(({ status }) => status === 'fulfilled')
 }
 
 /** What the tool printed. @throws when it fails, with what it said */
-export async function run (tool: Tool | 'cp', ...args: string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(tool, args, { env: { PATH: path }, maxBuffer: 64 * 1024 ** 2 })
+export async function run (tool: Tool | 'cp' | 'find', ...args: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(tool, args, { env: { PATH: toolPath }, maxBuffer: 64 * 1024 ** 2 })
   return stdout
 }
 
@@ -70,5 +71,5 @@ export const pause = (ms: number): Promise<void> => new Promise((resolve) => set
 
 /** A copy as an operator makes it who knows no better: tar, whatever goes on. That files change meanwhile is no failure (exit 1). */
 export async function tar (from: string, to: string): Promise<void> {
-  await promisify(execFile)('sh', ['-c', 'tar -C "$1" -cf - . | tar -C "$2" -xf -', 'sh', from, to], { env: { PATH: path } })
+  await promisify(execFile)('sh', ['-c', 'tar -C "$1" -cf - . | tar -C "$2" -xf -', 'sh', from, to], { env: { PATH: toolPath } })
 }

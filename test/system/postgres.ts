@@ -45,7 +45,8 @@ async function ids (): Promise<{ uid: number, gid: number }> {
   return { uid, gid }
 }
 
-async function freePort (): Promise<number> {
+/** A port on which nothing listens now. */
+export async function freePort (): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo

@@ -59,18 +59,29 @@ t.test('a field that is declared as JSON must be, and must be text', async (t) =
   t.match(await post(t, multipart([json('{'), file])), fieldInvalid)
 })
 
-t.test('there may be 50 fields and no more', async (t) => {
-  const fields = (count: number): Part[] => Array.from({ length: count }, (_, index) => ({ name: `field${index}`, content: 'x' }))
-  t.match(await post(t, multipart([...fields(50), file])), { status: 200 })
-  t.match(await post(t, multipart([...fields(51), file])), fieldInvalid)
-  t.match(await post(t, multipart([file, ...fields(51)])), fieldInvalid)
+t.test('the fields of one list may have 64 KiB together and no more', async (t) => {
+  const list = (...lengths: number[]) => multipart([...lengths.map((length) => ({ name: 'readers', content: 'a'.repeat(length) })), file])
+  const settings = { fieldNames: ['visibility', 'readers'], listNames: ['readers'] }
+  for (const lengths of [[65_536], [32_768, 32_767]]) t.match(await post(t, list(...lengths), multipartHeaders, settings), { status: 200 }, lengths.join())
+  for (const lengths of [[65_537], [70_000], [32_768, 32_768]]) {
+    const { message, ...tooLong } = await post(t, list(...lengths), multipartHeaders, { ...settings, maxBytes: 100_000 })
+    t.match(tooLong, fieldInvalid, lengths.join())
+    t.match(message, /"readers" is longer than 65536 bytes/)
+  }
 })
 
-t.test('there may be 200 parts and no more', async (t) => {
+t.test('there may be 600 fields and no more', async (t) => {
+  const fields = (count: number): Part[] => Array.from({ length: count }, (_, index) => ({ name: `field${index}`, content: 'x' }))
+  t.match(await post(t, multipart([...fields(600), file])), { status: 200 })
+  t.match(await post(t, multipart([...fields(601), file])), fieldInvalid)
+  t.match(await post(t, multipart([file, ...fields(601)])), fieldInvalid)
+})
+
+t.test('there may be 800 parts and no more', async (t) => {
   const unchosen: Part = { filename: '', content: '' }
-  t.match(await post(t, multipart([...Array(199).fill(unchosen), file])), { status: 200 })
-  t.match(await post(t, multipart([...Array(200).fill(unchosen), file])), malformed)
-  t.match(await post(t, multipart([file, ...Array(200).fill(unchosen)])), malformed)
+  t.match(await post(t, multipart([...Array(799).fill(unchosen), file])), { status: 200 })
+  t.match(await post(t, multipart([...Array(800).fill(unchosen), file])), malformed)
+  t.match(await post(t, multipart([file, ...Array(800).fill(unchosen)])), malformed)
 })
 
 t.test('endless headers of a part end in a refusal', async (t) => {

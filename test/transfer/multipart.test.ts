@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import t from 'tap'
 import { answered, multipart, multipartHeaders, uploadServer, type Part, type Settings } from './fixtures/upload-server.ts'
 
@@ -96,4 +97,50 @@ t.test('the limit is that of each file: so much passes, and not a byte more', as
   t.match(await upload(t, [a, a], limit), { status: 200, staged: [100_000, 100_000] })
   const over = await upload(t, [a, { filename: 'b', content: Buffer.alloc(100_001) }], limit)
   t.same([over.status, over.json.code, over.states], [413, 'UPLOAD_TOO_LARGE', ['discarded', 'discarded']])
+})
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+const stating = (hex: string): Part => ({ name: 'sha256', content: hex })
+const a: Part = { filename: 'a', content: 'a' }
+const b: Part = { filename: 'b', content: 'b' }
+
+t.test('a field sha256 holds for the next file alone, and is none of the fields that are handed over', async (t) => {
+  const { status, json, states } = await upload(t, [stating(sha256('a')), a, { name: 'visibility', content: 'public' }, b], { fieldNames: ['visibility', 'sha256'] })
+  t.equal(status, 200)
+  t.match(json, [{ filename: 'a' }, { filename: 'b' }])
+  t.same(json.map(({ fields }) => fields), [{}, { visibility: 'public' }])
+  t.same(states, ['finished', 'finished'])
+  t.match(await upload(t, [a, { name: 'visibility', content: 'public' }, stating(sha256('b').toUpperCase()), b]), { status: 200 })
+  t.match(await upload(t, [stating(sha256('a')), { filename: '', content: '' }, a]), { status: 200 }, 'an input in which nothing was chosen is no file')
+  t.match(await upload(t, [stating(sha256('')), { filename: 'empty', content: '' }]), { status: 200 })
+})
+
+t.test('a file that is not what its sha256 says is refused, and with it all before it', async (t) => {
+  const second = await upload(t, [a, stating(sha256('a')), b])
+  t.same([second.status, second.json.code, second.states], [422, 'UPLOAD_DIGEST_MISMATCH', ['discarded', 'discarded']])
+  t.match(second.json.message, /the field "sha256" of file 2 \(sha-256\) differs/)
+  const first = await upload(t, [stating(sha256('b')), a, b])
+  t.same([first.status, first.json.code, first.states], [422, 'UPLOAD_DIGEST_MISMATCH', ['discarded']])
+  const empty = await upload(t, [stating(sha256('a')), { filename: 'empty', content: '' }])
+  t.same([empty.status, empty.json.code], [422, 'UPLOAD_DIGEST_MISMATCH'])
+})
+
+t.test('a sha256 that cannot be read, is one of two, or comes too late is refused', async (t) => {
+  for (const text of ['', 'abc', `${sha256('a')}0`, Buffer.from(sha256('a'), 'hex').toString('base64')]) {
+    const { status, json, states } = await upload(t, [a, stating(text), b])
+    t.same([status, json.code, states], [400, 'DIGEST_INVALID', ['discarded']], text)
+  }
+  const twice = await upload(t, [stating(sha256('a')), stating(sha256('b')), a])
+  t.same([twice.status, twice.json.code], [400, 'DIGEST_INVALID'])
+  const late = await upload(t, [a, stating(sha256('a'))])
+  t.same([late.status, late.json.code, late.states], [400, 'UPLOAD_FIELD_INVALID', ['discarded']])
+  t.match(late.json.message, /"sha256" comes after the last file/)
+  t.match(await upload(t, [stating(sha256('a'))]), { status: 400, json: { code: 'UPLOAD_MISSING' } })
+})
+
+t.test('what is said of a file that is ignored is ignored with it', async (t) => {
+  const one = { maxFiles: 1, extraFiles: 'ignored' } as const
+  t.match(await upload(t, [stating(sha256('a')), a, stating(sha256('x')), b, stating(sha256('c')), { filename: 'c', content: 'c' }], one), { status: 200, json: [{ filename: 'a' }] })
+  t.match(await upload(t, [a, stating(sha256('x')), b, stating(sha256('c'))], one), { status: 400, json: { code: 'UPLOAD_FIELD_INVALID' } })
+  t.match(await upload(t, [stating(sha256('x')), a, b], one), { status: 422 })
 })

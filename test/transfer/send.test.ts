@@ -12,7 +12,7 @@ const bytes = Buffer.from('0123456789')
 const exact = 'Sat, 21 Nov 2026 10:11:12 GMT'
 const etag = etagOf(representationOf(bytes).sha256)
 /** What belongs to the file, and so to no error. */
-const ofTheFile = ['etag', 'last-modified', 'accept-ranges', 'content-disposition']
+const ofTheFile = ['etag', 'last-modified', 'accept-ranges', 'content-disposition', 'repr-digest']
 
 t.test('a GET answers with the bytes and all that is to be said of them', async (t) => {
   const { app } = await serving(t, representationOf(bytes))
@@ -33,6 +33,7 @@ t.test('a GET answers with the bytes and all that is to be said of them', async 
     'content-length': '10',
     'last-modified': exact,
     'accept-ranges': 'bytes',
+    'repr-digest': 'sha-256=:hNiYd/DUBB77a/kaFvAkjy/Vc+avBcGflr7bn4gveII=:',
   })
 })
 
@@ -71,7 +72,7 @@ t.test('a 304 says what a cache must know and nothing of a body', async (t) => {
       t.equal(statusCode, 304)
       t.equal(body, '')
       t.match(headers, { etag, 'cache-control': 'private, max-age=60', 'cross-origin-resource-policy': 'same-site', vary: url === '/' ? 'Accept' : undefined })
-      for (const name of ['content-length', 'content-type', 'content-range', 'last-modified', 'transfer-encoding']) t.notOk(name in headers, `${method} ${url} ${name}`)
+      for (const name of ['content-length', 'content-type', 'content-range', 'last-modified', 'repr-digest', 'transfer-encoding']) t.notOk(name in headers, `${method} ${url} ${name}`)
       t.equal(file.reads.length, 0)
     }
   }
@@ -114,6 +115,18 @@ t.test('only the bytes of the part are read', async (t) => {
   t.equal((await app.inject({ url: '/', headers: { range: 'bytes=8-' } })).body, '89')
   t.equal((await app.inject('/')).body, '0123456789')
   t.same(file.reads, [{ start: 7, end: 9 }, { start: 8, end: 9 }, undefined])
+})
+
+t.test('the digest is that of the whole file, also with a part of it, unless the client wants none', async (t) => {
+  const { app } = await serving(t, representationOf(bytes))
+  const digest = `sha-256=:${Buffer.from(representationOf(bytes).sha256, 'hex').toString('base64')}:`
+  for (const [wanted, expected] of [['', digest], ['sha-256=1', digest], ['sha-512=10, sha-256=1', digest], ['sha-512=10', digest], ['no dictionary,', digest], ['sha-256', digest], ['sha-256=0', undefined], ['sha-512=3, sha-256=0', undefined]] as const) {
+    for (const [method, range, status] of [['GET', 'bytes=2-5', 206], ['GET', 'lines=1', 200], ['HEAD', 'bytes=2-5', 200]] as const) {
+      const { statusCode, headers } = await app.inject({ method, url: '/', headers: { range, 'want-repr-digest': wanted } })
+      t.equal(statusCode, status)
+      t.equal(headers['repr-digest'], expected, `${method} ${range} ${wanted}`)
+    }
+  }
 })
 
 t.test('several ranges, malformed ones and other units are answered with the whole', async (t) => {

@@ -414,3 +414,17 @@ test('of many erasures in a row, all that are open are looked at again at once, 
   t.equal(await scans(), 1)
   t.equal(await open(), 0)
 })
+
+test('what was answered to requests with a key goes when an erasure that was cut short is finished, but for what came after it', async (t) => {
+  const gateway = await withUploads(t)
+  const { client } = gateway.app.database
+  const { hash } = gateway.app.storage
+  await gateway.attach(name, `${file}.txt`)
+  const { erased } = (await gateway.erase(name)).json()
+  const answer = { fingerprint: 'f', status: 201, headers: '{}', body: JSON.stringify({ ownerId: name }), ownerKeys: [hash('owner', 'bob'), hash('owner', name)].join(), createdAt: new Date() }
+  await client.answer.create({ data: { ...answer, key: 'before', epoch: erased.epoch - 1 } })
+  await client.answer.create({ data: { ...answer, key: 'after', epoch: erased.epoch } })
+  await client.answer.create({ data: { ...answer, key: 'bob', ownerKeys: hash('owner', 'bob'), epoch: 0 } })
+  await besides(gateway, later(31)).followUp()
+  t.strictSame((await client.answer.findMany({ orderBy: { key: 'asc' } })).map(({ key, body }) => [key, body]), [['after', answer.body], ['before', ''], ['bob', answer.body]])
+})

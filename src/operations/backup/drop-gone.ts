@@ -1,6 +1,6 @@
 // Drops from a snapshot what went from the volume for good while it was made, and whom the ledger says to be erased by now.
 import { join } from 'node:path'
-import { dropBlobs, dropErasedAccounts, erasedIn } from '../../records/snapshot.ts'
+import { dropBlobs, dropErasedAccounts, dropErasedMentions, erasedIn, type DroppedMentions } from '../../records/snapshot.ts'
 import type { FileSystem } from '../../storage/fs.ts'
 import type { BlobId } from '../../storage/ids.ts'
 import type { Sidecar } from '../../storage/sidecar.ts'
@@ -8,7 +8,7 @@ import { createFindings } from '../verify/observed.ts'
 import type { Workplace } from '../workplace.ts'
 import { onVolume } from './copy-blobs.ts'
 import { databaseCopy, manifestFile } from './layout.ts'
-import { dropLines } from './manifest.ts'
+import { changeLines } from './manifest.ts'
 
 const idsPerQuery = 500
 
@@ -28,14 +28,15 @@ export async function dropGone ({ fs, ledger, storage }: Pick<Workplace, 'fs' | 
       else findings.add(onVolume({ problem: 'blob-missing', detail: 'The file is not there, though its record says so.' }, sidecar))
     }
   }
-  const dropped = await dropFromSnapshot(fs, work, new Set([...erased, ...gone]))
+  const mentions = dropErasedMentions(file, erasures, storage.hash)
+  const dropped = await dropFromSnapshot(fs, work, new Set([...erased, ...gone]), mentions)
   dropErasedAccounts(file, erasures, storage.hash)
   return { gone: gone.size, erased: dropped.filter(({ id }) => erased.has(id)), findings }
 }
 
-/** Rows and lines of these blobs. Returns what they said. */
-export async function dropFromSnapshot (fs: FileSystem, work: string, ids: ReadonlySet<BlobId>): Promise<Sidecar[]> {
-  if (ids.size === 0) return []
+/** Rows and lines of these blobs; and in the lines of others, the readers who were taken out of their rows. Returns what was said of these blobs. */
+export async function dropFromSnapshot (fs: FileSystem, work: string, ids: ReadonlySet<BlobId>, { readers }: Pick<DroppedMentions, 'readers'>): Promise<Sidecar[]> {
+  if (ids.size + readers.size === 0) return []
   dropBlobs(join(work, databaseCopy), [...ids])
-  return dropLines(fs, join(work, manifestFile), ({ id }) => ids.has(id))
+  return changeLines(fs, join(work, manifestFile), (sidecar) => ids.has(sidecar.id) ? undefined : { ...sidecar, readers: readers.get(sidecar.id) ?? sidecar.readers })
 }

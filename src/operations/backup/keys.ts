@@ -5,8 +5,8 @@ import type { FileSystem } from '../../storage/fs.ts'
 import { keysFolder } from './layout.ts'
 import { namesIn } from './snapshots.ts'
 
-/** What tokens of embedded accounts are signed with, and what receipts of erasures are. */
-const keyFiles: readonly string[] = ['jwt.secret', 'erasure-signing.jwk']
+/** What tokens of embedded accounts are signed with, what links and media sessions are, and what receipts of erasures are. */
+const keyFiles: readonly string[] = ['jwt.secret', 'link.secret', 'erasure-signing.jwk']
 
 /** Copies those that are there. Returns their paths in the snapshot. */
 export async function backUpKeys (fs: FileSystem, databaseFile: string, work: string): Promise<string[]> {

@@ -35,16 +35,20 @@ export class DamagedManifest extends Refusal {
   }
 }
 
-/** Writes the manifest anew without those lines that `isDropped` says. Returns what they said. @throws DamagedManifest; it is as it was then */
-export async function dropLines (fs: FileSystem, path: string, isDropped: (sidecar: Sidecar) => boolean): Promise<Sidecar[]> {
+/**
+ * Writes the manifest anew, each line as `changed` says it, and without those of which it says nothing. Returns what these said.
+ * @throws DamagedManifest; it is as it was then
+ */
+export async function changeLines (fs: FileSystem, path: string, changed: (sidecar: Sidecar) => Sidecar | undefined): Promise<Sidecar[]> {
   const dropped: Sidecar[] = []
   const fresh = `${path}.new`
   await writeManifest(fs, fresh, async (put) => {
     for await (const group of readManifest(fs, path)) {
       const known = group.filter((sidecar) => sidecar !== undefined)
       if (known.length < group.length) throw new DamagedManifest()
-      dropped.push(...known.filter(isDropped))
-      await put(known.filter((sidecar) => !isDropped(sidecar)).map(manifestLine).join(''))
+      const fresh = known.map(changed)
+      dropped.push(...known.filter((_, index) => fresh[index] === undefined))
+      await put(fresh.filter((sidecar) => sidecar !== undefined).map(manifestLine).join(''))
     }
   })
   await fs.rename(fresh, path)

@@ -1,7 +1,7 @@
 // Takes erased owners out of a backup folder: out of every snapshot's database, manifest and files.
 import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { dropErasedAccounts, erasedIn } from '../../records/snapshot.ts'
+import { dropErasedAccounts, dropErasedMentions, erasedIn } from '../../records/snapshot.ts'
 import { volumeHash } from '../../storage/erasures.ts'
 import { fileSystem, type FileSystem } from '../../storage/fs.ts'
 import { identityAt } from '../../storage/identity.ts'
@@ -26,11 +26,12 @@ import { writing } from './writing.ts'
 
 export type PruneReport = {
   readonly snapshots: number
-  /** Those that held uploads or accounts of erased owners. */
+  /** Those that held uploads or accounts of erased owners, or named them elsewhere. */
   readonly prunedSnapshots: readonly string[]
-  /** Uploads of erased owners, counted in each snapshot, and their accounts. */
+  /** Uploads of erased owners, counted in each snapshot, their accounts, and places where they were named on files of others or in events. */
   readonly erasedUploads: number
   readonly erasedAccounts: number
+  readonly erasedMentions: number
   /** Files that no snapshot names any more; null when that could not be told. */
   readonly removedFiles: number | null
   readonly erasures: number
@@ -74,7 +75,7 @@ async function pruneAll (task: Task, snapshots: readonly FoundSnapshot[]): Promi
   const { fs, folder, progress } = task
   const findings: Finding[] = []
   const prunedSnapshots: string[] = []
-  let [erasedUploads, erasedAccounts] = [0, 0]
+  let [erasedUploads, erasedAccounts, erasedMentions] = [0, 0, 0]
   for (const snapshot of snapshots) {
     // Proved anew afterwards: what is damaged must not look whole by that.
     const faults = await verifySnapshotFiles(fs, folder.dir, snapshot, progress)
@@ -88,34 +89,37 @@ async function pruneAll (task: Task, snapshots: readonly FoundSnapshot[]): Promi
       findings.push(damagedFile(folder.dir, snapshot, manifestFile, 'A line of it does not prove itself, so nothing was taken out of this snapshot.'))
       continue
     }
-    const { uploads, accounts } = pruned
-    if (uploads + accounts > 0) prunedSnapshots.push(snapshot.name)
+    const { uploads, accounts, mentions } = pruned
+    if (uploads + accounts + mentions > 0) prunedSnapshots.push(snapshot.name)
     erasedUploads += uploads
     erasedAccounts += accounts
+    erasedMentions += mentions
   }
   const removedFiles = await writing(placeOf(folder.dir), () => removeUnreferenced(fs, folder.dir, progress)) ?? null
-  return { snapshots: snapshots.length, prunedSnapshots, erasedUploads, erasedAccounts, removedFiles, findings }
+  return { snapshots: snapshots.length, prunedSnapshots, erasedUploads, erasedAccounts, erasedMentions, removedFiles, findings }
 }
 
 async function pruneOne ({ fs, folder, hash, ledgers, now }: Task, { name, root, record }: FoundSnapshot) {
-  if (record === undefined) return { uploads: 0, accounts: 0 }
+  if (record === undefined) return { uploads: 0, accounts: 0, mentions: 0 }
   return withWork({ fs, storage: { staging: folder } }, async (work) => {
     const file = join(work.folder, databaseCopy)
     const files = Object.keys(record.files)
     await work.writing(() => copyFile(join(root, databaseCopy), file))
     const ids = erasedIn(file, ledgers.erasures, hash)
     const accounts = await work.writing(() => dropErasedAccounts(file, ledgers.erasures, hash))
-    if (ids.size + accounts === 0) return { uploads: 0, accounts }
+    const mentions = await work.writing(() => dropErasedMentions(file, ledgers.erasures, hash, { isForGood: true }))
+    const counts = { uploads: ids.size, accounts, mentions: mentions.count }
+    if (ids.size + accounts + mentions.count === 0) return counts
     const known = [...new Set([...files, erasuresFile])]
     const journals = createJournals(fs, work.folder)
     await work.writing(async () => {
       if (files.some((path) => path.startsWith(`${keysFolder}/`))) await fs.mkdir(join(work.folder, keysFolder), { mode: 0o700 })
       for (const path of files.filter((one) => one !== databaseCopy)) await copyFile(join(root, path), join(work.folder, path))
-      await journals.entomb(await dropFromSnapshot(fs, work.folder, ids), hash, now())
+      await journals.entomb(await dropFromSnapshot(fs, work.folder, ids, mentions), hash, now())
       await journals.unite(erasuresFile, ledgers.paths)
     })
     const proved = await work.writing(() => proveSnapshot(fs, work.folder, known, record))
     await writing(placeOf(folder.dir), () => placeSnapshot(fs, folder, name, work.folder, proved.files))
-    return { uploads: ids.size, accounts }
+    return counts
   })
 }

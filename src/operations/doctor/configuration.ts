@@ -1,10 +1,13 @@
 // Settings that are valid each by itself, and unwise together or for what is around them.
 import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { generatedKeyFile } from '../../callers/keys.ts'
 import type { Config } from '../../config.ts'
-import { checking, ok, problem, reasonOf, warning, type Check, type Seen } from './check.ts'
+import { fileSystem } from '../../storage/fs.ts'
+import { isThere } from '../workplace.ts'
+import { checking, ok, problem, reasonOf, unknown, warning, type Check, type Seen } from './check.ts'
 
-type Settings = Pick<Config, 'keys' | 'publicUrl' | 'trustProxy' | 'host' | 'erasureLedger' | 'uploadsDir' | 'requireMount' | 'trashRetentionMs' | 'corsOrigins' | 'hasAccounts'>
+type Settings = Pick<Config, 'keys' | 'databaseFile' | 'publicUrl' | 'trustProxy' | 'host' | 'erasureLedger' | 'uploadsDir' | 'requireMount' | 'trashRetentionMs' | 'corsOrigins' | 'hasAccounts'>
 
 /** A key that was made at random has more; a sentence or a repeated word has fewer. */
 const fewestCharacters = 16
@@ -14,7 +17,7 @@ export function checkConfiguration (config: Settings, invalid: string | undefine
   if (invalid !== undefined) return checking('configuration', [{ name: 'settings', look: () => problem(`The gateway does not start with them: ${invalid}`, 'Correct that setting; .env.example explains each. What follows was looked at with the defaults of all others than UPLOADS_DIR and DATABASE_URL.') }])
   return checking('configuration', [
     { name: 'settings', look: () => ok('All settings are valid.') },
-    { name: 'keys', look: () => keys(config.keys) },
+    { name: 'keys', look: () => keys(config) },
     { name: 'PUBLIC_URL', look: () => publicUrl(config) },
     { name: 'TRUST_PROXY', look: () => trustProxy(config) },
     { name: 'CORS_ORIGINS', look: () => config.corsOrigins.includes('*') ? warning('Any web page may call the API from a browser.', 'Name the origins of your own pages.') : ok(config.corsOrigins.length === 0 ? 'No web page of another origin may call the API.' : `${config.corsOrigins.join(', ')} may call the API.`) },
@@ -23,13 +26,19 @@ export function checkConfiguration (config: Settings, invalid: string | undefine
   ])
 }
 
-function keys (given: Config['keys']): Seen {
+async function keys ({ keys: given, databaseFile }: Settings): Promise<Seen> {
   switch (given.mode) {
     case 'secret': return secrets(given.secrets)
-    case 'generated': return ok('The gateway made the key of its tokens itself, and keeps it beside the database. Other services cannot make tokens for it.')
+    case 'generated': return generated(generatedKeyFile(databaseFile))
     case 'public-key': return ok('Tokens are checked with the public key of the identity service.')
     case 'jwks': return given.url.startsWith('https:') ? ok(`Tokens are checked with the keys at ${given.url}.`) : warning(`The keys of tokens are fetched from ${given.url} without TLS: who can answer for that address can make tokens.`, 'Use https in JWT_JWKS_URL.')
   }
+}
+
+/** The settings here may not be those of the gateway. */
+async function generated (file: string): Promise<Seen> {
+  if (!await isThere(fileSystem, file)) return unknown(`JWT_SECRET is not set here, and there is no ${file}: a gateway without that setting makes this key at its first start.`)
+  return ok('The gateway made the key of its tokens itself, and keeps it beside the database. Other services cannot make tokens for it.')
 }
 
 function secrets (all: readonly string[]): Seen {

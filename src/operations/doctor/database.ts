@@ -30,6 +30,7 @@ export async function checkDatabase ({ config, fs, now }: Options): Promise<Chec
     { name: 'settings', look: () => settings(condition) },
     { name: 'log', look: () => condition.logBytes > largeLogBytes ? warning(`Its log has ${megabytes(condition.logBytes)}.`, 'Something keeps it open for reading for long; restart the gateway, or end that process.') : ok(`Its log has ${megabytes(condition.logBytes)}.`) },
     { name: 'version', look: () => version(condition) },
+    { name: 'usage', look: () => condition.miscounted === 0 ? ok('What it says that users have is what their records say.') : problem(`Of ${condition.miscounted} users it says another usage than their records do: quotas do not hold for them.`, 'Somebody changed it by hand. Stop the gateway and make it anew from the volume with "upload-gateway rebuild".') },
     { name: 'volume', look: () => belonging(fs, root, condition) },
     { name: 'clock', look: () => clock(condition, now) },
   ])

@@ -1,12 +1,15 @@
 // Everything that must be right around the gateway, looked at one by one, also when it does not start. Makes no volume and no database.
 import type { Config } from '../../config.ts'
+import type { PrismaClient } from '../../records/database.ts'
 import { viewDatabase } from '../../records/viewing.ts'
 import { fileSystem, type FileSystem } from '../../storage/fs.ts'
 import { checking, ok, problem, type Check, type Seen } from './check.ts'
 import { checkConfiguration } from './configuration.ts'
 import { checkDatabase } from './database.ts'
 import { checkNetwork } from './network.ts'
+import { checkScanner } from './scanner.ts'
 import { checkVolume } from './volume.ts'
+import { checkWebhook, undelivered } from './webhook.ts'
 
 export type Diagnosis = { readonly checks: readonly Check[], readonly counts: Readonly<Record<Check['level'], number>> }
 
@@ -30,18 +33,22 @@ export async function diagnose (config: Config, { invalid, url = config.publicUr
     ...await checkConfiguration(config, invalid),
     ...volume,
     ...await checkDatabase({ config, fs, now }),
-    ...await checkNetwork({ url, config, now, userWithAvatar: await userWithAvatar(config.databaseFile), isExpected: volume.some(({ name, detail }) => name === 'processes' && /gateway \(process \d+\)/.test(detail)) }),
+    ...await checkNetwork({ url, config, now, userWithAvatar: await viewed(config.databaseFile, userWithAvatar), isExpected: volume.some(({ name, detail }) => name === 'processes' && /gateway \(process \d+\)/.test(detail)) }),
+    ...await checkScanner(config),
+    ...await checkWebhook(config, await viewed(config.databaseFile, (client) => undelivered(client, now)), now),
     ...await checking('clock', [{ name: 'steadiness', look: () => steadiness(now().getTime() - began.wall, monotonicMs() - began.monotonic) }]),
   ]
   const count = (level: Check['level']) => checks.filter((check) => check.level === level).length
   return { checks, counts: { ok: count('ok'), warning: count('warning'), problem: count('problem'), unknown: count('unknown') } }
 }
 
-async function userWithAvatar (file: string): Promise<string | undefined> {
+const userWithAvatar = async (client: PrismaClient): Promise<string | undefined> => (await client.avatar.findFirst({ select: { userId: true } }))?.userId
+
+async function viewed<T> (file: string, look: (client: PrismaClient) => Promise<T>): Promise<T | undefined> {
   try {
     const { client, close } = await viewDatabase(file)
     try {
-      return (await client.avatar.findFirst({ select: { userId: true } }))?.userId
+      return await look(client)
     } finally {
       await close()
     }

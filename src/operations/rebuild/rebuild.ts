@@ -6,6 +6,7 @@ import type { Config } from '../../config.ts'
 import { openBulk } from '../../records/bulk.ts'
 import { openDatabase, type PrismaClient } from '../../records/database.ts'
 import { openDeferred } from '../../records/deferred.ts'
+import { noteWebhook } from '../../records/events.ts'
 import { createImportLeftovers } from '../../records/import-leftovers.ts'
 import { carryAccounts } from '../../records/old-accounts.ts'
 import { lookAtOld, type OldDatabase } from '../../records/old-database.ts'
@@ -92,6 +93,7 @@ async function make (file: string, task: Task, old: OldDatabase): Promise<Filled
   try {
     const { client } = database
     await createVolumeRecord(client).remember(storage.volumeId)
+    await noteWebhook(client, isKnown && old.hasWebhook)
     const tombstones = createTombstoneRecords({ client, tombstones: storage.tombstones, hash: storage.hash, now })
     const filled = await fill({ ...task, old: journaled, rebuilding: createRebuilding({ client, bulk, now, ...(isKnown && { oldHolder: holderIn(place) }) }), deferred, importLeftovers: createImportLeftovers(client), tombstones })
     const accounts = await accountsFrom(old, place, client)

@@ -12,7 +12,7 @@ import { lookAgainMs, type Context } from './context.ts'
 import type { IsErased } from './erased.ts'
 import { databaseIsOlder, mends, type Observed } from './observed.ts'
 
-/** No sidecar is longer: filename, alt text and old paths are bounded. */
+/** No sidecar is longer: filename, alt text, readers and old paths are bounded. */
 export const maxSidecarBytes = 1024 ** 2
 
 /** A row that has changed at each of so many looks is being worked on, and is no finding. */

@@ -1,6 +1,6 @@
 // Where everything is on the volume. Paths are made of kinds, ids and extensions of the gateway's own making only.
 import { join } from 'node:path'
-import { asBlobId, timeOf, type BlobId } from '../ids.ts'
+import { asBlobId, timeOf, type BlobId, type UploadId } from '../ids.ts'
 import type { BlobAddress, Kind } from '../store.ts'
 
 export const identityFile = 'upload-gateway.json'
@@ -11,13 +11,15 @@ export const restoreFile = 'restore-unfinished.json'
 export const stagingFolder = 'staging'
 export const cacheFolder = 'cache'
 export const databaseFolder = 'database'
+/** Segments of unfinished resumable uploads. */
+export const resumableFolder = 'resumable'
 export const kinds: readonly Kind[] = ['avatar', 'attachment']
 
 const sidecarSuffix = '.sidecar.json'
 const folderOf: Record<Kind, string> = { avatar: 'avatars', attachment: 'attachments' }
 
 /** What may lie at the root; the last is what mkfs puts there. */
-export const rootNames: ReadonlySet<string> = new Set([identityFile, erasuresFile, tombstonesFile, restoreFile, stagingFolder, cacheFolder, databaseFolder, ...Object.values(folderOf), 'lost+found'])
+export const rootNames: ReadonlySet<string> = new Set([identityFile, erasuresFile, tombstonesFile, restoreFile, stagingFolder, cacheFolder, databaseFolder, resumableFolder, ...Object.values(folderOf), 'lost+found'])
 
 /** Of the volume's root, for a kind. */
 export const kindFolder = (root: string, kind: Kind): string => join(root, folderOf[kind])
@@ -48,6 +50,13 @@ export function parseName (name: string): { id: BlobId, extension: string | unde
   if (rest === sidecarSuffix) return { id, extension: undefined }
   return /^\.[a-z0-9]{1,8}$/.test(rest) ? { id, extension: rest.slice(1) } : undefined
 }
+
+/** A run of bytes of a resumable upload: where it begins, and the epoch of its writer. */
+export type SegmentAddress = { readonly uploadId: UploadId, readonly start: number, readonly epoch: number }
+
+export const uploadFolder = (root: string, uploadId: UploadId): string => join(root, resumableFolder, uploadId)
+
+export const segmentPath = (root: string, { uploadId, start, epoch }: SegmentAddress): string => join(uploadFolder(root, uploadId), `${start}-${epoch}`)
 
 /** What was made of a blob to be shown, and can be made again. */
 export const variantsFolder = (root: string, { id }: Pick<BlobAddress, 'id'>): string => join(root, cacheFolder, id.slice(-2), id)

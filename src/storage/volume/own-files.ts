@@ -18,7 +18,7 @@ export type OwnPaths = {
 /** What SQLite keeps beside a database, and what a rebuild makes there and leaves there. */
 const companion = /^(|-wal|-shm|-journal|\.(rebuild|damaged)-.*)$/s
 
-const keyFiles: readonly string[] = ['jwt.secret', 'erasure-signing.jwk']
+const keyFiles: readonly string[] = ['jwt.secret', 'link.secret', 'erasure-signing.jwk']
 
 /** Under whatever names lead to them: each path may go through links. */
 export async function findOwnFiles (fs: Pick<FileSystem, 'realpath'>, { root, databaseFile, erasureLedger, jwtPublicKeyFile, readThroughDirs }: OwnPaths): Promise<IsOwn> {

@@ -3,14 +3,9 @@ import { createHash } from 'node:crypto'
 import { storing } from '../failures.ts'
 import type { FileHandle, FileSystem } from '../fs.ts'
 import type { StagedFile } from '../store.ts'
-import { writeAll, type Durable } from './durable.ts'
+import { createBatches } from './batches.ts'
+import type { Durable } from './durable.ts'
 import type { Staging } from './staging.ts'
-
-/** One write of 1 MiB costs about what one of 64 KiB does. */
-const batchBytes = 1024 ** 2
-
-/** A client that sends single bytes must not fill the memory with a Buffer for each: 200 times what it sent. */
-const batchChunks = 1024
 
 type Written = { readonly size: number, readonly sha256: string }
 
@@ -34,28 +29,9 @@ type Options = {
 export async function createStagedFile ({ fs, durable, staging, path, checkSpace }: Options): Promise<VolumeStagedFile> {
   const handle = await storing(() => staging.within(() => durable.create(path)))
   const hash = createHash('sha256')
-  let batch: Buffer[] = []
-  let batched = 0
-  let written = 0
+  const batches = createBatches(handle, checkSpace)
   let finished: Written | undefined
-  let hasHole = false
   let state: 'open' | 'closed' | 'released' = 'open'
-
-  async function flush (): Promise<void> {
-    if (batched === 0) return
-    const chunks = batch
-    const position = written
-    written += batched
-    batch = []
-    batched = 0
-    try {
-      await checkSpace()
-      await writeAll(handle, chunks, position)
-    } catch (error) {
-      hasHole = true
-      throw error
-    }
-  }
 
   async function close (): Promise<void> {
     if (state !== 'open') return
@@ -65,20 +41,17 @@ export async function createStagedFile ({ fs, durable, staging, path, checkSpace
 
   return {
     path,
-    get size () { return written + batched },
+    get size () { return batches.size },
     write: (chunk) => storing(async () => {
       hash.update(chunk)
-      batch.push(chunk)
-      batched += chunk.length
-      if (batched >= batchBytes || batch.length >= batchChunks) await flush()
+      await batches.add(chunk)
     }),
     finish: () => storing(async () => {
-      await flush()
-      if (hasHole) throw new Error('A write failed before: the file has a hole.')
-      finished = { size: written, sha256: hash.digest('hex') }
+      await batches.flush()
+      finished = { size: batches.written, sha256: hash.digest('hex') }
       return finished
     }),
-    head: (length) => storing(() => readHead(handle, Math.min(length, written))),
+    head: (length) => storing(() => readHead(handle, Math.min(length, batches.written))),
     seal: ({ size, sha256 }) => storing(async () => {
       if (finished?.size !== size || finished.sha256 !== sha256) throw new Error('The sidecar does not say what was written.')
       await durable.sync(handle)

@@ -100,10 +100,11 @@ t.test('where a whole folder of the volume is lost, all other files are backed u
 })
 
 t.test('what went for good while the backup ran is not in it', async (t) => {
-  const { app, config, dir, attach, erase } = await furnished(t)
+  const { app, as, config, dir, attach, erase } = await furnished(t)
   const { id } = await attach('ada', 'purged')
   await attach('eve', 'erased')
-  await attach('bob', 'stays')
+  const { id: kept } = await attach('bob', 'stays')
+  t.equal((await app.inject({ method: 'PATCH', url: `/api/attachments/${kept}`, headers: await as('bob'), payload: { readers: ['eve', 'kim'] } })).statusCode, 200)
   const { blobId } = await app.database.client.attachment.findUniqueOrThrow({ where: { id } })
   let isFirst = true
   // The first file is looked at when the database is copied already.
@@ -123,7 +124,7 @@ t.test('what went for good while the backup ran is not in it', async (t) => {
   const report = await backup(config, { to: { dir }, progress, fs })
   t.match(report, { files: 1, goneFiles: 1, erasedFiles: 1, findings: [] })
   const { root, sidecars } = await backedUp(dir)
-  t.same(sidecars.map(({ ownerId }) => ownerId), ['bob'])
+  t.match(sidecars, [{ ownerId: 'bob', readers: ['kim'] }])
   t.same(rowsOf(join(root, 'database.sqlite')).map(({ ownerId }) => ownerId), ['bob'])
   t.notOk((await readFile(join(root, 'database.sqlite'))).includes('eve'), 'nor anywhere in the file')
   t.same((await verifyBackup(dir, { progress })).findings, [])
@@ -134,9 +135,11 @@ t.test('the keys of the gateway come along when asked for, for nobody else to re
   await attach('ada', 'one')
   await mkdir(join(config.uploadsDir, 'database'), { recursive: true })
   await writeFile(join(config.uploadsDir, 'database/jwt.secret'), 'a secret\n', { mode: 0o600 })
+  await writeFile(join(config.uploadsDir, 'database/link.secret'), 'another secret\n', { mode: 0o600 })
   await backup(config, { to: { dir }, withKeys: true, progress })
   const { root, record } = await backedUp(dir)
   t.equal(await readFile(join(root, 'keys/jwt.secret'), 'utf8'), 'a secret\n')
+  t.equal(await readFile(join(root, 'keys/link.secret'), 'utf8'), 'another secret\n')
   t.equal((await fileSystem.stat(join(root, 'keys/jwt.secret'))).mode & 0o777, 0o600)
   t.ok(record?.files['keys/jwt.secret'])
 })

@@ -1,9 +1,9 @@
 import { appendFile, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { dropLines, manifestLine, readManifest, writeManifest } from '../../../src/operations/backup/manifest.ts'
+import { changeLines, manifestLine, readManifest, writeManifest } from '../../../src/operations/backup/manifest.ts'
 import { fileSystem as fs } from '../../../src/storage/fs.ts'
-import { decodeSidecar, encodeSidecar } from '../../../src/storage/sidecar.ts'
+import { decodeSidecar, encodeSidecar, type Sidecar } from '../../../src/storage/sidecar.ts'
 import { sidecarFor } from '../../storage/fixtures/volume.ts'
 
 const sidecars = Array.from({ length: 1001 }, (_, index) => sidecarFor(`text ${index}`, { alt: 'two\nlines\u2028three\u2029four' }))
@@ -31,10 +31,12 @@ t.test('each line is a sidecar that proves itself', async (t) => {
   t.same(groups.flat(), sidecars)
 })
 
-t.test('lines are dropped, and what they said is told', async (t) => {
+t.test('lines are changed, or dropped, and what the dropped ones said is told', async (t) => {
   const path = await written(t.testdir())
-  const [first, second, ...rest] = sidecars
-  t.same(await dropLines(fs, path, ({ id }) => id === first?.id || id === second?.id), [first, second])
+  const [first, second, third, ...others] = sidecars
+  const changed = (sidecar: Sidecar) => sidecar.id === third?.id ? { ...sidecar, readers: ['eve'] } : sidecar
+  t.same(await changeLines(fs, path, (sidecar) => [first?.id, second?.id].includes(sidecar.id) ? undefined : changed(sidecar)), [first, second])
+  const rest = [{ ...third, readers: ['eve'] }, ...others]
   const left = []
   for await (const group of readManifest(fs, path)) left.push(...group)
   t.same(left, rest)
@@ -50,7 +52,7 @@ t.test('where a line cannot be read none is dropped', async (t) => {
   const path = await written(t.testdir())
   await appendFile(path, 'half a li')
   const text = await readFile(path, 'utf8')
-  await t.rejects(dropLines(fs, path, () => true), { name: 'Refusal', message: /does not prove itself, so nothing was taken out/ })
+  await t.rejects(changeLines(fs, path, () => undefined), { name: 'Refusal', message: /does not prove itself, so nothing was taken out/ })
   t.equal(await readFile(path, 'utf8'), text)
 })
 

@@ -30,6 +30,17 @@ t.test('a database that is as it should be', async (t) => {
   t.match(checks.find(({ name }) => name === 'settings'), { detail: /synchronous=FULL/ })
 })
 
+t.test('what it says that users have is held against their records', async (t) => {
+  const { client, execute, look, named } = await setUp(t).then((place) => ({ ...place, named: async () => (await place.look()).named('usage') }))
+  await keep(client, sidecarFor('x'))
+  await keep(client, sidecarFor('y'))
+  t.match(await named(), { level: 'ok' })
+  execute("INSERT INTO \"Usage\" VALUES ('nobody', 1, 1, 0); UPDATE \"Usage\" SET bytes = bytes + 1 WHERE ownerId <> 'nobody'")
+  t.match(await named(), { level: 'problem', detail: /Of 2 users/, change: /rebuild/ })
+  execute('DROP TABLE "Usage"')
+  t.match((await look()).named('usage'), { level: 'ok' }, 'an older database has none yet')
+})
+
 t.test('one that is not there is not made', async (t) => {
   const { root, look } = await setUp(t)
   const none = join(root, 'none.sqlite')

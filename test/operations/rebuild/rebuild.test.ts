@@ -98,6 +98,23 @@ t.test('where the old database can be read, accounts come over; it is gone then'
   t.equal((await gateway.app.inject({ method: 'POST', url: '/api/auth/login', payload: { email: 'ada@example.com', password: 'correct horse battery' } })).statusCode, 200)
 })
 
+t.test('that the gateway has a webhook comes over, so that commands tell it before the next start', async (t) => {
+  const { root } = await used(t)
+  const file = join(root, 'database', 'gateway.sqlite')
+  const open = <T>(use: (connection: BetterSqlite3.Database) => T): T => {
+    const connection = new BetterSqlite3(file)
+    const result = use(connection)
+    connection.close()
+    return result
+  }
+  const notes = () => open((connection) => connection.prepare("SELECT count(*) FROM Setting WHERE key = 'webhook'").pluck().get())
+  await rebuild(configFor(root), silent)
+  t.equal(notes(), 0)
+  open((connection) => connection.exec("INSERT INTO Setting VALUES ('webhook', 'set')"))
+  await rebuild(configFor(root), silent)
+  t.equal(notes(), 1)
+})
+
 t.test('what a refused start left where the database was lost is no old one; a copy from a backup, put there, is', async (t) => {
   const { root } = await used(t)
   const copy = join(await temporaryFolder(t), 'copy.sqlite')

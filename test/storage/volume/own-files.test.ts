@@ -11,7 +11,7 @@ test('database, keys and ledger are the gateway\'s own wherever they lie on the 
   const root = await folderFor(t)
   const isOwn = await findOwnFiles(fileSystem, { root, databaseFile: join(root, 'data/gateway.sqlite'), erasureLedger: join(root, 'avatars/2026/ledger'), ...nothingElse })
   for (const name of ['', '-wal', '-shm', '-journal', '.rebuild-1', '.rebuild-1-wal', '.damaged-1', '.damaged-1-wal']) t.ok(isOwn(`data/gateway.sqlite${name}`), name)
-  for (const path of ['data', 'data/jwt.secret', 'data/erasure-signing.jwk', 'avatars/2026/ledger']) t.ok(isOwn(path), path)
+  for (const path of ['data', 'data/jwt.secret', 'data/link.secret', 'data/erasure-signing.jwk', 'avatars/2026/ledger']) t.ok(isOwn(path), path)
   for (const path of ['dat', 'notes', 'jwt.secret', 'data/gateway.sqlite.bak', 'data/gateway.sqlite-wal2', 'data/other', 'avatars/2026/ledger2']) t.notOk(isOwn(path), path)
 })
 

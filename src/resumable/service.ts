@@ -1,0 +1,33 @@
+// Resumable uploads with all that they need: rows, segments, and what the features do with them.
+import type { PrismaClient } from '../records/database.ts'
+import type { Owners } from '../records/owners.ts'
+import type { Quota } from '../records/quota.ts'
+import type { Segments } from '../storage/segments.ts'
+import type { Store } from '../storage/store.ts'
+import { createEngine, type Engine } from './engine.ts'
+import { createFinishing } from './finishing.ts'
+import { createLeases } from './leases.ts'
+import { purposeOf, type Features } from './purposes.ts'
+import { createResumableRecords } from './records.ts'
+import { createRoom } from './room.ts'
+
+type Options = {
+  client: PrismaClient
+  owners: Owners
+  segments: Segments
+  store: Store
+  quota: Quota
+  features: Features
+  /** Since the last bytes. */
+  expiryMs: number
+  now: () => Date
+  warn: (error: unknown, message: string) => void
+}
+
+export function createResumables ({ client, owners, segments, store, quota, features, expiryMs, now, warn }: Options): Engine {
+  const records = createResumableRecords({ client, owners, now })
+  const room = createRoom(store)
+  const finishing = createFinishing({ records, segments, store, quota, purpose: purposeOf(features), room, keptMs: expiryMs, now, warn })
+  const { attachment: { maxBytes: attachment }, avatar: { maxBytes: avatar } } = features
+  return createEngine({ records, segments, room, quota, finishing, leases: createLeases(), maxBytes: { attachment, avatar, part: attachment }, expiryMs, now })
+}

@@ -1,0 +1,24 @@
+import { createHash } from 'node:crypto'
+import { test } from 'tap'
+import { checksumOf, sha256Of } from '../../src/client/digest.ts'
+
+const bytes = new TextEncoder().encode('what is sent')
+
+test('a small file has a digest, and a chunk a checksum in the words of tus', async (t) => {
+  t.equal(await sha256Of(new Blob([bytes])), createHash('sha256').update(bytes).digest('hex'))
+  t.equal(await checksumOf(bytes.slice().buffer), `sha256 ${createHash('sha256').update(bytes).digest('base64')}`)
+  t.equal(await sha256Of(new Blob([])), createHash('sha256').digest('hex'))
+})
+
+test('a large one is not taken into memory for it', async (t) => {
+  const large = new Blob([])
+  t.intercept(large, 'size', { value: 32 * 1024 ** 2 + 1 })
+  t.intercept(large, 'arrayBuffer', { value: () => t.fail('read') })
+  t.equal(await sha256Of(large), undefined)
+})
+
+test('where the platform has no digests, none is sent', async (t) => {
+  t.intercept(globalThis, 'crypto', { value: {} })
+  t.equal(await sha256Of(new Blob([bytes])), undefined)
+  t.equal(await checksumOf(bytes.slice().buffer), undefined)
+})

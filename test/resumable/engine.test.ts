@@ -1,0 +1,194 @@
+// What is kept when clients leave, stand still, come back, take over; and when the gateway stops.
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'tap'
+import { createFaults } from '../fixtures/faults.ts'
+import { clock, connect, open, patchHead, until } from './fixture.ts'
+
+test('what came before the client left is kept, to the byte, and it goes on from there', async (t) => {
+  const gateway = await open(t)
+  const { ada } = gateway
+  const url = await ada.begin(10_000)
+  const { socket } = await connect(gateway)
+  socket.write(patchHead(url, ada.own, { 'upload-offset': '0', 'content-length': '10000' }))
+  socket.write('a'.repeat(4321))
+  await until('it came', async () => (await gateway.kept()).length > 0)
+  socket.destroy()
+  await until('it is durable', async () => (await ada.look(url)).json().offset === 4321)
+  t.match(await ada.head(url), { statusCode: 200, headers: { 'upload-offset': '4321' } })
+  const last = await ada.send(url, 4321, 'b'.repeat(5679))
+  t.equal(await ada.content(last.headers['upload-result']), 'a'.repeat(4321) + 'b'.repeat(5679))
+})
+
+test('with a checksum, nothing of what a client began and left is kept', async (t) => {
+  const gateway = await open(t)
+  const { ada } = gateway
+  const url = await ada.begin(10)
+  const { socket } = await connect(gateway)
+  socket.write(patchHead(url, ada.own, { 'upload-offset': '0', 'content-length': '10', 'upload-checksum': 'md5 kAFQmDzST7DWlj99KOF/cg==' }))
+  socket.write('abc')
+  await until('it came', async () => (await gateway.kept()).length > 0)
+  socket.destroy()
+  await until('it is gone', async () => (await gateway.kept()).length === 0)
+  t.match(await ada.head(url), { headers: { 'upload-offset': '0' } })
+})
+
+test('a later request ends the one before, which keeps what it has', async (t) => {
+  const gateway = await open(t)
+  const { ada } = gateway
+  const url = await ada.begin(10)
+  const first = await connect(gateway)
+  first.socket.write(patchHead(url, ada.own, { 'upload-offset': '0', 'content-length': '10' }) + 'hello')
+  await until('it came', async () => (await gateway.kept()).length > 0)
+  t.match(await ada.head(url), { statusCode: 200, headers: { 'upload-offset': '5' } }, 'while the other still sends')
+  const heads = await Promise.all(Array.from({ length: 20 }, () => ada.head(url)))
+  t.strictSame(new Set(heads.map(({ statusCode }) => statusCode)), new Set([200]))
+  first.socket.end('world')
+  t.match(await first.answer, /^HTTP\/1\.1 409 [^]*RESUMABLE_TAKEN_OVER/)
+  t.match((await ada.look(url)).json(), { offset: 5 }, 'nothing of the one that was ended counts any more')
+
+  const answers = await Promise.all(Array.from({ length: 8 }, () => ada.send(url, 5, 'world')))
+  t.equal(answers.filter(({ statusCode }) => statusCode === 204).length, 1, 'one of many at once')
+  t.strictSame(new Set(answers.map(({ statusCode }) => statusCode)), new Set([204, 409]))
+  const { attachment } = (await ada.look(url)).json()
+  t.equal(await ada.content(`/api/attachments/${attachment.id}`), 'helloworld')
+  t.equal(await gateway.client.attachment.count(), 1)
+})
+
+test('who is on another gateway finds out with the next commit', async (t) => {
+  const gateway = await open(t)
+  const { ada, client } = gateway
+  const url = await ada.begin(10)
+  const { socket, answer } = await connect(gateway)
+  socket.write(patchHead(url, ada.own, { 'upload-offset': '0', 'content-length': '10', connection: 'close' }) + 'hello')
+  await until('it came', async () => (await gateway.kept()).length > 0)
+  // As another process does it.
+  await client.resumable.updateMany({ data: { epoch: { increment: 1 } } })
+  socket.write('world')
+  t.match(await answer, /^HTTP\/1\.1 409 [^]*RESUMABLE_TAKEN_OVER/)
+  t.match((await ada.look(url)).json(), { offset: 0 })
+
+  const gone = await connect(gateway)
+  gone.socket.write(patchHead(url, ada.own, { 'upload-offset': '0', 'content-length': '10', connection: 'close' }) + 'hello')
+  await until('it came', async () => (await readdir(join(gateway.folder, 'resumable', url.split('/').at(-1) ?? ''))).length === 2)
+  await client.resumable.deleteMany()
+  gone.socket.write('world')
+  t.match(await gone.answer, /^HTTP\/1\.1 410 [^]*RESUMABLE_GONE/)
+})
+
+test('an upload that is ended while somebody waits for their turn is gone', async (t) => {
+  const faults = createFaults()
+  const gateway = await open(t, {}, { fs: faults.fs })
+  const { ada, client } = gateway
+  const url = await ada.begin(10)
+  const { socket, answer } = await connect(gateway)
+  socket.write(patchHead(url, ada.own, { 'upload-offset': '0', 'content-length': '10', connection: 'close' }) + 'hello')
+  await until('it came', async () => (await gateway.kept()).length > 0)
+  faults.inject({ on: 'sync', path: /resumable/, before: () => client.resumable.deleteMany() })
+  t.equal((await ada.head(url)).statusCode, 410)
+  socket.end('world')
+  t.match(await answer, /^HTTP\/1\.1 409 /, 'what ended it is what it is told')
+})
+
+test('a client that stands still is ended, and what it sent is kept', async (t) => {
+  const gateway = await open(t, { UPLOAD_IDLE_SECONDS: '1' })
+  const { ada } = gateway
+  const url = await ada.begin(10)
+  const { socket, answer } = await connect(gateway)
+  socket.write(patchHead(url, ada.own, { 'upload-offset': '0', 'content-length': '10' }) + 'hello')
+  t.match(await answer, /^HTTP\/1\.1 408 [^]*UPLOAD_STALLED/)
+  t.match(await ada.head(url), { headers: { 'upload-offset': '5' } })
+})
+
+test('a stop ends those who send, and keeps what they sent; the next gateway goes on', async (t) => {
+  const gateway = await open(t)
+  const { ada, app, folder } = gateway
+  const url = await ada.begin(10)
+  const { socket, answer } = await connect(gateway)
+  socket.write(patchHead(url, ada.own, { 'upload-offset': '0', 'content-length': '10' }) + 'hello')
+  await until('it came', async () => (await gateway.kept()).length > 0)
+  await app.close()
+  t.match(await answer, /^HTTP\/1\.1 503 [^]*SERVICE_STOPPING/)
+  const next = await open(t, { UPLOADS_DIR: folder })
+  t.match(await next.ada.head(url), { headers: { 'upload-offset': '5' } })
+  t.match(await next.ada.send(url, 5, 'world'), { statusCode: 204, headers: { 'upload-result': /attachments/ } })
+})
+
+test('what is cut off by more than there is room for is not taken for the whole', async (t) => {
+  const time = clock()
+  const gateway = await open(t, {}, { now: time.now })
+  const { ada, client } = gateway
+  const begin = async (length: number) => {
+    const url = await ada.begin(length)
+    const { socket, answer } = await connect(gateway)
+    socket.write(patchHead(url, ada.own, { 'upload-offset': '0', 'transfer-encoding': 'chunked', connection: 'close' }))
+    return { url, socket, answer, chunk: (bytes: number) => { socket.write(`${bytes.toString(16)}\r\n`); socket.write(Buffer.alloc(bytes, 'a')); socket.write('\r\n') } }
+  }
+  const short = await begin(10)
+  short.chunk(10)
+  await until('it came', async () => (await gateway.kept()).length > 0)
+  short.chunk(5)
+  short.socket.write('0\r\n\r\n')
+  t.match(await short.answer, /^HTTP\/1\.1 413 [^]*UPLOAD_TOO_LARGE/)
+  t.match((await ada.look(short.url)).json(), { state: 'receiving', offset: 0 })
+  t.strictSame(await gateway.kept(), [], 'nothing of it is left')
+  t.match(await ada.send(short.url, 0, 'helloworld'), { statusCode: 204, headers: { 'upload-result': /attachments/ } })
+
+  const long = await begin(10)
+  long.chunk(4)
+  await until('it came', async () => (await gateway.kept()).some((path) => path.startsWith('resumable/')))
+  time.forward(6000)
+  long.chunk(3)
+  await until('that much counts', async () => (await ada.look(long.url)).json().offset === 7)
+  time.forward(6000)
+  long.chunk(3)
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  long.chunk(5)
+  long.socket.write('0\r\n\r\n')
+  t.match(await long.answer, /^HTTP\/1\.1 413 /)
+  t.match((await ada.look(long.url)).json(), { state: 'receiving', offset: 7 })
+  t.match(await ada.send(long.url, 7, 'rld'), { statusCode: 204, headers: { 'upload-result': /attachments/ } }, 'and it goes on')
+  t.equal(await client.attachment.count(), 2)
+})
+
+test('a long request is durable now and then, also where it came slowly', async (t) => {
+  const time = clock()
+  const gateway = await open(t, {}, { now: time.now })
+  const { ada } = gateway
+  const url = await ada.begin(40 * 1024 ** 2)
+  const { socket } = await connect(gateway)
+  socket.write(patchHead(url, ada.own, { 'upload-offset': '0', 'content-length': String(40 * 1024 ** 2) }))
+  const offset = async () => (await ada.look(url)).json().offset
+  socket.write(Buffer.alloc(17 * 1024 ** 2))
+  await until('much came', async () => await offset() >= 16 * 1024 ** 2)
+  const much = await offset()
+  time.forward(6000)
+  socket.write(Buffer.alloc(1024 ** 2))
+  await until('time passed', async () => await offset() > much)
+  t.ok(await offset() < 40 * 1024 ** 2, 'it goes on')
+  const { length } = await gateway.client.segment.findMany()
+  t.equal(length, 1, 'in one file')
+  socket.destroy()
+  await until('all of it', async () => await offset() === 18 * 1024 ** 2)
+})
+
+test('space is set aside for all that is to come, before any of it', async (t) => {
+  const faults = createFaults()
+  const { ada, rows } = await open(t, { QUOTA_BYTES: '1000' }, { fs: { ...faults.fs, statfs: (async () => ({ bavail: 100, blocks: 1000, bsize: 1, files: 0, ffree: 0 })) as never } })
+  t.match(await ada.create({ 'upload-length': '60' }), { statusCode: 507 }, 'it must be put together too')
+  const first = await ada.begin(40)
+  t.match(await ada.create({ 'upload-length': '40' }), { statusCode: 507 })
+  t.equal((await rows()).length, 1)
+  t.match((await ada.ask('GET', '/api/usage')).json(), { reservedBytes: 40, reservedFiles: 1 })
+  await ada.end(first)
+  t.match(await ada.create({ 'upload-length': '40' }), { statusCode: 201 })
+})
+
+test('what could not begin sets nothing aside', async (t) => {
+  const faults = createFaults()
+  const { ada, client } = await open(t, {}, { fs: { ...faults.fs, statfs: (async () => ({ bavail: 100, blocks: 1000, bsize: 1, files: 0, ffree: 0 })) as never } })
+  await client.$executeRawUnsafe('CREATE TRIGGER "no" BEFORE INSERT ON "Resumable" BEGIN SELECT RAISE(ABORT, \'no\'); END')
+  t.match(await ada.create({ 'upload-length': '40' }), { statusCode: 503 })
+  await client.$executeRawUnsafe('DROP TRIGGER "no"')
+  t.match(await ada.create({ 'upload-length': '40' }), { statusCode: 201 })
+})

@@ -1,0 +1,137 @@
+import { mkdir, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test, type Test } from 'tap'
+import { fileSystem } from '../../src/storage/fs.ts'
+import { newUploadId } from '../../src/storage/ids.ts'
+import type { Segment } from '../../src/storage/segments.ts'
+import { scanVolume } from '../../src/storage/volume/scan.ts'
+import { openVolume } from './fixtures/volume.ts'
+
+async function setUp (t: Test) {
+  const volume = await openVolume(t)
+  const uploadId = newUploadId()
+  const write = async (start: number, text: string, epoch = 1): Promise<Segment> => {
+    const file = await volume.segments.open({ uploadId, start, epoch })
+    await file.write(Buffer.from(text))
+    const bytes = await file.flush()
+    await file.close()
+    return { uploadId, start, epoch, bytes }
+  }
+  const read = async (segments: readonly Segment[]) => {
+    let text = ''
+    for await (const chunk of volume.segments.read(segments)) text += chunk.toString()
+    return text
+  }
+  return { ...volume, uploadId, write, read, path: join(volume.root, 'resumable', uploadId) }
+}
+
+test('each segment is a file of its own, durable when it says so: its bytes first, then its name', async (t) => {
+  const { segments, faults, uploadId, path } = await setUp(t)
+  const file = await segments.open({ uploadId, start: 5, epoch: 2 })
+  await file.write(Buffer.from('hel'))
+  await file.write(Buffer.from('lo'))
+  t.equal(await file.flush(), 5)
+  t.equal(await readFile(join(path, '5-2'), 'utf8'), 'hello')
+  const syncs = faults.calls.filter(({ on }) => on === 'sync' || on === 'writev').map(({ on, path: where }) => `${on} ${where.split('/').at(-1)}`)
+  t.strictSame(syncs.slice(-3), ['writev 5-2', 'sync 5-2', `sync ${uploadId}`])
+  await file.write(Buffer.alloc(3_000_000, 'x'))
+  for (let count = 0; count < 1500; count += 1) await file.write(Buffer.from('y'))
+  t.equal(await file.flush(), 3_001_505)
+  t.equal(await file.flush(), 3_001_505, 'nothing more came')
+  await file.close()
+  await t.rejects(segments.open({ uploadId, start: 5, epoch: 2 }), { code: 'STORAGE_UNAVAILABLE' }, 'no writer ever gets the file of another')
+})
+
+test('they are read one after the other, and only what counts of each', async (t) => {
+  const { write, read, segments, path } = await setUp(t)
+  const [one, two] = [await write(0, 'hello'), await write(5, 'world and more', 7)]
+  const counted = [one, { ...two, bytes: 5 }]
+  t.equal(await read(counted), 'helloworld')
+  t.ok(await segments.areThere(counted))
+  t.equal(await read([]), '')
+  await truncate(join(path, '5-7'), 4)
+  t.notOk(await segments.areThere(counted))
+  await t.rejects(read(counted), { code: 'RESUMABLE_GONE' })
+  await rm(join(path, '0-1'))
+  t.notOk(await segments.areThere([one]))
+  await t.rejects(read([one]), { code: 'RESUMABLE_GONE' })
+})
+
+test('while the volume is not mounted, or another is, nothing is said of what is on it, and nothing is written beside it', async (t) => {
+  const { segments, write, read, root, uploadId } = await setUp(t)
+  const one = await write(0, 'hello')
+  const away = `${root}.away`
+  t.teardown(() => rm(away, { recursive: true, force: true }))
+  const identity = await readFile(join(root, 'upload-gateway.json'), 'utf8')
+  await rename(root, away)
+  await mkdir(root)
+  for (const text of [undefined, identity.replace(/"volumeId": "[^"]*"/, '"volumeId": "another"'), 'damaged']) {
+    if (text !== undefined) await writeFile(join(root, 'upload-gateway.json'), text)
+    await t.rejects(segments.areThere([one]), { code: 'STORAGE_UNAVAILABLE' })
+    await t.rejects(read([one]), { code: 'STORAGE_UNAVAILABLE' })
+    for (let tries = 0; tries < 2; tries += 1) await t.rejects(segments.open({ uploadId, start: 5, epoch: 1 }), { code: 'STORAGE_UNAVAILABLE' })
+  }
+  t.strictSame(await readdir(root), ['upload-gateway.json'])
+  await rm(root, { recursive: true })
+  await rename(away, root)
+  t.equal(await read([one]), 'hello')
+})
+
+test('a volume that comes back while one looks, and a segment that goes while it is read', async (t) => {
+  const { segments, write, read, faults, path } = await setUp(t)
+  const one = await write(0, 'hello')
+  faults.inject({ on: 'stat', path: /0-1$/, errno: 'ENOENT' })
+  t.ok(await segments.areThere([one]), 'it was looked for once more')
+  faults.inject({ on: 'open', path: /0-1$/, before: () => truncate(join(path, '0-1'), 3) })
+  await t.rejects(read([one]), { code: 'STORAGE_UNAVAILABLE' }, 'that is no word on what there is')
+})
+
+test('what cannot be written or read for other reasons is the volume\'s failure', async (t) => {
+  const { segments, write, read, faults, uploadId } = await setUp(t)
+  const one = await write(0, 'hello')
+  faults.inject({ on: 'open', path: /0-1$/, errno: 'EIO' })
+  await t.rejects(read([one]), { code: 'STORAGE_UNAVAILABLE' })
+  faults.inject({ on: 'read', path: /0-1$/, errno: 'EIO' })
+  await t.rejects(read([one]), { code: 'STORAGE_UNAVAILABLE' })
+  faults.inject({ on: 'mkdir', errno: 'ENOENT' })
+  await t.rejects(segments.open({ uploadId, start: 5, epoch: 1 }), { code: 'STORAGE_UNAVAILABLE' })
+  faults.heal()
+  const file = await segments.open({ uploadId, start: 5, epoch: 1 })
+  faults.inject({ on: 'writev', errno: 'ENOSPC' })
+  await file.write(Buffer.from('world'))
+  await t.rejects(file.flush(), { code: 'STORAGE_FULL' })
+  await t.rejects(file.flush(), { code: 'STORAGE_UNAVAILABLE' }, 'what has a hole is never durable')
+  await file.keep(0)
+  await file.keep(0)
+})
+
+test('what came and does not count is given back, all of it or the rest', async (t) => {
+  const { segments, read, uploadId, root } = await setUp(t)
+  const file = await segments.open({ uploadId, start: 0, epoch: 1 })
+  await file.write(Buffer.from('hello, and more'))
+  await file.flush()
+  await file.keep(5)
+  const path = join(root, 'resumable', uploadId, '0-1')
+  t.equal((await stat(path)).size, 5)
+  t.equal(await read([{ uploadId, start: 0, epoch: 1, bytes: 5 }]), 'hello')
+  const other = await segments.open({ uploadId, start: 5, epoch: 2 })
+  await other.write(Buffer.from('world'))
+  await other.keep(0)
+  t.strictSame(await readdir(join(root, 'resumable', uploadId)), ['0-1'])
+})
+
+test('all of an upload goes at once; what is there without a row can be found', async (t) => {
+  const { segments, write, uploadId, root } = await setUp(t)
+  t.strictSame(await segments.uploads(), [])
+  await segments.removeForGood(uploadId)
+  await write(0, 'hello')
+  await write(5, 'world')
+  t.strictSame(await segments.uploads(), [uploadId])
+  for await (const { foreign } of scanVolume(fileSystem, root)) t.strictSame(foreign, [], 'nothing that an audit wonders at')
+  await segments.remove(uploadId)
+  await segments.remove(uploadId)
+  t.strictSame(await readdir(join(root, 'resumable')), [])
+  await write(0, 'again')
+  await segments.removeForGood(uploadId)
+  t.strictSame(await segments.uploads(), [])
+})
