@@ -1,9 +1,8 @@
 // Before the Prisma client is generated: puts the Node.js that came as a platform package where npm scripts look first.
 // npm 11 has done so; npm 10 installs the package, but does not link its bin. Runs on whatever Node.js npm itself has.
-const { spawnSync } = require('node:child_process')
 const { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } = require('node:fs')
 const { dirname, join, relative } = require('node:path')
-const { optionalDependencies } = require('../package.json')
+const { findNewerNode } = require('./newer-node.cjs')
 
 const modules = join(__dirname, '../node_modules')
 const link = join(modules, '.bin/node')
@@ -14,12 +13,8 @@ if (process.platform === 'win32') {
   mkdirSync(dirname(link), { recursive: true })
   writeFileSync(join(modules, '.bin/exec.cmd'), '@%*\r\n')
 } else if (!existsSync(link)) {
-  const binary = Object.keys(optionalDependencies).map((name) => join(modules, name, 'bin/node')).find(runs)
+  const binary = findNewerNode()
   if (binary !== undefined) put(binary)
-}
-
-function runs (binary) {
-  return spawnSync(binary, ['--version'], { timeout: 30_000 }).status === 0
 }
 
 function put (binary) {

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { temporaryFolder } from './helper.ts'
 
-const script = fileURLToPath(new URL('../src/link-node.cjs', import.meta.url))
+const src = fileURLToPath(new URL('../src', import.meta.url))
 const working = '#!/bin/sh\necho v24.0.0\n'
 const broken = '#!/no/such/loader\n'
 
@@ -14,7 +14,7 @@ async function checkout (t: Test, installed: Record<string, string>) {
   const folder = await temporaryFolder(t)
   const modules = join(folder, 'node_modules')
   mkdirSync(join(folder, 'src'))
-  cpSync(script, join(folder, 'src/link-node.cjs'))
+  for (const name of ['link-node.cjs', 'newer-node.cjs']) cpSync(join(src, name), join(folder, 'src', name))
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ optionalDependencies: { 'node-a': '1', 'node-b': '1' } }))
   for (const [name, content] of Object.entries(installed)) {
     mkdirSync(join(modules, name, 'bin'), { recursive: true })

@@ -13,7 +13,7 @@ function run (version: string) {
 t.test('a Node.js that is too old is refused in one sentence that says what to do', async (t) => {
   const { status, stdout, stderr } = run('20.20.2')
   t.match({ status, stdout }, { status: 1, stdout: '' })
-  t.match(stderr, /^Upload Gateway needs Node\.js 24 or newer; this is v20\.20\.2, [^\n]* Install Node\.js 24, then run npm ci again\.\n$/)
+  t.match(stderr, /^Upload Gateway needs Node\.js 24 or newer; this is v20\.20\.2, [^\n]* Install Node\.js 24; in a clone, then run npm ci again\.\n$/)
 })
 
 t.test('24 and newer pass silently', async (t) => {
