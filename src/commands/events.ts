@@ -28,9 +28,9 @@ function listCommand (events: Command): void {
 
 function retryCommand (events: Command): void {
   events.command('retry')
-    .description('Have events tried again now, as soon as a gateway runs, when the receiver is mended: those that wait for their next try, and those that were given up. The latter come late: what happened to the same files since was told before. What is due within a minute is left to that.')
+    .description('Have events tried again now, as soon as a gateway runs, when the receiver is mended: those that wait for their next try, and those that were given up. The latter come late: what happened to the same files since was told before. What is due within a minute is left to that: it may be on its way at this moment.')
     .argument('[id...]', 'of the events')
-    .option('--all', 'all that wait or were given up')
+    .option('--all', 'all that wait for their next try, or were given up')
     .option('--json', 'print JSON')
     .addHelpText('after', helpWith('upload-gateway events retry --all'))
     .action(running(async ({ config, progress }, { all = false }: { all?: boolean, json?: boolean }, ids: string[]) => {
@@ -54,5 +54,6 @@ export function listText ({ waiting, dead, items }: EventList, { isDead }: { isD
 
 export function retryText ({ retried, waiting, left }: RetryReport): string {
   const alone = left.map(({ id, reason }) => `${plain(id)}  left alone: ${plain(reason)}\n`).join('')
-  return `${alone}${retried.length} tried again now${left.length === 0 ? '' : `; ${left.length} left alone`}. ${waiting} to be delivered in all.`
+  const others = waiting > retried.length ? ' What is due within a minute anyway is tried then, and what waits for an earlier one of its owner after that.' : ''
+  return `${alone}${retried.length} tried again now${left.length === 0 ? '' : `; ${left.length} left alone`}. ${waiting} to be delivered in all.${others}`
 }

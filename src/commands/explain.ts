@@ -7,7 +7,7 @@ import { plain, size } from './terminal.ts'
 
 export function explainCommand (program: Command): void {
   program.command('explain')
-    .description('Say whether a file is served, why not, and what to do: by its id or that of its attachment, its user\'s id or e-mail address, a URL or path of any age and host, or its sha-256. Only reads, also beside a running gateway. Exit 0 when it is served whole.')
+    .description('Say whether a file is served, why not, and what to do: by its id or that of its attachment, its user\'s id or e-mail address, a URL or path of any age and host, also that of a link, or its sha-256. Only reads, also beside a running gateway. Exit 0 when it is served whole.')
     .argument('<what>', 'an id, an e-mail address of an embedded account, a URL, a path or a sha-256')
     .option('--json', 'print all that is known as JSON')
     .addHelpText('after', helpWith('upload-gateway explain https://app.example/i/p/2024/01/avatar_1704067200000_x1y2.png\nupload-gateway explain 019aa1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b'))
@@ -17,12 +17,14 @@ export function explainCommand (program: Command): void {
     }))
 }
 
-export function explainText ({ verdict, meaning, blobs, owner, oldPath, unknown }: Explanation): string {
+export function explainText ({ verdict, meaning, blobs, owner, link, standingLinks, oldPath, unknown }: Explanation): string {
   return [
     verdict,
     '',
     `asked about     ${meaning}`,
+    ...(link === null || link.id === null ? [] : [`link            ${link.id}, ${link.is}: by ${link.creatorId ?? 'nobody known'}, until ${link.expiresAt ?? ''}${link.revokedAt === null ? '' : `, revoked on ${link.revokedAt}`}`]),
     ...blobs.flatMap((blob) => ['', ...blobLines(blob)]),
+    ...(standingLinks === null ? [] : [`links           ${standingLinks.until === null ? 'none' : `${standingLinks.count} stand, the last until ${standingLinks.until}`}`]),
     ...(owner === null ? [] : ['', `owner           ${owner.id}: ${owner.uploads} uploads, current avatar ${owner.currentAvatar ?? 'none'}${owner.hasAccount ? ', an embedded account' : ''}${owner.erasedAt === null ? '' : `, erased on ${owner.erasedAt}`}`]),
     ...(oldPath === null ? [] : [`old path        ${oldPath.hasTombstone ? 'removed for good once' : 'no tombstone'}${oldPath.oldFile === null ? '' : `; in the older system's folder as ${oldPath.oldFile}`}`]),
     ...unknown.map((sentence) => `not known       ${sentence}`),
@@ -40,12 +42,14 @@ function blobLines ({ id, kind, record, file, sidecar, purgedAfter, erasedAt }: 
   ]
 }
 
-function recordLines ({ state, stateAt, ownerId, creatorId, recordId, filename, visibility, contentType, size: bytes, sha256, createdAt, aliases, source, isCurrentAvatar, isSidecarDue }: NonNullable<Examined['record']>): string[] {
+function recordLines ({ state, stateAt, ownerId, creatorId, recordId, filename, visibility, contentType, size: bytes, sha256, createdAt, aliases, source, readers, expiresAt, isCurrentAvatar, isSidecarDue }: NonNullable<Examined['record']>): string[] {
   return [
     `record          ${state}${isCurrentAvatar ? ', current' : ''} since ${stateAt}${isSidecarDue ? '; its sidecar is being written' : ''}`,
     `uploaded        ${createdAt} for ${ownerId ?? 'nobody yet'} by ${creatorId ?? 'nobody known'}: ${contentType}, ${size(bytes)}`,
     `sha-256         ${sha256}`,
     ...(recordId === null ? [] : [`attachment      ${recordId}, "${filename ?? ''}", ${visibility ?? ''}`]),
+    ...(readers.length === 0 ? [] : [`readers         ${readers.join(', ')}`]),
+    ...(expiresAt === null ? [] : [`expires         ${expiresAt}`]),
     ...aliases.map((path) => `old URL         ${path}`),
     ...(source === null ? [] : [`imported from   ${source}`]),
   ]

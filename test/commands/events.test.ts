@@ -44,7 +44,7 @@ test('what was given up is delivered again when it is asked for', async (t) => {
   await post('bob')
   const [first = '', second = ''] = await giveUp(2)
   t.match(events('list', '--dead').stdout, new RegExp(`^id .* given up\\n${first} .* 2026-11-23 10:11\\n${second} .*\\n1 to be delivered, 2 given up\\.\\n$`))
-  t.match(events('retry', second, 'nonsense'), { status: 3, stdout: 'nonsense  left alone: No event with this id waits or was given up; it may have been delivered.\n1 tried again now; 1 left alone. 2 to be delivered in all.\n' })
+  t.match(events('retry', second, 'nonsense'), { status: 3, stdout: 'nonsense  left alone: No event with this id waits or was given up; it may have been delivered.\n1 tried again now; 1 left alone. 2 to be delivered in all. What is due within a minute anyway is tried then, and what waits for an earlier one of its owner after that.\n' })
   t.match(JSON.parse(events('retry', '--all', '--json').stdout), { retried: [first], waiting: 3, left: [] })
   t.equal(await client.event.count({ where: { deadAt: null } }), 3)
 })
@@ -69,7 +69,8 @@ test('texts for people', (t) => {
   const text = listText({ waiting: 2, dead: 1, items: [item, { ...item, ownerId: null, occurredAt: null, dueAt: null, attempts: 0 }] }, { isDead: false })
   t.match(text, /2026-11-21 10:12\n\S+ +attachment\.restored +0 +after the one before\n2 to be delivered, 1 given up\.$/)
   for (const line of text.split('\n')) t.ok(line.length <= 120, line)
-  t.equal(retryText({ retried: ['a'], waiting: 7, left: [] }), '1 tried again now. 7 to be delivered in all.')
+  t.equal(retryText({ retried: ['a'], waiting: 1, left: [] }), '1 tried again now. 1 to be delivered in all.')
+  t.equal(retryText({ retried: [], waiting: 7, left: [] }), '0 tried again now. 7 to be delivered in all. What is due within a minute anyway is tried then, and what waits for an earlier one of its owner after that.')
   t.end()
 })
 

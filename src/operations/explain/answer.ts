@@ -18,10 +18,13 @@ import { stagingFolder } from '../../storage/volume/layout.ts'
 import { createVolume } from '../../storage/volume/volume.ts'
 import type { Subject } from './subject.ts'
 
-/** Who gets the file. */
-export type Audience = 'anyone' | 'its owner and services' | 'nobody'
+/** Whom an address is for. */
+export type Answered = 'anyone' | 'its owner and services' | 'nobody'
 
-export type Answers = (subject: Subject) => Promise<Audience>
+/** Who gets the file, also by having been named or given a link. */
+export type Audience = Answered | 'its owner, its readers and services' | 'its owner, services and whoever has a link' | 'its owner, its readers, services and whoever has a link' | 'whoever has the link'
+
+export type Answers = (subject: Subject) => Promise<Answered>
 
 const service: Caller = { id: 'explain' as UserId, scopes: new Set(['uploads:service']) }
 
@@ -35,12 +38,12 @@ export function createAnswers ({ client, fs, root, hash, now }: { client: Prisma
   const avatars = createAvatars({ ...shared, warn () {}, show: showingStored({ store }), records: createAvatarRecords({ client, owners, now }) })
   const attachments = createAttachments({ ...shared, records: createAttachmentRecords({ client, owners, now }) })
 
-  const attachment = async (id: string): Promise<Audience> => {
+  const attachment = async (id: string): Promise<Answered> => {
     if (await isFound(() => attachments.content(null, id, { asDownload: false }))) return 'anyone'
     return await isFound(() => attachments.content(service, id, { asDownload: false })) ? 'its owner and services' : 'nobody'
   }
 
-  const oldPath = async (path: string): Promise<Audience> => {
+  const oldPath = async (path: string): Promise<Answered> => {
     if (await isFound(() => avatars.behind(path)) || await isFound(() => attachments.behind(null, path))) return 'anyone'
     return await isFound(() => attachments.behind(service, path)) ? 'its owner and services' : 'nobody'
   }
@@ -55,6 +58,13 @@ export function createAnswers ({ client, fs, root, hash, now }: { client: Prisma
       default: return 'nobody'
     }
   }
+}
+
+/** `answered`: what the attachment's own address says. */
+export function audienceWith (answered: Answered, { hasReaders, hasLinks }: { hasReaders: boolean, hasLinks: boolean }): Audience {
+  if (answered !== 'its owner and services') return answered
+  if (hasReaders) return hasLinks ? 'its owner, its readers, services and whoever has a link' : 'its owner, its readers and services'
+  return hasLinks ? 'its owner, services and whoever has a link' : answered
 }
 
 /** False for the 404s of the table; anything else is a failure to be told of. */

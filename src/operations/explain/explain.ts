@@ -2,6 +2,7 @@
 import { realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { asUserId, type UserId } from '../../callers/caller.ts'
+import type { Signer } from '../../callers/signer.ts'
 import type { Config } from '../../config.ts'
 import type { Database, PrismaClient } from '../../records/database.ts'
 import { createKnown, type Known, type KnownBlob } from '../../records/known.ts'
@@ -17,14 +18,15 @@ import { createTombstones } from '../../storage/tombstones.ts'
 import { createDurable } from '../../storage/volume/durable.ts'
 import { identityFile } from '../../storage/volume/layout.ts'
 import { refuseDenied, refuseIfDenied } from '../access.ts'
-import { createAnswers, type Audience } from './answer.ts'
+import { audienceWith, createAnswers, type Answered, type Audience } from './answer.ts'
 import { examineFiles, examineRecord, type Examined, type Place } from './examine.ts'
+import { explainLink, linkSigner, standingLinks, type KnownLink, type StandingLinks } from './links.ts'
 import { blobNaming } from './named-by.ts'
 import { createKnownAccounts, type KnownAccounts } from './records.ts'
-import { normalEmail, parseSubject, type Subject } from './subject.ts'
+import { normalEmail, parseSubject, withoutToken, type Subject } from './subject.ts'
 import { judge, type Facts, type Verdict } from './verdict.ts'
 
-export type ExplainConfig = Pick<Config, 'uploadsDir' | 'databaseFile' | 'erasureLedger' | 'trashRetentionMs' | 'readThroughDirs'>
+export type ExplainConfig = Pick<Config, 'uploadsDir' | 'databaseFile' | 'erasureLedger' | 'trashRetentionMs' | 'readThroughDirs' | 'linkSecrets'>
 
 export type Explanation = Verdict & {
   readonly asked: string
@@ -34,12 +36,16 @@ export type Explanation = Verdict & {
   /** The one the verdict is about comes first. */
   readonly blobs: readonly Examined[]
   readonly owner: NonNullable<Facts['owner']> | null
+  /** That was asked about. */
+  readonly link: KnownLink | null
+  /** To the attachment that the verdict is about. */
+  readonly standingLinks: StandingLinks | null
   readonly oldPath: NonNullable<Facts['oldPath']> | null
   /** What could not be looked at, and why. */
   readonly unknown: readonly string[]
 }
 
-type View = Place & { readonly client: PrismaClient | undefined, readonly accounts: KnownAccounts | undefined, readonly tombstones: TombstoneRecords | undefined, readonly databaseFailure: string | undefined, readonly unknown: string[], readonly now: () => Date, readonly readThroughDirs: readonly string[] }
+type View = Place & { readonly client: PrismaClient | undefined, readonly accounts: KnownAccounts | undefined, readonly signer: () => Promise<Signer>, readonly tombstones: TombstoneRecords | undefined, readonly databaseFailure: string | undefined, readonly unknown: string[], readonly now: () => Date, readonly readThroughDirs: readonly string[] }
 
 type Options = { readonly fs?: FileSystem, readonly now?: () => Date }
 
@@ -66,6 +72,7 @@ async function viewOf (config: ExplainConfig, fs: FileSystem, now: () => Date, d
     fs, root, trashRetentionMs, readThroughDirs, now, hash, client, unknown,
     known: client === undefined ? undefined : createKnown(client),
     accounts: client === undefined ? undefined : createKnownAccounts(client),
+    signer: () => linkSigner(fs, config),
     databaseFailure: failure,
     erasures: hash === undefined ? [] : await readErasures(config, fs, hash, unknown),
     tombstones: client === undefined || hash === undefined ? undefined : createTombstoneRecords({ client, hash, now, tombstones: createTombstones({ fs, durable: createDurable({ fs, onSyncFailure: () => {} }), root }) }),
@@ -94,16 +101,18 @@ async function readErasures ({ uploadsDir, erasureLedger }: ExplainConfig, fs: F
 
 async function look (asked: Subject, text: string, view: View): Promise<Explanation> {
   const account = await accountOf(asked, text, view)
-  const meant = account === undefined ? await asUser(asked, text, view) : { is: 'user' as const, userId: account }
+  const link = asked.is === 'link' ? await linkOf(asked.token, view) : undefined
+  const meant = account === undefined ? asAttachment(link) ?? await asUser(asked, text, view) : { is: 'user' as const, userId: account }
   const found = view.known === undefined ? [] : await blobsOf(meant, view.known)
   const subject = addressOf(meant, found)
   const blobs = await Promise.all(found.map((one) => examineRecord(view, one)))
   if (blobs.length === 0) blobs.push(...await withoutRecord(meant, view))
-  const audience = await audienceOf(subject, view)
+  const standing = await linksTo(blobs[0], view)
+  const audience = audienceOf(await answeredTo(subject, view), blobs[0], link, standing)
   const owner = await ownerOf(subject, blobs[0], view)
   const oldPath = subject.is === 'old path' ? await oldPathOf(subject.path, view) : undefined
-  const verdict = judge({ subject, audience, blob: blobs[0], owner, oldPath, databaseFailure: view.databaseFailure })
-  return { ...verdict, asked: text, meaning: account === undefined ? meaningOf(asked, subject) : `${text.trim()} is the account ${account}: ${inWords(subject)}`, audience, blobs, owner: owner ?? null, oldPath: oldPath ?? null, unknown: view.unknown }
+  const verdict = judge({ subject, audience, blob: blobs[0], owner, oldPath, link, databaseFailure: view.databaseFailure, now: view.now() })
+  return { ...verdict, asked: withoutToken(text), meaning: account === undefined ? meaningOf(asked, subject) : `${text.trim()} is the account ${account}: ${inWords(subject)}`, audience, blobs, owner: owner ?? null, link: link ?? null, standingLinks: standing ?? null, oldPath: oldPath ?? null, unknown: view.unknown }
 }
 
 async function blobsOf (subject: Subject, known: Known): Promise<KnownBlob[]> {
@@ -115,6 +124,7 @@ async function blobsOf (subject: Subject, known: Known): Promise<KnownBlob[]> {
     case 'old path': return known.byAlias(subject.path)
     case 'user':
     case 'current avatar': return currentOf(subject.userId, known)
+    case 'link':
     case 'e-mail':
     case 'no address': return []
   }
@@ -164,8 +174,30 @@ function addressOf (asked: Subject, found: readonly KnownBlob[]): Subject {
   return path === undefined ? asked : { is: 'old path', path }
 }
 
-const audienceOf = async (subject: Subject, { client, fs, root, hash = createKeyedHash(''), now }: View): Promise<Audience> =>
+const answeredTo = async (subject: Subject, { client, fs, root, hash = createKeyedHash(''), now }: View): Promise<Answered> =>
   client === undefined ? 'nobody' : createAnswers({ client, fs, root, hash, now })(subject)
+
+function audienceOf (answered: Answered, blob: Examined | undefined, link: KnownLink | undefined, standing: StandingLinks | undefined): Audience {
+  if (link !== undefined) return link.is === 'standing' && answered !== 'nobody' ? 'whoever has the link' : 'nobody'
+  return audienceWith(answered, { hasReaders: (blob?.record?.readers ?? []).length > 0, hasLinks: (standing?.count ?? 0) > 0 })
+}
+
+async function linkOf (token: string, { client, signer, now, unknown }: View): Promise<KnownLink> {
+  const own = await signer().catch((error: unknown) => {
+    unknown.push(`Whether the gateway signed the link: ${reasonOf(error)}`)
+    return undefined
+  })
+  return explainLink(token, { client, signer: own, now })
+}
+
+/** What a link of which there is a record leads to. */
+const asAttachment = (link: KnownLink | undefined): Subject | undefined =>
+  link === undefined || link.attachmentId === null ? undefined : { is: 'attachment', id: link.attachmentId }
+
+async function linksTo (blob: Examined | undefined, { client, now }: View): Promise<StandingLinks | undefined> {
+  const id = blob?.record?.recordId ?? null
+  return client === undefined || id === null ? undefined : standingLinks(client, id, now)
+}
 
 async function ownerOf (subject: Subject, blob: Examined | undefined, { known, accounts, hash, erasures, tombstones }: View): Promise<Facts['owner']> {
   const id = subject.is === 'user' || subject.is === 'current avatar' || subject.is === 'version' ? subject.userId : blob?.record?.ownerId ?? null
@@ -198,7 +230,7 @@ async function oldFileIn (folder: string, path: string): Promise<string | null> 
 }
 
 function meaningOf (asked: Subject, subject: Subject): string {
-  const known = asked.is === 'id' ? 'an id' : asked.is === 'sha256' ? 'files with this content' : undefined
+  const known = asked.is === 'id' ? 'an id' : asked.is === 'sha256' ? 'files with this content' : asked.is === 'link' ? 'a link' : undefined
   const meaning = inWords(subject)
   return known === undefined || known === meaning ? meaning : `${known}: ${meaning}`
 }
@@ -207,6 +239,7 @@ function inWords (subject: Subject): string {
   switch (subject.is) {
     case 'id': return 'an id'
     case 'sha256': return 'files with this content'
+    case 'link': return 'a link'
     case 'user': return `the user ${subject.userId}, and their current avatar`
     case 'e-mail': return `the e-mail address ${subject.email}`
     case 'current avatar': return `the current avatar of ${subject.userId}`

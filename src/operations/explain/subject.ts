@@ -9,6 +9,8 @@ export type Subject =
   | { readonly is: 'current avatar', readonly userId: UserId }
   | { readonly is: 'version', readonly userId: UserId, readonly id: BlobId }
   | { readonly is: 'attachment', readonly id: string }
+  /** Who knows the token may open it: it is never shown. */
+  | { readonly is: 'link', readonly token: string }
   | { readonly is: 'old path', readonly path: string }
   | { readonly is: 'user', readonly userId: UserId }
   /** That can be no user's id. */
@@ -32,8 +34,11 @@ export function parseSubject (asked: string): Subject {
   const userId = asUserId(text)
   if (userId !== undefined) return { is: 'user', userId }
   if (/^[^\s/@]+@[^\s/@]+$/.test(text)) return { is: 'e-mail', email: normalEmail(text) }
-  throw new Refusal(`"${text}" is nothing that the gateway hands out. Give the id of a file or an attachment, a user's id, the e-mail address of an embedded account, a URL or its path, or a sha-256 in hex.`)
+  throw new Refusal(`"${withoutToken(text)}" is nothing that the gateway hands out. Give the id of a file or an attachment, a user's id, the e-mail address of an embedded account, a URL or its path, or a sha-256 in hex.`)
 }
+
+/** What was asked, to be shown: without what opens a link. */
+export const withoutToken = (text: string): string => text.replaceAll(/(api\/links\/)[^/?#\s]+/gi, '$1...')
 
 /** The one spelling in which embedded accounts have it. */
 export const normalEmail = (text: string): string => text.trim().normalize('NFC').toLowerCase()
@@ -45,11 +50,11 @@ function pathIn (text: string): string | undefined {
   const base = 'http://localhost'
   // Two slashes at the start are a host to URL.
   const url = isUrl ? text : base + text.replace(/^\/{2,}/, '/')
-  if (!URL.canParse(url)) throw new Refusal(`"${text}" is no valid URL.`)
+  if (!URL.canParse(url)) throw new Refusal(`"${withoutToken(text)}" is no valid URL.`)
   try {
     return decodeURIComponent(new URL(url).pathname)
   } catch {
-    throw new Refusal(`"${text}" has a percent sign that is not part of an encoded character.`)
+    throw new Refusal(`"${withoutToken(text)}" has a percent sign that is not part of an encoded character.`)
   }
 }
 
@@ -63,6 +68,7 @@ function atPath (path: string): Subject {
   if (first === 'api' && second === 'auth' && parts[2] === 'avatar' && parts.length === 4) return ofUser(path, parts[3], undefined)
   if (first === 'api' && second === 'avatars' && (parts.length === 3 || parts.length === 4)) return ofUser(path, parts[2], parts[3])
   if (first === 'api' && second === 'attachments' && parts[2] !== undefined && uuid.test(parts[2])) return { is: 'attachment', id: parts[2].toLowerCase() }
+  if (first === 'api' && second === 'links' && parts[2]) return { is: 'link', token: parts[2] }
   return { is: 'no address', path }
 }
 

@@ -3,6 +3,7 @@ import type { KnownOwner } from '../../records/known.ts'
 import { asGatewayUser } from '../access.ts'
 import type { Audience } from './answer.ts'
 import type { Examined } from './examine.ts'
+import type { KnownLink } from './links.ts'
 import type { Subject } from './subject.ts'
 
 export type Facts = {
@@ -12,8 +13,11 @@ export type Facts = {
   readonly blob: Examined | undefined
   readonly owner: (KnownOwner & { readonly id: string, readonly erasedAt: string | null, readonly hasTombstone: boolean, /** An embedded one. */ readonly hasAccount: boolean }) | undefined
   readonly oldPath: { readonly hasTombstone: boolean, readonly oldFile: string | null } | undefined
+  /** What was asked about. */
+  readonly link: KnownLink | undefined
   /** Why the database cannot be asked. */
   readonly databaseFailure: string | undefined
+  readonly now: Date
 }
 
 export type Verdict = { readonly isServed: boolean, readonly verdict: string }
@@ -28,10 +32,19 @@ const isForbidden = ({ is, reason }: Examined['file']): boolean => is === 'unrea
 const no = (verdict: string): Verdict => ({ isServed: false, verdict })
 
 export function judge (facts: Facts): Verdict {
-  const { subject, blob, databaseFailure } = facts
+  const { subject, blob, link, databaseFailure } = facts
   if (subject.is === 'no address') return no(`404: ${subject.path} is no address of a file. /docs of the gateway lists all of them.`)
   if (databaseFailure !== undefined) return no(`The database cannot be read, so the gateway does not answer at all (${databaseFailure}). "upload-gateway doctor" says more; when it is lost, "upload-gateway rebuild" makes it anew.`)
+  if (link !== undefined && link.is !== 'standing') return no(linkWithoutEffect(link))
   return blob === undefined ? withoutBlob(facts) : withBlob(facts, blob)
+}
+
+function linkWithoutEffect ({ is, attachmentId, expiresAt, revokedAt }: KnownLink): string {
+  const thisLink = attachmentId === null ? 'this link' : `this link to the attachment ${attachmentId}`
+  if (revokedAt !== null) return `404: ${thisLink} was revoked on ${day(revokedAt)}.`
+  if (is === 'expired' && expiresAt !== null) return `404: ${thisLink} expired on ${day(expiresAt)}.`
+  if (is === 'unknown') return '404: there is no record of this link: its attachment was removed for good, or the database was made anew since, or is from before it.'
+  return '404: the gateway did not make this link as it is. It is cut short or changed, or was signed with a key that is not among those of these settings.'
 }
 
 function withBlob (facts: Facts, blob: Examined): Verdict {
@@ -42,16 +55,20 @@ function withBlob (facts: Facts, blob: Examined): Verdict {
   if (isForbidden(file)) return no(`It is not known whether it is served: ${file.path} may not be read by this user (${file.reason?.split(':')[0]}). ${asGatewayUser}`)
   if (file.is !== 'file') return no(`503: ${file.path} ${file.is === 'unreadable' ? `cannot be read (${file.reason})` : `is not a file but a ${file.is}`}. Make it readable. ${bringsBack}`)
   if (!file.isWhole) return no(`It is served damaged: ${file.path} has ${file.size === record.size ? 'other bytes than were uploaded' : `${file.size} bytes instead of ${record.size}`}. ${bringsBack}`)
-  const served = `It is served: ${record.contentType}, ${record.size} bytes, to ${facts.audience}; the file is whole.`
+  const served = `It is served: ${record.contentType}, ${record.size} bytes, to ${facts.audience}${until(facts.link)}; the file is whole.`
   if (blob.erasedAt !== null) return no(`It is served, but should not be: its owner was erased on ${day(blob.erasedAt)}. The gateway finishes erasures at its start; restart it.`)
   const isLagging = sidecar.is !== 'whole' || (sidecar.differences.length > 0 && !record.isSidecarDue)
   return { isServed: true, verdict: isLagging ? `${served} Its sidecar ${sidecar.is === 'whole' ? `differs in ${sidecar.differences.join(', ')}` : `is ${sidecar.is}`}: ${sidecar.is === 'unreadable' ? '"upload-gateway verify" says more.' : '"upload-gateway audit --repair" writes it anew.'}` : served }
 }
 
-function notShown ({ subject, owner }: Facts, { id, purgedAfter }: Examined, { state, stateAt, ownerId, recordId }: NonNullable<Examined['record']>): Verdict {
+const until = (link: KnownLink | undefined): string => link === undefined || link.expiresAt === null ? '' : `, until ${day(link.expiresAt)}`
+
+function notShown ({ subject, owner, now }: Facts, { id, purgedAfter }: Examined, { state, stateAt, ownerId, recordId, expiresAt }: NonNullable<Examined['record']>): Verdict {
+  const hadExpiredBy = (at: Date): boolean => expiresAt !== null && new Date(expiresAt) <= at
+  if (state === 'live' && hadExpiredBy(now)) return no(`404 because it expired on ${day(expiresAt ?? '')}. A gateway at work moves it to the trash within a minute; from there "upload-gateway trash restore ${recordId ?? id}" brings it back.`)
   const restore = `it can be restored until ${day(purgedAfter ?? stateAt)} with "upload-gateway trash restore ${recordId ?? id}"`
   switch (state) {
-    case 'deleted': return no(`404 because it was deleted on ${day(stateAt)}; ${restore}.`)
+    case 'deleted': return no(`404 because it was deleted on ${day(stateAt)}${hadExpiredBy(new Date(stateAt)) ? `, as it had expired on ${day(expiresAt ?? '')}` : ''}; ${restore}.`)
     case 'superseded': return no(`404 because its owner removed their picture after it had been replaced on ${day(stateAt)}; ${restore}.`)
     case 'purging': return no('404: it is on its way out for good, and a sweep removes what is left of it.')
     case 'swept': return no('404: this upload was never acknowledged. The sweep removed its file.')

@@ -14,10 +14,10 @@ const day = 86_400_000
 async function setUp (t: Test) {
   const gateway = await build(t)
   const { app, as, folder } = gateway
-  const config: ExplainConfig = { uploadsDir: folder, databaseFile: join(folder, 'database', 'gateway.sqlite'), erasureLedger: undefined, trashRetentionMs: 30 * day, readThroughDirs: [] }
+  const config: ExplainConfig = { uploadsDir: folder, databaseFile: join(folder, 'database', 'gateway.sqlite'), erasureLedger: undefined, trashRetentionMs: 30 * day, readThroughDirs: [], linkSecrets: undefined }
   const put = async (user: string, seed = 0) => (await app.inject({ method: 'PUT', url: '/api/avatars/me', headers: { ...await as(user), 'content-type': 'image/jpeg' }, payload: await picture('jpeg', { seed }) })).json()
-  const attach = async (visibility = 'private') => {
-    const form = await multipart([['visibility', visibility], ['file', { bytes: 'hello', filename: 'a.txt' }]])
+  const attach = async (visibility = 'private', fields: Array<[string, string]> = []) => {
+    const form = await multipart([['visibility', visibility], ...fields, ['file', { bytes: 'hello', filename: 'a.txt' }]])
     return (await app.inject({ method: 'POST', url: '/api/attachments', ...form, headers: { ...form.headers, ...await as('ada') } })).json().attachments[0]
   }
   const upload = async (user: string) => {
@@ -52,6 +52,79 @@ t.test('what is served is said to be, by every name it has; and nothing is writt
   t.strictSame(readdirSync(folder, { recursive: true }).filter((name) => !/-(wal|shm)$/.test(String(name))).sort(), before)
 })
 
+t.test('who may see a private attachment beside its owner is told: readers, and how many links stand', async (t) => {
+  const { app, as, ask, attach } = await setUp(t)
+  const link = async (id: string, expiresIn: number) => (await app.inject({ method: 'POST', url: `/api/attachments/${id}/links`, headers: await as('ada'), payload: { expiresIn } })).json()
+  const read = await attach('private', [['readers', 'bob,kim']])
+  t.match(await ask(read.id), { isServed: true, audience: 'its owner, its readers and services', verdict: /to its owner, its readers and services; the file is whole/, blobs: [{ record: { readers: ['bob', 'kim'] } }], standingLinks: { count: 0, until: null } })
+  const linked = await attach()
+  const { expiresAt } = await link(linked.id, 7200)
+  const { id: revoked } = await link(linked.id, 9000)
+  await link(linked.id, 3600)
+  await app.inject({ method: 'DELETE', url: `/api/attachments/${linked.id}/links/${revoked}`, headers: await as('ada') })
+  t.match(await ask(linked.id), { audience: 'its owner, services and whoever has a link', standingLinks: { count: 2, until: expiresAt } })
+  await link(read.id, 3600)
+  t.match(await ask(read.id), { audience: 'its owner, its readers, services and whoever has a link' })
+  const open = await attach('public')
+  await link(open.id, 3600)
+  t.match(await ask(open.id), { audience: 'anyone', standingLinks: { count: 1 } })
+})
+
+t.test('a link says what it opens, until when, and why not any more; what opens it is not shown', async (t) => {
+  const { app, as, ask, attach, execute, config, remove } = await setUp(t)
+  const { id } = await attach()
+  const make = async (expiresIn = 3600): Promise<{ id: string, url: string, expiresAt: string }> => (await app.inject({ method: 'POST', url: `/api/attachments/${id}/links`, headers: await as('ada'), payload: { expiresIn } })).json()
+  const link = await make()
+  const token = new URL(link.url).pathname.split('/')[3] ?? ''
+  const asked = async (url: string, others: Partial<ExplainConfig> = {}, now = new Date()) => {
+    const explanation = await explain({ ...config, ...others }, url, { now: () => now })
+    t.notMatch(JSON.stringify(explanation), token)
+    return explanation
+  }
+  for (const url of [link.url, `https://other.example/api/links/${token}?download=true`]) {
+    t.match(await asked(url), { isServed: true, audience: 'whoever has the link', meaning: `a link: the attachment ${id}`, verdict: /^It is served: text\/plain.* to whoever has the link, until 20\d\d-\d\d-\d\d [\d:]+ UTC; the file is whole\.$/, link: { is: 'standing', id: link.id, attachmentId: id, creatorId: 'ada', expiresAt: link.expiresAt, revokedAt: null }, unknown: [] })
+  }
+  t.match(await asked(link.url, {}, new Date(Date.now() + 3_700_000)), { isServed: false, audience: 'nobody', verdict: new RegExp(`^404: this link to the attachment ${id} expired on .*UTC\\.$`), link: { is: 'expired' } })
+  t.match(await asked(link.url, { databaseFile: '/nowhere/x', linkSecrets: ['s'.repeat(32)] }), { isServed: false, verdict: /^The database cannot be read/ })
+
+  const changed = `/api/links/${token.slice(0, -1)}${token.endsWith('A') ? 'B' : 'A'}/a.txt`
+  t.match(await asked(changed), { isServed: false, asked: '/api/links/.../a.txt', meaning: 'a link', verdict: /^404: the gateway did not make this link as it is\./, link: { is: 'forged', id: null }, blobs: [] })
+  t.match(await asked(link.url, { linkSecrets: ['another key'.repeat(4)] }), { link: { is: 'forged' } })
+  t.match(await asked(`/api/links/${token.slice(1)}`), { link: { is: 'forged' } })
+
+  const keyFile = join(config.databaseFile, '..', 'link.secret')
+  const key = readFileSync(keyFile)
+  rmSync(keyFile)
+  t.match(await asked(link.url), { isServed: true, link: { is: 'standing' }, unknown: [/^Whether the gateway signed the link: LINK_SECRET is not set, and there is no .*link\.secret\.$/] }, 'without the key its record says it')
+  t.notOk(readdirSync(join(config.databaseFile, '..')).includes('link.secret'), 'none is made')
+  t.match(await asked(`/api/links/${'-'.repeat(72)}`), { link: { is: 'forged' } })
+  const bytes = Buffer.from(token, 'base64url')
+  bytes.writeUIntBE(link.id.length, 16, 6)
+  t.match(await asked(`/api/links/${bytes.toString('base64url')}`), { link: { is: 'forged' } }, 'it ends at another time than its record')
+  writeFileSync(keyFile, key)
+
+  await app.inject({ method: 'DELETE', url: `/api/attachments/${id}/links/${link.id}`, headers: await as('ada') })
+  t.match(await asked(link.url), { isServed: false, verdict: new RegExp(`^404: this link to the attachment ${id} was revoked on .*UTC\\.$`), link: { is: 'revoked', revokedAt: String } })
+  const other = await make()
+  await remove(`/api/attachments/${id}`, 'ada')
+  t.match(await ask(other.url), { isServed: false, verdict: /^404 because it was deleted on/, link: { is: 'standing' } })
+  execute('DELETE FROM Link')
+  t.match(await ask(other.url), { isServed: false, verdict: /^404: there is no record of this link:/, link: { is: 'unknown', attachmentId: null } })
+})
+
+t.test('an attachment that has expired is said to have, before and after it goes to the trash', async (t) => {
+  const { app, ask, attach, config } = await setUp(t)
+  const { id, expiresAt } = await attach('private', [['expiresAt', new Date(Date.now() + 60_000).toISOString()]])
+  t.match(await ask(id), { isServed: true })
+  const time = `${expiresAt.slice(0, 19).replace('T', ' ')} UTC`
+  t.match(await explain(config, id, { now: () => new Date(Date.now() + 60_001) }), { isServed: false, verdict: `404 because it expired on ${time}. A gateway at work moves it to the trash within a minute; from there "upload-gateway trash restore ${id}" brings it back.` })
+  await app.database.client.$transaction([
+    app.database.client.attachment.update({ where: { id }, data: { deletedAt: new Date(Date.now() + 90_000) } }),
+    app.database.client.blob.updateMany({ where: { attachment: { id } }, data: { state: 'deleted', stateAt: new Date(Date.now() + 90_000) } }),
+  ])
+  t.match(await ask(id), { isServed: false, verdict: new RegExp(`^404 because it was deleted on .* UTC, as it had expired on ${time}; it can be restored until`) })
+})
+
 t.test('what was deleted says since when, and how and until when it can be restored', async (t) => {
   const { ask, put, attach, remove } = await setUp(t)
   const { version, versionedUrl } = await put('ada')
@@ -63,9 +136,9 @@ t.test('what was deleted says since when, and how and until when it can be resto
   const [blob] = current.blobs
   t.equal(new Date(blob?.purgedAfter ?? '').getTime() - new Date(blob?.record?.stateAt ?? '').getTime(), 30 * day)
   t.match(await ask(version), { isServed: false, verdict: /owner removed their picture after it had been replaced/ })
-  const { id } = await attach()
+  const { id } = await attach('private', [['expiresAt', new Date(Date.now() + day).toISOString()]])
   await remove(`/api/attachments/${id}`, 'ada')
-  t.match(await ask(id), { isServed: false, verdict: new RegExp(`deleted on .*trash restore ${id}"`) })
+  t.match(await ask(id), { isServed: false, verdict: new RegExp(`deleted on [-\\d]+ [:\\d]+ UTC; it can.*trash restore ${id}"`) })
 })
 
 t.test('a file that is missing, damaged, unreadable or no file at all is found by reading it', async (t) => {

@@ -17,6 +17,8 @@ t.test('every address that the gateway ever handed out is known, with any host',
     ['/i/p/2024/01/avatar_1_x%20y.png', { is: 'old path', path: '/i/p/2024/01/avatar_1_x y.png' }],
     ['https://x/uploads/%C3%A4.pdf', { is: 'old path', path: '/uploads/ä.pdf' }],
     ['/api/uploads/avatars/x.png', { is: 'old path', path: '/uploads/avatars/x.png' }],
+    ['https://x/api/links/ab-_/c.txt?download=true', { is: 'link', token: 'ab-_' }],
+    ['/api/links/ab-_', { is: 'link', token: 'ab-_' }],
     [` ${id.toUpperCase()} `, { is: 'id', id }],
     [`avatars/2026/11/21/${id}.webp`, { is: 'id', id }],
     [`/srv/uploads/attachments/2026/11/21/${id}.sidecar.json`, { is: 'id', id }],
@@ -28,7 +30,7 @@ t.test('every address that the gateway ever handed out is known, with any host',
 })
 
 t.test('what is an address, but of no file, is told apart', async (t) => {
-  for (const path of ['/', '/docs', '/api/avatars', '/api/avatars/ada/1', '/api/avatars/ada/versions/x', '/api/auth/avatar', '/api/attachments/7', '/api/avatars/a b']) {
+  for (const path of ['/', '/docs', '/api/avatars', '/api/avatars/ada/1', '/api/avatars/ada/versions/x', '/api/auth/avatar', '/api/attachments/7', '/api/links/', '/api/avatars/a b']) {
     t.match(parseSubject(path), { is: 'no address' }, path)
   }
 })
@@ -36,6 +38,7 @@ t.test('what is an address, but of no file, is told apart', async (t) => {
 t.test('what cannot be told is refused with what to give instead', async (t) => {
   t.throws(() => parseSubject('/api/avatars/me'), { name: 'Refusal', message: /Name the user/ })
   t.throws(() => parseSubject('/uploads/100%'), { name: 'Refusal', message: /percent sign/ })
+  t.throws(() => parseSubject('https://x/api/links/secret/100%'), { name: 'Refusal', message: /^"https:\/\/x\/api\/links\/\.\.\.\/100%" has a percent sign/ })
   t.throws(() => parseSubject('http://'), { name: 'Refusal', message: /no valid URL/ })
   for (const asked of ['', 'two words', 'me', '../x', 'a+b@', 'a b@c.example']) t.throws(() => parseSubject(asked), { name: 'Refusal', message: /nothing that the gateway hands out/ })
 })

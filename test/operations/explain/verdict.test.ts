@@ -13,7 +13,7 @@ const whole: Examined = {
   sidecar: { path: 'avatars/x.sidecar.json', is: 'whole', differences: [] },
 }
 const owner = { id: 'ada', currentAvatar: facts.id, deletedAvatar: null, uploads: 1, erasedAt: null, hasTombstone: false, hasAccount: false }
-const usual: Facts = { subject: { is: 'current avatar', userId: 'ada' as UserId }, audience: 'anyone', blob: whole, owner, oldPath: undefined, databaseFailure: undefined }
+const usual: Facts = { subject: { is: 'current avatar', userId: 'ada' as UserId }, audience: 'anyone', blob: whole, owner, oldPath: undefined, link: undefined, databaseFailure: undefined, now: new Date('2026-11-22T10:00:00.000Z') }
 const none: Facts = { ...usual, audience: 'nobody', blob: undefined }
 
 t.test('only a file that is whole, and shown to somebody, is served', async (t) => {
