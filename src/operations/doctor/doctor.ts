@@ -33,7 +33,7 @@ export async function diagnose (config: Config, { invalid, url = config.publicUr
     ...await checkConfiguration(config, invalid),
     ...volume,
     ...await checkDatabase({ config, fs, now }),
-    ...await checkNetwork({ url, config, now, userWithAvatar: await viewed(config.databaseFile, userWithAvatar), isExpected: volume.some(({ name, detail }) => name === 'processes' && /gateway \(process \d+\)/.test(detail)) }),
+    ...await checkNetwork({ url, config, now, avatar: await viewed(config.databaseFile, anAvatar), isExpected: volume.some(({ name, detail }) => name === 'processes' && /gateway \(process \d+\)/.test(detail)) }),
     ...await checkScanner(config),
     ...await checkWebhook(config, await viewed(config.databaseFile, (client) => undelivered(client, now)), now),
     ...await checking('clock', [{ name: 'steadiness', look: () => steadiness(now().getTime() - began.wall, monotonicMs() - began.monotonic) }]),
@@ -42,7 +42,7 @@ export async function diagnose (config: Config, { invalid, url = config.publicUr
   return { checks, counts: { ok: count('ok'), warning: count('warning'), problem: count('problem'), unknown: count('unknown') } }
 }
 
-const userWithAvatar = async (client: PrismaClient): Promise<string | undefined> => (await client.avatar.findFirst({ select: { userId: true } }))?.userId
+const anAvatar = async (client: PrismaClient): Promise<{ userId: string, blobId: string } | undefined> => await client.avatar.findFirst({ select: { userId: true, blobId: true } }) ?? undefined
 
 async function viewed<T> (file: string, look: (client: PrismaClient) => Promise<T>): Promise<T | undefined> {
   try {

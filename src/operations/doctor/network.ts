@@ -6,8 +6,8 @@ import { member, probe, type Answer } from './probe.ts'
 type Options = {
   url: string
   config: Pick<Config, 'attachmentMaxBytes' | 'avatarMaxBytes' | 'trustProxy'>
-  /** A user with a current avatar, if any is known: it is a file that anyone may read. */
-  userWithAvatar: string | undefined
+  /** A current avatar of the volume, if any is known: it is a file that anyone may read. */
+  avatar: { readonly userId: string, readonly blobId: string } | undefined
   /** A gateway is at work on the volume. */
   isExpected: boolean
   now: () => Date
@@ -16,7 +16,7 @@ type Options = {
 
 const jump = 5000
 
-export async function checkNetwork ({ url, config, userWithAvatar, isExpected, now, timeoutMs = 5000 }: Options): Promise<Check[]> {
+export async function checkNetwork ({ url, config, avatar, isExpected, now, timeoutMs = 5000 }: Options): Promise<Check[]> {
   const ask = (path: string, headers: Record<string, string | number> = {}, method = 'GET') => probe(url, { path, headers, method }, timeoutMs)
   const live = await ask('/health/live').catch(reasonOf)
   if (typeof live === 'string' || member(live.body, 'status') !== 'live') return checking('network', [{ name: 'reachable', look: () => unreachable(url, live, isExpected) }])
@@ -24,11 +24,11 @@ export async function checkNetwork ({ url, config, userWithAvatar, isExpected, n
   return checking('network', [
     { name: 'reachable', look: () => ok(`A gateway answers at ${url}.`) },
     { name: 'ready', look: async () => ready(await ask('/health/ready')) },
-    { name: 'same gateway', look: async () => same(await ask('/api/limits'), config) },
+    { name: 'same gateway', look: async () => same(await ask('/api/limits'), avatar && await ask(`/api/avatars/${avatar.userId}/${avatar.blobId}`, { range: 'bytes=0-0' }), config) },
     { name: 'proxy', look: () => proxy(live, config) },
     { name: 'upload size', look: async () => uploadSize(await ask('/api/attachments', largest, 'POST'), config.attachmentMaxBytes, timeoutMs) },
     { name: 'Expect: 100-continue', look: async () => expectation(await ask('/api/attachments', { ...largest, expect: '100-continue' }, 'POST')) },
-    { name: 'ranges', look: async () => userWithAvatar === undefined ? unknown('There is no avatar to ask a part of.') : ranges(await ask(`/api/avatars/${userWithAvatar}`, { range: 'bytes=0-0', 'accept-encoding': 'gzip' })) },
+    { name: 'ranges', look: async () => avatar === undefined ? unknown('There is no avatar to ask a part of.') : ranges(await ask(`/api/avatars/${avatar.userId}`, { range: 'bytes=0-0', 'accept-encoding': 'gzip' })) },
     { name: 'clock', look: () => clock(live, now) },
     { name: 'timeouts', look: () => unknown('How long a proxy lets an upload take cannot be seen from a short request: its limits must not count the body. Traefik: readTimeout=0; nginx: client_body_timeout and proxy_read_timeout of a few minutes.') },
   ])
@@ -45,11 +45,14 @@ function ready (answer: Answer | 'silence'): Seen {
   return answer.status === 200 ? ok('It is ready.') : problem(`It is not ready: ${answer.body}`, 'Look at its log for the check that failed.')
 }
 
-/** Its limits are the ones of these settings. */
-function same (answer: Answer | 'silence', { attachmentMaxBytes, avatarMaxBytes }: Options['config']): Seen {
+/** It shows what is on this volume, and its limits are the ones of these settings. */
+function same (answer: Answer | 'silence', shown: Answer | 'silence' | undefined, { attachmentMaxBytes, avatarMaxBytes }: Options['config']): Seen {
   const text = answer === 'silence' ? '' : answer.body
   const isSame = [attachmentMaxBytes, avatarMaxBytes].every((bytes) => new RegExp(`\\b${bytes}\\b`).test(text))
-  return isSame ? ok('It has the limits of these settings.') : warning('It has other limits than these settings: it is another gateway, or was started with other settings.', 'Run this where the gateway runs, with its environment.')
+  const status = typeof shown === 'object' ? shown.status : undefined
+  if (status === 404) return warning('It does not know a picture of this volume: it is the gateway of another one, unless the picture was removed at this moment.', 'Set PORT and PUBLIC_URL here as they are for the gateway of this volume, correct them or the proxy, or give the address with --url.')
+  if (isSame) return ok(status === 206 || status === 200 ? 'It has the limits of these settings, and knows a picture of this volume.' : 'It has the limits of these settings. Whether it is of this volume cannot be seen: there is no avatar that it shows.')
+  return warning('It has other limits than these settings: it is another gateway, or was started with other settings.', 'Run this where the gateway runs, with its environment.')
 }
 
 function proxy ({ headers }: Answer, { trustProxy }: Options['config']): Seen {

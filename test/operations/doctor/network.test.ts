@@ -31,9 +31,9 @@ async function proxyTo (t: Test, target: string, handle: Handler, { answersConti
 async function setUp (t: Test) {
   const { app, as } = await build(t)
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
-  await app.inject({ method: 'PUT', url: '/api/avatars/me', headers: { ...await as('ada'), 'content-type': 'image/jpeg' }, payload: await picture() })
+  const { version } = (await app.inject({ method: 'PUT', url: '/api/avatars/me', headers: { ...await as('ada'), 'content-type': 'image/jpeg' }, payload: await picture() })).json()
   const look = async (at = url, { trustProxy = false as boolean | string[], user = 'ada', isExpected = true, now = () => new Date(), config = limits } = {}) => {
-    const checks = await checkNetwork({ url: at, config: { ...config, trustProxy }, userWithAvatar: user === '' ? undefined : user, isExpected, now, timeoutMs: 500 })
+    const checks = await checkNetwork({ url: at, config: { ...config, trustProxy }, avatar: user === '' ? undefined : { userId: user, blobId: version }, isExpected, now, timeoutMs: 500 })
     return { checks, named: (name: string) => checks.find((check) => check.name === name) }
   }
   return { url, look, through: async (handle: Handler, options?: { answersContinue?: boolean }) => look(await proxyTo(t, url, handle, options)) }
@@ -103,7 +103,11 @@ t.test('no gateway is a problem only where there ought to be one', async (t) => 
 
 t.test('a gateway that is not ready, silent, or another one is told', async (t) => {
   const { look, through } = await setUp(t)
-  t.match((await look(undefined, { config: { ...limits, attachmentMaxBytes: 7 } })).named('same gateway'), { level: 'warning' })
+  t.match((await look()).named('same gateway'), { level: 'ok', detail: /limits of these settings, and knows a picture of this volume\.$/ })
+  t.match((await look(undefined, { user: '' })).named('same gateway'), { level: 'ok', detail: /Whether it is of this volume cannot be seen/ })
+  t.match((await look(undefined, { config: { ...limits, attachmentMaxBytes: 7 } })).named('same gateway'), { level: 'warning', detail: /other limits/ })
+  const { app: other } = await build(t)
+  t.match((await look(await other.listen({ port: 0, host: '127.0.0.1' }))).named('same gateway'), { level: 'warning', detail: /gateway of another one/, change: /--url/ })
   const broken = await through((request, response, pass) => request.url === '/health/ready' ? response.writeHead(503).end('{"volume":"failed"}') : pass())
   t.match(broken.named('ready'), { level: 'problem', detail: /volume.*failed/ })
   const silent = await through((request, _response, pass) => { if (!/ready|limits/.test(request.url ?? '')) pass() })
