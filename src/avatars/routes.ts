@@ -16,6 +16,7 @@ import { countUpload } from '../plugins/rates.ts'
 import { beginUpload, uploadFor } from '../plugins/uploads-in-flight.ts'
 import type { CountUpload } from '../plugins/upload-count.ts'
 import { asBlobId } from '../storage/ids.ts'
+import { meterOf } from '../transfer/meter.ts'
 import { acceptUploads, admit, type ReceiveOptions } from '../transfer/receive.ts'
 import { send } from '../transfer/send.ts'
 import { avatarTypes } from '../transfer/sniff.ts'
@@ -67,10 +68,20 @@ export const avatarRoutes: FastifyPluginAsyncTypebox<AvatarRoutesOptions> = asyn
     return send(request, reply, await avatars.version(known(request.params.userId), version, view))
   })
 
-  app.patch('/api/avatars/me', { onRequest: [authenticate, beginUpload], schema: { tags, summary: 'Show another part of your picture', security: tokenRequired, headers: OwnerHeader, body: CropBody, response: { 200: AvatarSchema } }, config: { openapi: { codes: ['AVATAR_NOT_FOUND', 'CROP_INVALID', 'PICTURE_REPLACED', ...keepCodes] } } }, async (request) => {
+  app.patch('/api/avatars/me', { onRequest: [authenticate, beginUpload, countUpload], schema: { tags, summary: 'Show another part of your picture', security: tokenRequired, headers: OwnerHeader, body: CropBody, response: { 200: AvatarSchema } }, config: { openapi: { codes: ['OWNER_FORBIDDEN', 'QUOTA_EXCEEDED', 'RATE_EXCEEDED', 'AVATAR_NOT_FOUND', 'CROP_INVALID', 'PICTURE_REPLACED', ...keepCodes] } } }, async (request) => {
     const owner = ownerInHeader(request)
     const { crop } = request.body
-    return uploads.recrop(callerOf(request).id, owner, crop === null ? null : cropIn(crop), uploadFor(request, owner).epoch)
+    const { id: callerId } = callerOf(request)
+    return uploads.recrop(callerId, owner, crop === null ? null : cropIn(crop), {
+      epoch: uploadFor(request, owner).epoch,
+      async reserve (bytes) {
+        // A copy takes as much as if the picture were sent once more.
+        const refusal = meterOf(request.raw)?.(bytes)
+        if (refusal !== undefined) throw refusal
+        return app.quota.reserve({ callerId, ownerId: owner, bytes, files: 1, isAvatar: true })
+      },
+      alongside: settleQuota(request, [owner]),
+    })
   })
 
   app.get('/api/avatars/me/versions', { onRequest: authenticate, schema: { tags, summary: 'Your pictures that can be gone back to', security: tokenRequired, response: { 200: Versions } } }, async (request, reply) => {

@@ -51,6 +51,9 @@ export type SetAvatar = { readonly avatar: Avatar, readonly isFirst: boolean, re
 /** `epoch`: when the upload began; `id`: of its blob, when that was chosen before; `chosenAs`: which choice of the user's it is, when that was made before: when a later one has taken effect, this is kept as an earlier picture; `alongside`: what is committed with it. */
 type Setting = { epoch: number, id?: BlobId, alias?: OldPath, accepted?: readonly string[], choices?: Choices, chosenAs?: number | undefined, alongside?: (set: SetAvatar) => Alongside }
 
+/** `epoch`: when it began; `reserve`: before so many bytes are copied, throws when they must not be, and returns what gives back what it set aside; `alongside`: what is committed with it. */
+type Recropping = { epoch: number, reserve: (bytes: number) => Promise<() => void>, alongside: Alongside }
+
 export function createAvatarUploads ({ store, records, settling, scan, intake, keepsMetadata: usuallyKeepsMetadata, now, warn }: Options) {
   const retire = createRetiring({ settling, warn })
 
@@ -87,15 +90,24 @@ export function createAvatarUploads ({ store, records, settling, scan, intake, k
     throw error
   }
 
-  /** @throws StorageUnavailable also when the bytes are not what they were */
+  /** @throws StorageFull; StorageUnavailable also when the bytes are not what they were */
   async function copy (blob: AvatarBlob, sidecar: Sidecar): Promise<void> {
-    const staged = await store.stage()
+    const room = await store.reserve(sidecar.size)
     try {
-      await writeAll(staged, await store.read({ kind: 'avatar', id: blob.id as BlobId, extension: blob.extension }))
-      await staged.finish()
-      await store.publish(staged, sidecar)
+      const staged = await store.stage()
+      try {
+        const write = async (chunk: Buffer) => {
+          await staged.write(chunk)
+          room.consume(chunk.length)
+        }
+        await writeAll({ write }, await store.read({ kind: 'avatar', id: blob.id as BlobId, extension: blob.extension }))
+        await staged.finish()
+        await store.publish(staged, sidecar)
+      } finally {
+        await staged.discard()
+      }
     } finally {
-      await staged.discard()
+      room.release()
     }
   }
 
@@ -122,17 +134,24 @@ export function createAvatarUploads ({ store, records, settling, scan, intake, k
       return { size: sidecar.size, path: sidecar.aliases[0] }
     },
 
-    /** The same picture as a new version that shows another part; null: what the gateway chooses. @throws AvatarNotFound when there is none, PictureReplaced when it was replaced meanwhile, OwnerErased */
-    async recrop (creatorId: UserId, userId: UserId, crop: Crop | null, epoch: number): Promise<Avatar> {
+    /** The same picture as a new version that shows another part; null: what the gateway chooses. @throws AvatarNotFound when there is none, PictureReplaced when it was replaced meanwhile, OwnerErased, and what `reserve` and `alongside` refuse for */
+    async recrop (creatorId: UserId, userId: UserId, crop: Crop | null, { epoch, reserve, alongside }: Recropping): Promise<Avatar> {
       const blob = await records.current(userId)
       if (blob === null) throw new AvatarNotFound()
-      const { contentType, extension, size, sha256, width, height, thumbhash, metadataRemoved, keepsMetadata, scan, scanSignature } = blob
-      const picture = { contentType, extension, size: Number(size), sha256, width, height, thumbhash, metadataRemoved: namesIn(metadataRemoved), keepsMetadata, crop: crop && formatCrop(crop), scan: scan as Sidecar['scan'], scanSignature }
-      const sidecar = await describe(picture, { creatorId, ownerId: userId, epoch })
-      await copy(blob, sidecar)
-      const replaced = await records.set(userId, sidecar, { expected: blob.id as BlobId }).catch((error: unknown) => takenBack(sidecar, error))
-      await retire(replaced)
-      return present(userId, sidecar)
+      const { contentType, extension, sha256, width, height, thumbhash, metadataRemoved, keepsMetadata, scan, scanSignature } = blob
+      const size = Number(blob.size)
+      const giveBack = await reserve(size)
+      try {
+        const picture = { contentType, extension, size, sha256, width, height, thumbhash, metadataRemoved: namesIn(metadataRemoved), keepsMetadata, crop: crop && formatCrop(crop), scan: scan as Sidecar['scan'], scanSignature }
+        // The bytes are no younger than they were: an erasure that began after them, and before this, is of them too.
+        const sidecar = await describe(picture, { creatorId, ownerId: userId, epoch: Math.min(epoch, blob.epoch) })
+        await copy(blob, sidecar)
+        const replaced = await records.set(userId, sidecar, { expected: blob.id as BlobId, alongside: () => alongside }).catch((error: unknown) => takenBack(sidecar, error))
+        await retire(replaced)
+        return present(userId, sidecar)
+      } finally {
+        giveBack()
+      }
     },
   }
 }

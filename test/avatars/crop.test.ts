@@ -3,6 +3,7 @@ import { test } from 'tap'
 import { OwnerErased } from '../../src/errors.ts'
 import { blobPath } from '../../src/storage/volume/layout.ts'
 import { multipart, picture } from '../helper.ts'
+import { createFaults } from '../fixtures/faults.ts'
 import { look, pictureClient, type PictureClient } from '../fixtures/picture-client.ts'
 import { colourAt, isNear, quarters } from '../images/made.ts'
 
@@ -144,4 +145,80 @@ test('a copy that cannot be made, or is not what was stored, changes nothing', a
   t.match((await recrop(parts.red)).json(), { status: 503, code: 'STORAGE_UNAVAILABLE' })
   t.strictSame(await files(), before)
   t.match(await app.database.client.blob.findMany(), [{ id: version, state: 'live', crop: null }])
+})
+
+test('what is copied while its user is being erased is of the erased user', async (t) => {
+  const faults = createFaults()
+  const { app, as, put, recrop, show, files } = await setUp(await pictureClient(t, {}, { fs: faults.fs }))
+  await put(await picture('png'))
+  const begun = Promise.withResolvers<void>()
+  const goOn = Promise.withResolvers<void>()
+  faults.inject({ on: 'sync', path: /erasures\.ndjson$/, before: () => { begun.resolve(); return goOn.promise } })
+  const erasure = as('root', 'uploads:admin').then((headers) => app.inject({ method: 'DELETE', url: '/api/users/ada/uploads', headers }))
+  await begun.promise
+  const refused = await recrop(parts.red)
+  goOn.resolve()
+  t.equal((await erasure).statusCode, 200)
+  t.match(refused.json(), { status: 410, code: 'OWNER_ERASED' })
+  t.equal((await show('/api/avatars/ada')).statusCode, 404)
+  t.strictSame((await files()).filter((path) => path.endsWith('.png')), [])
+  t.equal(await app.database.client.blob.count(), 0)
+  await put(await picture('png'))
+  t.match((await recrop(parts.red)).json(), { crop: parts.red }, 'what comes afterwards is new')
+})
+
+test('a part counts as an upload of the whole picture, in bytes too', async (t) => {
+  let seconds = 1000
+  const photo = await picture('png')
+  const { put, recrop, as, files } = await setUp(await pictureClient(t, { RATE_UPLOADS_PER_MINUTE: '4', RATE_BYTES_PER_MINUTE: String(photo.length * 2 + 50), CALLER_OVERRIDES: 'chat rateBytes=0' }, { monotonicMs: () => seconds * 1000 }))
+  await put(photo)
+  const second = await recrop(parts.red)
+  t.match(second, { statusCode: 200, headers: { ratelimit: '"uploads";r=2;t=60, "bytes";r=50;t=60' } })
+  const before = await files()
+  const third = await recrop(parts.blue)
+  t.match(third.json(), { status: 429, code: 'RATE_EXCEEDED', detail: /bytes per minute/ })
+  t.match(third.headers, { 'retry-after': '60', ratelimit: /^"uploads";r=1;/ })
+  t.strictSame(await files(), before, 'nothing of it was kept')
+
+  const chat = { ...await as('chat', 'uploads:service'), 'x-owner-id': 'ada' }
+  for (let nth = 0; nth < 4; nth += 1) t.equal((await recrop(parts.blue, chat)).statusCode, 200)
+  t.match((await recrop(parts.blue, chat)).json(), { status: 429, code: 'RATE_EXCEEDED', detail: /4 uploads per minute/ })
+  seconds += 60
+  t.equal((await recrop(parts.blue)).statusCode, 200)
+})
+
+test('who crops a picture again and again fills the disk no further than quota and trash', async (t) => {
+  const photo = await picture('png')
+  const limit = photo.length * 3
+  const { app, as, put, recrop, files } = await setUp(await pictureClient(t, { QUOTA_BYTES: String(limit), TRASH_MAX_BYTES_PER_OWNER: String(limit) }))
+  const usage = async () => (await app.inject({ url: '/api/usage', headers: await as('ada') })).json()
+  const kept = async () => (await files()).filter((path) => path.endsWith('.png')).length
+  await put(photo)
+  for (let nth = 1; nth < 6; nth += 1) t.equal((await recrop(parts.red)).statusCode, 200)
+  t.match((await recrop(parts.red)).json(), { status: 413, code: 'QUOTA_EXCEEDED', detail: /of the trash are over its limit/ })
+  t.match(await usage(), { bytes: photo.length, trashBytes: photo.length * 5, reservedBytes: 0, reservedFiles: 0 })
+  t.equal(await kept(), 6)
+
+  // As if another process had room for it when it asked.
+  const { quota } = app
+  const { reserve } = quota
+  let givenBack = 0
+  quota.reserve = async () => () => { givenBack += 1 }
+  t.match((await recrop(parts.red)).json(), { code: 'QUOTA_EXCEEDED' }, 'what is committed is measured')
+  quota.reserve = reserve
+  t.equal(givenBack, 1)
+  t.equal(await kept(), 6, 'nothing of it is left')
+})
+
+test('a part has no room on a full disk, and takes no more of it than the copy', async (t) => {
+  const photo = await picture('png')
+  let bavail = photo.length * 10
+  const { put, recrop, files } = await setUp(await pictureClient(t, {}, { fs: { ...createFaults().fs, statfs: (async () => ({ bavail, blocks: 1_000_000, bsize: 1, files: 0, ffree: 0 })) as never } }))
+  await put(photo)
+  const before = await files()
+  bavail = photo.length - 1
+  t.match((await recrop(parts.red)).json(), { status: 507, code: 'STORAGE_FULL' })
+  t.strictSame(await files(), before)
+  bavail = photo.length
+  for (let nth = 0; nth < 3; nth += 1) t.equal((await recrop(parts.red)).statusCode, 200, 'what was set aside is given back')
 })
