@@ -21,5 +21,5 @@ const firstUpload = (address: string): string[] => [
   '',
   '    TOKEN=$(npm run --silent gateway -- token --subject me-first)',
   `    curl -H "Authorization: Bearer $TOKEN" -F avatar=@photo.jpg ${address}/api/avatars/me -X PUT`,
-  `    curl -o same.jpg ${address}/api/avatars/me-first`,
+  `    curl -o avatar.jpg ${address}/api/avatars/me-first`,
 ]
