@@ -6,7 +6,7 @@ import type { PrismaClient } from './database.ts'
 import { querying } from './failures.ts'
 import type { Owners } from './owners.ts'
 
-const keptMs = 24 * 60 * 60_000
+export const answersKeptMs = 24 * 60 * 60_000
 
 /** Each may be of a megabyte, and a page is looked through in one go by the database. */
 const answersPerPage = 25
@@ -30,7 +30,7 @@ export type NewAnswer = KeptAnswer & { readonly ownerIds: readonly string[], rea
 export type Answers = ReturnType<typeof createAnswers>
 
 export function createAnswers ({ client, owners, hash, now }: { client: PrismaClient, owners: Pick<Owners, 'keyOf' | 'entering' | 'refuseErased'>, hash: KeyedHash, now: () => Date }) {
-  const goneBefore = (): Date => new Date(now().getTime() - keptMs)
+  const goneBefore = (): Date => new Date(now().getTime() - answersKeptMs)
 
   async function find (key: string): Promise<KeptAnswer | undefined> {
     const row = await querying(() => client.answer.findFirst({ where: { key, createdAt: { gt: goneBefore() } } }))

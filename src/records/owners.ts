@@ -71,8 +71,9 @@ export function createOwners ({ client, hash }: { client: PrismaClient, hash: Ke
 
     /**
      * The first statement of a transaction that gives the owner blobs. It writes their row, so that commit and erasure wait
-     * for each other; and breaks a constraint, which ends the transaction, when the owner was erased after `epoch`. In SQL, because
-     * it must be one statement on PostgreSQL too, where what is read first may be old, and two may make the row at once.
+     * for each other; and breaks a constraint, which ends the transaction, when the owner was erased after `epoch`: the
+     * lowest of any bytes that go in, whenever the request that puts them together began. In SQL, because it must be one
+     * statement on PostgreSQL too, where what is read first may be old, and two may make the row at once.
      */
     entering: (ownerId: string, epoch: number): Prisma.PrismaPromise<unknown> => client.$executeRaw`
       INSERT INTO "Owner" ("key", "epoch", "commits") VALUES (${keyOf(ownerId)}, 0, 1)

@@ -1,13 +1,13 @@
 // Resumable uploads, apart from how they are spoken of over HTTP: bytes become durable piece by piece, and the whole becomes an attachment or an avatar once.
-import { createHash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import { actsForOthers, type Caller, type UserId } from '../callers/caller.ts'
-import { ChecksumMismatch, QuotaExceeded, ResumableFinal, ResumableGone, ResumableInvalid, ResumableNotFound, ResumableOffsetWrong, ResumableTakenOver, UploadTooLarge } from '../errors.ts'
+import { QuotaExceeded, ResumableFinal, ResumableGone, ResumableInvalid, ResumableNotFound, ResumableOffsetWrong, ResumableTakenOver, UploadTooLarge } from '../errors.ts'
 import type { Alongside } from '../records/commits.ts'
 import type { Quota } from '../records/quota.ts'
 import { errnoOf } from '../storage/failures.ts'
 import { newBlobId, newRecordId, newUploadId, type UploadId } from '../storage/ids.ts'
 import type { SegmentFile, Segments } from '../storage/segments.ts'
+import type { Check } from './checks.ts'
 import { failureError } from './failure.ts'
 import type { Finishing } from './finishing.ts'
 import type { Leases } from './leases.ts'
@@ -41,7 +41,8 @@ export type Piece = {
   readonly length: number | undefined
   /** Bytes that are announced; undefined when nobody knows. */
   readonly declaredBytes: number | undefined
-  readonly checksum: Checksum | undefined
+  /** All of its bytes are kept, or none, unless there are none of these. */
+  readonly checks: readonly Check[]
   /** All that comes, at most `maxBytes`, until the body ends, or `signal` or something else ends it: then it throws why. */
   readonly receive: (limits: { maxBytes: number, signal: AbortSignal }) => AsyncIterable<Buffer>
 }
@@ -51,9 +52,6 @@ type Admission = {
   commit<T> (bytes: number, work: () => Promise<T>): Promise<T>
   end (): void
 }
-
-/** Of the bytes of one request; `algorithm` as Node names it. */
-export type Checksum = { readonly algorithm: string, readonly value: Buffer }
 
 export type Engine = ReturnType<typeof createEngine>
 
@@ -113,9 +111,9 @@ export function createEngine ({ records, segments, room, quota, leases, finishin
     }
   }
 
-  /** The upload, held by nobody else from now on. When it takes no more bytes, as it is. */
-  async function taken (id: UploadId): Promise<Upload> {
-    const upload = await records.hold(id) ?? await records.find(id)
+  /** The upload, held by nobody else from now on, and for whom bytes come until `expiresAt`. When it takes no more bytes, as it is. */
+  async function taken (id: UploadId, expiresAt?: Date): Promise<Upload> {
+    const upload = await records.hold(id, expiresAt) ?? await records.find(id)
     if (upload === undefined) throw new ResumableGone()
     return upload
   }
@@ -154,15 +152,14 @@ export function createEngine ({ records, segments, room, quota, leases, finishin
   /** In which state the last byte leaves it, and when it is finished in any case. */
   const ending = ({ kind }: Upload) => kind === 'part' ? { ends: 'finished', finishAt: null } as const : { ends: 'finishing', finishAt: finishing.nextTry() } as const
 
-  /** Writes what comes; all of it counts, also when it ends in the middle, unless it has a checksum or would end with more to come. */
-  async function write (upload: Upload, { declaredBytes, checksum, receive }: Piece, admission: Admission, signal: AbortSignal): Promise<Upload> {
+  /** Writes what comes; all of it counts, also when it ends in the middle, unless it is to be checked or would end with more to come. */
+  async function write (upload: Upload, { declaredBytes, checks, receive }: Piece, admission: Admission, signal: AbortSignal): Promise<Upload> {
     const { id, offset: start, epoch } = upload
     await room.need(id, roomFor(upload, upload.length ?? start + (declaredBytes ?? 0)))
-    const hash = checksum && createHash(checksum.algorithm)
     let file: SegmentFile | undefined
     let current = upload
     let written = 0
-    let committedAt = now().getTime()
+    let toldAt = now().getTime()
 
     async function commit (segment: SegmentFile): Promise<void> {
       const bytes = await writing(upload, () => segment.flush())
@@ -170,30 +167,39 @@ export function createEngine ({ records, segments, room, quota, leases, finishin
       const { ends, finishAt } = to === upload.length ? ending(upload) : { ends: undefined, finishAt: null }
       const advance = { segment: { uploadId: id, start, epoch, bytes }, from: current.offset, to, ends, finishAt, expiresAt: later(expiryMs) }
       current = await admission.commit(to - current.offset, async () => held(id, await records.advance(current, advance)))
-      committedAt = now().getTime()
+      toldAt = now().getTime()
     }
 
-    const isDue = () => start + written - current.offset >= commitBytes || now().getTime() - committedAt >= commitMs
+    /** What does not count yet does not expire either. */
+    async function extend (): Promise<void> {
+      await records.extend([id], later(expiryMs))
+      toldAt = now().getTime()
+    }
+
+    const isLate = () => now().getTime() - toldAt >= commitMs
+    const isDue = () => start + written - current.offset >= commitBytes || isLate()
 
     let failure: unknown
     try {
       for await (const chunk of receive({ maxBytes: wholeOf(upload) - start, signal })) {
         file ??= await writing(upload, () => segments.open({ uploadId: id, start, epoch }))
         await file.write(chunk)
-        hash?.update(chunk)
+        for (const check of checks) check.update(chunk)
         written += chunk.length
         room.consume(id, chunk.length)
         // The last byte counts only when the body ends with it.
-        if (hash === undefined && start + written !== upload.length && isDue()) await commit(file)
+        if (checks.length === 0 && start + written !== upload.length && isDue()) await commit(file)
+        if (checks.length > 0 && isLate()) await extend()
       }
+      for (const check of checks) check.check()
     } catch (error) {
       failure = error
     }
 
-    const isIntact = checksum === undefined || (failure === undefined && hash?.digest().equals(checksum.value) === true)
+    const isUnproven = checks.length > 0 && failure !== undefined
     // More came than the whole has: it would be complete, and not what was sent.
     const isCutOff = failure instanceof UploadTooLarge && start + written === upload.length
-    let isRefused = !isIntact || isCutOff
+    let isRefused = isUnproven || isCutOff
     try {
       if (!isRefused && file !== undefined && current.state === 'receiving' && start + written > current.offset) await commit(file)
     } catch (error) {
@@ -202,14 +208,14 @@ export function createEngine ({ records, segments, room, quota, leases, finishin
     }
     await (isRefused ? file?.keep(current.offset - start) : file?.close())
     if (failure !== undefined) throw failure
-    if (isRefused) throw new ChecksumMismatch()
     return current
   }
 
-  /** Bytes that the rows tell of and the volume does not have, as after a restore, never come back. What has all of them is complete: the request that said the length may have ended before that. */
+  /** Bytes that the rows tell of and the volume does not have, as after a restore, never come back. What has all of them is complete: the request that said the length may have ended before that. Who finishes it looks for itself, and removes them. */
   async function checked (upload: Upload): Promise<Upload> {
+    if (upload.state !== 'receiving') return upload
     if (!await segments.areThere(await records.segments(upload.id))) return finishing.fail(upload, new ResumableGone())
-    return upload.state === 'receiving' && upload.offset === upload.length ? completed(upload) : upload
+    return upload.offset === upload.length ? completed(upload) : upload
   }
 
   async function completed (upload: Upload): Promise<Upload> {
@@ -258,6 +264,7 @@ export function createEngine ({ records, segments, room, quota, leases, finishin
       const upload: Upload = {
         ...wish, id: newUploadId(), creator, length, parts: ids,
         offset: parts === undefined ? 0 : length ?? 0,
+        erasureEpoch: Math.min(wish.erasureEpoch, ...(parts ?? []).map(({ erasureEpoch }) => erasureEpoch)),
         epoch: 0, state: isComplete ? wish.kind === 'part' ? 'finished' : 'finishing' : 'receiving',
         blobId: newBlobId(), recordId: newRecordId(), failure: undefined, createdAt: at, completeAt: isComplete ? at : undefined, choice: undefined, expiresAt: later(expiryMs),
       }
@@ -290,16 +297,16 @@ export function createEngine ({ records, segments, room, quota, leases, finishin
     },
 
     /**
-     * Takes bytes in. Those that came are durable when it returns, and also when it throws, but for those of a wrong checksum.
+     * Takes bytes in. Those that came are durable when it returns, and also when it throws, but for those that were to be checked.
      * @throws ResumableNotFound, ResumableGone, ResumableFinal, ResumableOffsetWrong, ResumableInvalid, ResumableTakenOver, UploadTooLarge,
-     * ChecksumMismatch, QuotaExceeded, StorageFull, what `piece.receive` throws, and what finishing it throws
+     * ChecksumMismatch, UploadDigestMismatch, QuotaExceeded, StorageFull, what `piece.receive` throws, and what finishing it throws
      */
     async append (caller: Caller, id: UploadId, piece: Piece): Promise<Upload> {
       const { parts, state } = await visible(caller, id)
       if (parts !== undefined) throw new ResumableFinal()
       let isFirst = false
       const upload = await leases.hold(id, async (signal) => {
-        const before = state === 'receiving' ? await taken(id) : await visible(caller, id)
+        const before = state === 'receiving' ? await taken(id, later(expiryMs)) : await visible(caller, id)
         if (before.failure !== undefined) throw failureError(before.failure)
         if (piece.offset !== before.offset) throw new ResumableOffsetWrong(before.offset)
         if (before.state !== 'receiving') {
@@ -334,11 +341,13 @@ export function createEngine ({ records, segments, room, quota, leases, finishin
 
     /** Removes what expired and what nobody needs any more. Returns how many. */
     async upkeep (): Promise<number> {
-      const expired = await records.expired(finishPatienceMs, mostPerRun)
-      for (const { id } of expired) {
-        await records.remove(id)
+      let expired = 0
+      for (const { id } of await records.expired(finishPatienceMs, mostPerRun)) {
+        // Somebody may have gone on with it meanwhile.
+        if (!await records.removeExpired(id, finishPatienceMs)) continue
         room.release(id)
         await segments.remove(id)
+        expired += 1
       }
       const folders = await segments.uploads()
       let unused = 0
@@ -351,7 +360,7 @@ export function createEngine ({ records, segments, room, quota, leases, finishin
           unused += 1
         }
       }
-      return expired.length + unused
+      return expired + unused
     },
 
     /** Those who send bytes are ended with `reason`: what came of them is kept. */

@@ -38,14 +38,16 @@ type Options = {
   quota: Pick<Quota, 'settling'>
   purpose: Purpose
   room: Room
-  /** How long a finished upload still answers for itself. */
+  /** How long bytes that are not needed right now are kept. */
+  expiryMs: number
+  /** How long an upload that is finished or has failed still answers for itself. */
   keptMs: number
   now: () => Date
   /** Hears of what will be tried again by itself. */
   warn: (error: unknown, message: string) => void
 }
 
-export function createFinishing ({ records, segments, store, quota, purpose, room, keptMs, now, warn }: Options) {
+export function createFinishing ({ records, segments, store, quota, purpose, room, expiryMs, keptMs, now, warn }: Options) {
   const attempts = new Map<UploadId, Promise<Upload>>()
   let isStopping = false
   const later = (ms: number) => new Date(now().getTime() + ms)
@@ -81,10 +83,10 @@ export function createFinishing ({ records, segments, store, quota, purpose, roo
   }
 
   async function fail (upload: Upload, error: unknown): Promise<never> {
-    if (await records.fail(upload, failureOf(error)) === undefined) throw error
+    if (await records.fail(upload, failureOf(error), later(keptMs)) === undefined) throw error
     await clear({ ...upload, parts: undefined })
     // Something else may be made of them, for as long as of any.
-    if (upload.parts !== undefined) await records.extend(upload.parts, later(keptMs))
+    if (upload.parts !== undefined) await records.extend(upload.parts, later(expiryMs))
     throw error
   }
 

@@ -68,6 +68,9 @@ export function createResumableRecords ({ client, owners, now }: { client: Prism
 
   const unheld = () => ({ OR: [{ heldUntil: null }, { heldUntil: { lte: now() } }] })
 
+  /** Of no more use: what is finished, failed or was left alone; what only waits to be finished has `patienceMs` more. */
+  const isExpired = (patienceMs: number) => ({ OR: [{ state: { not: 'finishing' }, expiresAt: { lte: now() } }, { expiresAt: { lte: new Date(now().getTime() - patienceMs) } }] })
+
   /** Breaks a constraint, which ends the transaction, unless all of `parts` are there. */
   function usingUp (id: UploadId, parts: UploadId[]) {
     if (parts.length === 0) return []
@@ -96,8 +99,8 @@ export function createResumableRecords ({ client, owners, now }: { client: Prism
       })
     },
 
-    /** From now on nobody who held it before changes it any more. Undefined when it takes no more bytes. */
-    hold: (id: UploadId): Promise<Upload | undefined> => change({ id, state: 'receiving' }, { epoch: { increment: 1 } }),
+    /** From now on nobody who held it before changes it any more; with `expiresAt` it is kept until then. Undefined when it takes no more bytes. */
+    hold: (id: UploadId, expiresAt?: Date): Promise<Upload | undefined> => change({ id, state: 'receiving' }, { epoch: { increment: 1 }, ...(expiresAt !== undefined && { expiresAt }) }),
 
     /** Undefined when somebody else holds it. */
     setLength: ({ id, epoch }: Upload, length: number): Promise<Upload | undefined> => change({ id, epoch, state: 'receiving', length: null }, { length: BigInt(length) }),
@@ -153,8 +156,8 @@ export function createResumableRecords ({ client, owners, now }: { client: Prism
     /** How many runs of bytes it came in. */
     pieces: (uploadId: UploadId): Promise<number> => querying(() => client.segment.count({ where: { uploadId } })),
 
-    /** It came to nothing, for good. */
-    fail: ({ id, epoch }: Upload, failure: Failure): Promise<Upload | undefined> => change({ id, epoch, state: { in: ['receiving', 'finishing'] } }, { state: 'failed', failure: JSON.stringify(failure), finishAt: null, heldUntil: null }),
+    /** It came to nothing, for good: that is told until `expiresAt`. */
+    fail: ({ id, epoch }: Upload, failure: Failure, expiresAt: Date): Promise<Upload | undefined> => change({ id, epoch, state: { in: ['receiving', 'finishing'] } }, { state: 'failed', failure: JSON.stringify(failure), finishAt: null, heldUntil: null, expiresAt }),
 
     /** It is tried again then, by whoever comes first. */
     postpone: async ({ id, epoch }: Upload, finishAt: Date): Promise<void> => {
@@ -177,12 +180,11 @@ export function createResumableRecords ({ client, owners, now }: { client: Prism
     due: ({ isEarly, limit }: { isEarly: boolean, limit: number }): Promise<Upload[]> => querying(async () =>
       (await client.resumable.findMany({ where: { state: 'finishing', ...(!isEarly && { finishAt: { lte: now() } }), ...unheld() }, orderBy: { finishAt: 'asc' }, take: limit })).map(known)),
 
-    /** Of no more use: what is finished, failed or was left alone; what only waits to be finished has `patienceMs` more. */
-    expired: (patienceMs: number, limit: number): Promise<Upload[]> => querying(async () => (await client.resumable.findMany({
-      where: { OR: [{ state: { not: 'finishing' }, expiresAt: { lte: now() } }, { expiresAt: { lte: new Date(now().getTime() - patienceMs) } }] },
-      orderBy: { expiresAt: 'asc' },
-      take: limit,
-    })).map(known)),
+    expired: (patienceMs: number, limit: number): Promise<Upload[]> => querying(async () =>
+      (await client.resumable.findMany({ where: isExpired(patienceMs), orderBy: { expiresAt: 'asc' }, take: limit })).map(known)),
+
+    /** With its segments; not when somebody has gone on with it since. */
+    removeExpired: async (id: UploadId, patienceMs: number): Promise<boolean> => (await querying(() => client.resumable.deleteMany({ where: { id, ...isExpired(patienceMs) } }))).count > 0,
 
     /** Those of `ids` whose bytes are needed, or will be. */
     inUse: async (ids: readonly UploadId[]): Promise<Set<string>> => new Set((await querying(() => client.resumable.findMany({

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type, type Static } from 'typebox'
 import { ownerNamed, type Caller, type UserId } from '../callers/caller.ts'
-import { MethodNotAllowed, ResumableInvalid, ResumableNotFound, ResumableOffsetWrong, ServiceStopping, withHeaders } from '../errors.ts'
+import { MethodNotAllowed, ResumableFinal, ResumableInvalid, ResumableNotFound, ResumableOffsetWrong, ServiceStopping, UploadTooLarge, withHeaders } from '../errors.ts'
 import { authenticate, callerOf } from '../plugins/auth.ts'
 import { intactCodes, UploadHeaders } from '../plugins/digest-description.ts'
 import { answerOnce, idempotent, unlessAnswered, type Answer } from '../plugins/idempotency.ts'
@@ -36,9 +36,12 @@ const params = Type.Object({ id: Type.String() })
 const text = (description: string) => Type.Optional(Type.String({ description }))
 
 const TusHeaders = Type.Object({ 'tus-resumable': text('1.0.0') })
+const ContentDigest = text('RFC 9530: sha-256 or sha-512 of the bytes of this request, in its header. When others arrive, none of them is kept.')
 const CreationHeaders = Type.Object({
   ...UploadHeaders.properties,
   ...TusHeaders.properties,
+  'content-digest': ContentDigest,
+  'repr-digest': text('The same of the whole file, of which these may be the first bytes; not of a part. When it has others at the end, nothing is kept.'),
   'upload-length': text('Bytes of the whole file.'),
   'upload-defer-length': text('1: the length is told with a later PATCH.'),
   'upload-metadata': text('Pairs of a name and its value in base64, comma separated: filename, filetype, kind (attachment or avatar), ownerId, sha256, and the fields of an upload of that kind.'),
@@ -50,6 +53,7 @@ const PatchHeaders = Type.Object({
   'upload-offset': text('Where the bytes belong: what HEAD said.'),
   'upload-length': text('Of the whole file, when it was deferred.'),
   'upload-checksum': text('sha1, sha256, sha512 or md5, and the digest of the bytes of this request in base64. When others arrive, none of them is kept.'),
+  'content-digest': ContentDigest,
 })
 
 const creation = 'The answer says in Location where the bytes go, by PATCH: the first of them may come along. With all bytes the file is checked and kept, as an attachment or as the avatar, as one that comes in one piece. Send an Idempotency-Key, and a creation whose answer was lost is not begun twice.'
@@ -92,7 +96,7 @@ export const resumableRoutes: FastifyPluginAsyncTypebox<Options> = async (app, {
       ...(sha256 === undefined ? [] : [{ where: 'sha256', digests: sha256In(sha256) }]),
       ...(digest === undefined ? [] : [{ where: 'Repr-Digest', digests: digestsIn('Repr-Digest', String(digest)) }]),
     ]
-    if (isPart && digests.length > 0) throw new ResumableInvalid('sha256 and Repr-Digest are of a whole file, not of a part; of the bytes of a request, send Upload-Checksum')
+    if (isPart && digests.length > 0) throw new ResumableInvalid('sha256 and Repr-Digest are of a whole file, not of a part; of the bytes of a request, send Content-Digest or Upload-Checksum')
     return { ownerId, kind: isPart ? 'part' : kind, length, metadata, parts, digests, erasureEpoch: inFlight.epoch, fields }
   }
 
@@ -155,12 +159,12 @@ export const resumableRoutes: FastifyPluginAsyncTypebox<Options> = async (app, {
   app.post('/api/resumable', {
     onRequest: [authenticate, idempotent, beginUpload, unlessAnswered(countUpload)],
     schema: { tags, summary: 'Begin a resumable upload', description: creation, security: tokenRequired, headers: CreationHeaders },
-    config: { openapi: { requestBody, responses: { 201: { headers: { Location: header('Where its bytes go.'), ...progress } } }, codes: ['OWNER_FORBIDDEN', 'UPLOAD_FIELD_INVALID', ...codes, ...byteCodes] } },
+    config: { openapi: { requestBody, responses: { 201: { headers: { Location: header('Where its bytes go.'), ...progress } } }, codes: ['OWNER_FORBIDDEN', 'UPLOAD_FIELD_INVALID', 'RESUMABLE_FINAL', ...codes, ...byteCodes] } },
   }, async (request, reply) => {
     const caller = callerOf(request)
     const { fields, ...wish } = wishOf(request, caller)
-    const isWithBytes = hasBody(request.headers)
-    const piece = isWithBytes ? pieceOf(request, { offset: 0, length: undefined }) : undefined
+    const piece = hasBody(request.headers) ? pieceOf(request, { offset: 0, length: undefined }) : undefined
+    if (piece !== undefined) requireFitting(wish, piece)
     let begun: Upload | undefined
     await answerOnce<undefined>(request, reply, { ...wish, fields, erasureEpoch: undefined }, async (keeping) => {
       begun = await engine.create(caller, wish, (upload) => keeping(created(upload)))
@@ -210,6 +214,12 @@ export const resumableRoutes: FastifyPluginAsyncTypebox<Options> = async (app, {
 }
 
 const created = (upload: Upload): Answer<undefined> => ({ status: 201, headers: { Location: addressOf(upload.id) }, body: undefined, ownerIds: [upload.ownerId] })
+
+/** Before anything begins that these bytes cannot be of; a body that does not say how many it has brings some. @throws ResumableFinal, UploadTooLarge */
+function requireFitting ({ parts, length }: Wish, { declaredBytes = 1 }: Piece): void {
+  if (parts !== undefined) throw new ResumableFinal()
+  if (length !== undefined && declaredBytes > length) throw new UploadTooLarge(length)
+}
 
 const methodOf = ({ method, headers }: FastifyRequest): string =>
   method === 'POST' ? String(headers['x-http-method-override']).toUpperCase() : method

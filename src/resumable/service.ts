@@ -1,4 +1,5 @@
 // Resumable uploads with all that they need: rows, segments, and what the features do with them.
+import { answersKeptMs } from '../records/answers.ts'
 import type { PrismaClient } from '../records/database.ts'
 import type { Owners } from '../records/owners.ts'
 import type { Quota } from '../records/quota.ts'
@@ -27,7 +28,9 @@ type Options = {
 export function createResumables ({ client, owners, segments, store, quota, features, expiryMs, now, warn }: Options): Engine {
   const records = createResumableRecords({ client, owners, now })
   const room = createRoom(store)
-  const finishing = createFinishing({ records, segments, store, quota, purpose: purposeOf(features), room, keptMs: expiryMs, now, warn })
+  // The answer to an Idempotency-Key names an upload: it is there for as long.
+  const keptMs = Math.max(expiryMs, answersKeptMs)
+  const finishing = createFinishing({ records, segments, store, quota, purpose: purposeOf(features), room, expiryMs, keptMs, now, warn })
   const { attachment: { maxBytes: attachment }, avatar: { maxBytes: avatar } } = features
   return createEngine({ records, segments, room, quota, finishing, leases: createLeases(), maxBytes: { attachment, avatar, part: attachment }, expiryMs, now })
 }

@@ -1,19 +1,14 @@
 // The tus resumable upload protocol, version 1.0.0 (tus.io/protocols/resumable-upload): what its headers ask for, and how an upload is told in them. Does nothing itself.
 import type { IncomingHttpHeaders } from 'node:http'
-import { getHashes } from 'node:crypto'
 import { ContentTypeUnsupported, ResumableInvalid, ResumableVersion, withHeaders } from '../errors.ts'
 import { formatHttpDate } from '../transfer/http-date.ts'
 import { essenceOf } from '../transfer/media-type.ts'
-import type { Checksum } from './engine.ts'
+import { checksIn, checksumAlgorithms, type Check } from './checks.ts'
 import type { Upload } from './records.ts'
 
 const version = '1.0.0'
 const extensions = ['creation', 'creation-with-upload', 'creation-defer-length', 'expiration', 'checksum', 'termination', 'concatenation']
 const bodyType = 'application/offset+octet-stream'
-
-/** In the words of tus, which are those of Node. */
-const checksumAlgorithms = ['sha1', 'sha256', 'sha512', 'md5'].filter((algorithm) => getHashes().includes(algorithm))
-const checksumBytes: Record<string, number> = { sha1: 20, sha256: 32, sha512: 64, md5: 16 }
 
 export const spoken = { 'tus-resumable': version }
 
@@ -60,15 +55,16 @@ const maxParts = 1000
 /** What a PATCH asks for. @throws ContentTypeUnsupported, ResumableInvalid */
 export function patchIn (headers: IncomingHttpHeaders): { offset: number, length: number | undefined } {
   requireBodyType(headers)
+  if (headers['repr-digest'] !== undefined) throw new ResumableInvalid('Repr-Digest is of the whole file: send it with the POST that begins the upload; of the bytes of a request, send Content-Digest or Upload-Checksum')
   const offset = countIn(headers, 'upload-offset')
   if (offset === undefined) throw new ResumableInvalid('a PATCH needs an Upload-Offset')
   return { offset, length: countIn(headers, 'upload-length') }
 }
 
-/** Of bytes that come with a request. @throws ResumableInvalid */
-export function piecesIn (headers: IncomingHttpHeaders): { declaredBytes: number | undefined, checksum: Checksum | undefined } {
+/** Of bytes that come with a request. @throws ResumableInvalid, DigestInvalid */
+export function piecesIn (headers: IncomingHttpHeaders): { declaredBytes: number | undefined, checks: Check[] } {
   const declaredBytes = headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : undefined
-  return { declaredBytes, checksum: checksumIn(textIn(headers, 'upload-checksum')) }
+  return { declaredBytes, checks: checksIn(headers) }
 }
 
 /** Whether a POST brings the first bytes (creation-with-upload). @throws ContentTypeUnsupported */
@@ -81,14 +77,6 @@ export function hasBody (headers: IncomingHttpHeaders): boolean {
 function requireBodyType (headers: IncomingHttpHeaders): void {
   if (essenceOf(headers['content-type'] ?? '') !== bodyType) throw new ContentTypeUnsupported(bodyType)
   if (!/^\s*(identity)?\s*$/i.test(headers['content-encoding'] ?? '')) throw new ContentTypeUnsupported('the bytes as they are, without Content-Encoding')
-}
-
-function checksumIn (field: string | undefined): Checksum | undefined {
-  if (field === undefined) return undefined
-  const [, algorithm = '', encoded = ''] = /^(\S+) +([A-Za-z0-9+/]+={0,2})$/.exec(field.trim()) ?? []
-  const value = Buffer.from(encoded, 'base64')
-  if (!checksumAlgorithms.includes(algorithm) || value.length !== checksumBytes[algorithm]) throw new ResumableInvalid(`Upload-Checksum must be one of ${checksumAlgorithms.join(', ')}, and the digest in base64`)
-  return { algorithm, value }
 }
 
 function countIn (headers: IncomingHttpHeaders, name: string): number | undefined {

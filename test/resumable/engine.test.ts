@@ -1,5 +1,5 @@
 // What is kept when clients leave, stand still, come back, take over; and when the gateway stops.
-import { readdir } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'tap'
 import { createFaults } from '../fixtures/faults.ts'
@@ -88,6 +88,32 @@ test('an upload that is ended while somebody waits for their turn is gone', asyn
   t.equal((await ada.head(url)).statusCode, 410)
   socket.end('world')
   t.match(await answer, /^HTTP\/1\.1 409 /, 'what ended it is what it is told')
+})
+
+test('who asks where it stands while it is becoming complete does not look for its bytes: they may be gone because it is kept', async (t) => {
+  const faults = createFaults()
+  const gateway = await open(t, {}, { fs: faults.fs })
+  const { ada, client, rows } = gateway
+  const url = await ada.begin(10)
+  await ada.send(url, 0, 'hello')
+  const { socket } = await connect(gateway)
+  socket.write(patchHead(url, ada.own, { 'upload-offset': '5', 'content-length': '5' }) + 'wor')
+  await until('it came', async () => (await gateway.kept()).length === 2)
+  // As another process does it that has all bytes, and is done with them.
+  faults.inject({
+    on: 'sync',
+    path: /resumable/,
+    async before () {
+      await client.resumable.updateMany({ data: { state: 'finishing', offset: 10n, heldUntil: new Date(Date.now() + 60_000) } })
+      await rm(join(gateway.folder, 'resumable', url.split('/').at(-1) ?? ''), { recursive: true })
+    },
+  })
+  t.equal((await ada.head(url)).statusCode, 423)
+  t.match(await rows(), [{ state: 'finishing' }])
+  await client.resumable.updateMany({ data: { heldUntil: null } })
+  t.equal((await ada.head(url)).statusCode, 410, 'who finishes it does look')
+  t.match(await rows(), [{ state: 'failed' }])
+  socket.destroy()
 })
 
 test('a client that stands still is ended, and what it sent is kept', async (t) => {

@@ -1,6 +1,7 @@
 // What is made of parts: each of them is used for one thing only, and what is asked for is what is answered.
 import { createHash } from 'node:crypto'
 import { test } from 'tap'
+import { createFaults } from '../fixtures/faults.ts'
 import { createClamdServer } from './clamd-server.ts'
 import { bodyType, clientOf, metadata, open, until, type Client } from './fixture.ts'
 
@@ -55,6 +56,25 @@ test('what was made of the same parts for another, or as something else, is nobo
     t.match(answer.json(), { code: 'RESUMABLE_NOT_FOUND' })
   }
   t.match(await gateway.client.blob.findMany(), [{ ownerId: 'ada' }])
+})
+
+test('what was sent before its owner was erased goes into nothing afterwards', async (t) => {
+  const faults = createFaults()
+  const gateway = await open(t, {}, { fs: faults.fs })
+  const { ada, client, kept, rows } = gateway
+  await ada.create({ 'upload-length': '3', 'content-type': bodyType }, 'old')
+  const parts = [await part(ada, 'hello'), await part(ada, 'world')]
+  const admin = await clientOf(gateway, 'root', 'uploads:admin')
+  const { promise: mayGoOn, resolve: goOn } = Promise.withResolvers<void>()
+  let isErasing = false
+  faults.inject({ on: 'unlink', path: /attachments\//, before: () => { isErasing = true; return mayGoOn } })
+  const erasure = admin.ask('DELETE', '/api/users/ada/uploads')
+  await until('it has begun', () => isErasing)
+  const whole = await ada.create({ 'upload-concat': `final;${parts.join(' ')}` })
+  t.match(whole.json(), { code: 'OWNER_ERASED', status: 410 })
+  goOn()
+  t.equal((await erasure).statusCode, 200)
+  t.strictSame([await client.attachment.count(), await rows(), await kept()], [0, [], []])
 })
 
 test('a digest of a whole file is not said of a part', async (t) => {

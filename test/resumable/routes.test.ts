@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { test } from 'tap'
 import { metricsOf } from './metrics.ts'
 import { picture } from '../helper.ts'
-import { bodyType, clientOf, metadata, open } from './fixture.ts'
+import { bodyType, clientOf, connect, metadata, open } from './fixture.ts'
 
 const tusAbilities = {
   'tus-resumable': '1.0.0',
@@ -135,9 +135,29 @@ test('the first bytes may come with the creation, and an empty file needs none',
   t.match(empty, { statusCode: 201, headers: { 'upload-offset': '0', 'upload-result': /attachments/ } })
   t.match((await ada.ask('GET', String(empty.headers['upload-result']))).json(), { size: 0, filename: 'empty.txt' })
   t.equal(await client.attachment.count(), 3)
-  const tooMuch = await ada.create({ 'upload-length': '1', 'content-type': bodyType }, 'ab')
-  t.match(tooMuch.json(), { code: 'UPLOAD_TOO_LARGE' })
-  t.match((await ada.look(String(tooMuch.headers.location))).json(), { offset: 0, state: 'receiving' }, 'it can be gone on with')
+})
+
+test('what comes with a creation and cannot be of it begins nothing', async (t) => {
+  const gateway = await open(t)
+  const { ada, rows, kept, client } = gateway
+  for (const length of ['0', '1']) {
+    const tooMuch = await ada.create({ 'upload-length': length, 'content-type': bodyType }, 'ab')
+    t.match(tooMuch.json(), { code: 'UPLOAD_TOO_LARGE', status: 413 })
+    t.notOk(tooMuch.headers.location)
+  }
+  const { socket, answer } = await connect(gateway)
+  socket.write(`POST /api/resumable HTTP/1.1\r\nHost: x\r\n${Object.entries({ ...ada.own, 'upload-length': '0', 'content-type': bodyType, 'transfer-encoding': 'chunked', connection: 'close' }).map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n2\r\nab\r\n0\r\n\r\n`)
+  t.match(await answer, /^HTTP\/1\.1 413 [^]*UPLOAD_TOO_LARGE/)
+  t.strictSame([await rows(), await kept()], [[], []])
+
+  const part = await ada.create({ 'upload-length': '5', 'upload-concat': 'partial', 'content-type': bodyType }, 'hello')
+  const whole = { 'upload-concat': `final;${String(part.headers.location)}` }
+  const final = await ada.create({ ...whole, 'content-type': bodyType }, 'and more')
+  t.match(final.json(), { code: 'RESUMABLE_FINAL', status: 403 })
+  t.notOk(final.headers.location)
+  t.match(await rows(), [{ kind: 'part', state: 'finished' }])
+  t.equal(await client.attachment.count(), 0)
+  t.match(await ada.create(whole), { statusCode: 201, headers: { 'upload-result': /attachments/ } })
 })
 
 test('a length may come later, once, and not less than there is', async (t) => {
@@ -206,6 +226,33 @@ test('bytes with a wrong checksum are not kept, those with a right one are', asy
   t.match(await ada.send(url, 4, 'o', { 'upload-checksum': sum('md5', 'o') }), { statusCode: 204 })
   const last = await ada.send(url, 5, 'world', { 'upload-checksum': sum('sha256', 'world') })
   t.equal(await ada.content(last.headers['upload-result']), 'helloworld')
+})
+
+test('the Content-Digest of a request is held against its bytes: none of them is kept when they are others', async (t) => {
+  const { ada, kept } = await open(t)
+  const digest = (algorithm: 'sha-256' | 'sha-512', text: string) => `${algorithm}=:${createHash(algorithm.replace('-', '')).update(text).digest('base64')}:`
+  const mismatch = (which: string) => ({ status: 422, code: 'UPLOAD_DIGEST_MISMATCH', detail: new RegExp(`Content-Digest \\(${which}\\)`) })
+  const url = await ada.begin(10)
+  const [right, wrong] = [digest('sha-256', 'hello'), digest('sha-512', 'hellO')]
+  t.match((await ada.send(url, 0, 'hello', { 'content-digest': digest('sha-256', 'hellO') })).json(), mismatch('sha-256'))
+  t.match((await ada.send(url, 0, 'hello', { 'content-digest': `${right}, ${wrong}` })).json(), mismatch('sha-512'), 'all of them')
+  const checksum = (text: string) => ({ 'upload-checksum': `md5 ${createHash('md5').update(text).digest('base64')}` })
+  t.match((await ada.send(url, 0, 'hello', { 'content-digest': wrong, ...checksum('hello') })).json(), mismatch('sha-512'), 'beside a checksum')
+  t.match((await ada.send(url, 0, 'hello', { 'content-digest': right, ...checksum('hellO') })).json(), { code: 'CHECKSUM_MISMATCH' })
+  for (const bad of ['sha-256=:AAAA:', 'hello=']) t.match((await ada.send(url, 0, 'hello', { 'content-digest': bad })).json(), { status: 400, code: 'DIGEST_INVALID' }, bad)
+  t.match((await ada.send(url, 0, 'hello', { trailer: 'Content-Digest' })).json(), { status: 400, code: 'RESUMABLE_INVALID', detail: /header/ })
+  t.match((await ada.send(url, 0, 'hello', { 'repr-digest': right })).json(), { status: 400, code: 'RESUMABLE_INVALID', detail: /Repr-Digest .* POST/ }, 'of the whole file, which it is too late to say')
+  t.match((await ada.look(url)).json(), { offset: 0, state: 'receiving' })
+  t.strictSame(await kept(), [])
+  t.match(await ada.send(url, 0, 'hello', { 'content-digest': `${right}, md5=:AAAA:`, ...checksum('hello') }), { statusCode: 204, headers: { 'upload-offset': '5' } })
+  t.match(await ada.send(url, 5, 'wor', { 'content-digest': 'md5=:AAAA:' }), { statusCode: 204 }, 'others are passed over')
+  const last = await ada.send(url, 8, 'ld', { 'content-digest': digest('sha-512', 'ld') })
+  t.equal(await ada.content(last.headers['upload-result']), 'helloworld')
+
+  const begun = await ada.create({ 'upload-length': '5', 'content-type': bodyType, 'content-digest': wrong }, 'hello')
+  t.match(begun.json(), mismatch('sha-512'))
+  t.match((await ada.look(String(begun.headers.location))).json(), { offset: 0, state: 'receiving' }, 'what has begun can be gone on with')
+  t.match(await ada.create({ 'upload-length': '5', 'content-type': bodyType, 'content-digest': right }, 'hello'), { statusCode: 201, headers: { 'upload-result': /attachments/ } })
 })
 
 test('the digest of the whole that was promised at the beginning must be that of what came', async (t) => {

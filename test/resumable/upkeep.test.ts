@@ -1,11 +1,12 @@
 // What time, a full volume and erasures leave of unfinished uploads.
+import { createHash } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'tap'
 import { createEngine } from '../../src/resumable/engine.ts'
 import { newUploadId } from '../../src/storage/ids.ts'
 import { createFaults } from '../fixtures/faults.ts'
-import { bodyType, clientOf, clock, connect, open, patchHead, until } from './fixture.ts'
+import { bodyType, clientOf, clock, connect, metadata, open, patchHead, until } from './fixture.ts'
 
 test('time removes what is not finished, and never what was', async (t) => {
   const time = clock()
@@ -28,13 +29,70 @@ test('time removes what is not finished, and never what was', async (t) => {
   await gateway.app.close()
 
   const next = await open(t, { ...settings, UPLOADS_DIR: folder }, { now: time.now })
-  await until('the first is gone', async () => (await next.client.resumable.count()) === 1)
+  await until('the first is gone', async () => (await next.client.resumable.count()) === 2)
   await until('its bytes are', async () => (await next.kept().catch(() => [])).filter((path) => path.startsWith('resumable/')).length === 2)
   t.match((await next.kept()).filter((path) => path.startsWith('resumable/')), [late.slice('/api/'.length) + '/0-1', 'resumable/a note'])
   t.equal((await next.ada.head(early)).statusCode, 404)
   t.equal(await next.ada.content(done.headers['upload-result']), 'hello', 'what was finished is no upload any more, and stays')
   t.match((await next.ada.ask('GET', '/api/usage')).json(), { reservedFiles: 1 })
-  t.equal((await next.ada.head(String(done.headers.location))).statusCode, 404)
+})
+
+test('what an upload has come to is told for as long as its Idempotency-Key holds', async (t) => {
+  const time = clock()
+  const settings = { RESUMABLE_EXPIRY_SECONDS: '100' }
+  const gateway = await open(t, settings, { now: time.now })
+  const left = await gateway.ada.begin(5)
+  const [good, bad] = ['hello', 'hellO'].map((text) => [{ 'idempotency-key': text, 'upload-length': '5', 'content-type': bodyType, 'upload-metadata': metadata({ sha256: createHash('sha256').update('hello').digest('hex') }) }, text] as const)
+  if (good === undefined || bad === undefined) throw new Error('there are two')
+  const first = await gateway.ada.create(...good)
+  t.match(first, { statusCode: 201, headers: { 'upload-result': /attachments/ } })
+  t.match((await gateway.ada.create(...bad)).json(), { code: 'UPLOAD_DIGEST_MISMATCH' })
+  await gateway.app.close()
+  time.forward(23 * 3_600_000)
+
+  const next = await open(t, { ...settings, UPLOADS_DIR: gateway.folder }, { now: time.now })
+  await until('what is not complete is gone', async () => (await next.client.resumable.count()) === 2)
+  t.equal((await next.ada.look(left)).statusCode, 404)
+  t.match(await next.ada.create(...good), { statusCode: 201, headers: { location: first.headers.location, 'upload-result': first.headers['upload-result'], 'idempotency-replayed': 'true' } })
+  t.match((await next.ada.create(...bad)).json(), { code: 'UPLOAD_DIGEST_MISMATCH', status: 422 })
+  t.equal(await next.client.attachment.count(), 1)
+  await next.app.close()
+  time.forward(3_600_001)
+
+  const last = await open(t, { ...settings, UPLOADS_DIR: gateway.folder }, { now: time.now })
+  await until('all are gone', async () => (await last.client.resumable.count()) === 0)
+  t.equal(await last.client.attachment.count(), 1)
+})
+
+test('an upload that is being sent is not removed, also when nothing of it counts yet', async (t) => {
+  const time = clock()
+  const settings = { RESUMABLE_EXPIRY_SECONDS: '100' }
+  const gateway = await open(t, settings, { now: time.now })
+  const { ada } = gateway
+  const [left, url] = [await ada.begin(10), await ada.begin(10)]
+  time.forward(95_000)
+  const { socket, answer } = await connect(gateway)
+  socket.write(patchHead(url, ada.own, { 'upload-offset': '0', 'content-length': '10', connection: 'close', 'upload-checksum': `sha1 ${createHash('sha1').update('helloworld').digest('base64')}` }) + 'hello')
+  await until('it came', async () => (await gateway.kept()).length > 0)
+  time.forward(10_000)
+  const other = await open(t, { ...settings, UPLOADS_DIR: gateway.folder }, { now: time.now })
+  await until('the other is gone', async () => (await other.ada.look(left)).statusCode === 404)
+  const { expiresAt } = (await ada.look(url)).json()
+  socket.write('wor')
+  await until('it is kept for longer', async () => (await ada.look(url)).json().expiresAt > expiresAt)
+  t.equal((await ada.look(url)).json().offset, 0)
+  socket.write('ld')
+  t.match(await answer, /^HTTP\/1\.1 204 /)
+})
+
+test('what is gone on with while others that expired are removed keeps its bytes and its room', async (t) => {
+  const id = newUploadId()
+  const touched: string[] = []
+  const records = { expired: async () => [{ id }], removeExpired: async () => false, inUse: async () => new Set([id]) }
+  const segments = { uploads: async () => [id], remove: async () => { touched.push('segments') } }
+  const engine = createEngine({ records, segments, finishing: {}, room: { release: () => { touched.push('room') } } } as never)
+  t.equal(await engine.upkeep(), 0)
+  t.strictSame(touched, [])
 })
 
 test('a volume that takes no more says so, and what it has stays', async (t) => {
