@@ -1595,6 +1595,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description Where there is a limit: what is left of it (r), and when all of it is there again (t, seconds). */
+                    RateLimit?: string;
+                    /** @description Where there is a limit: how much (q) in how many seconds (w). */
+                    "RateLimit-Policy"?: string;
                     /** @description Finds this request in the log. */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -1855,11 +1859,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description RFC 9530: sha-256 or sha-512 of the body as it is sent, also of a form. When the bytes that arrive are others, nothing is kept. */
+                /** @description RFC 9530: sha-256 or sha-512 of the bytes of this request, in its header. When others arrive, none of them is kept. */
                 "content-digest"?: string;
                 /** @description Any name for this request that was not used before, such as a UUID. Sent again with the same key and content, it has no second effect and gets the same answer, for 24 hours. */
                 "idempotency-key"?: string;
-                /** @description The same of a body that is the file itself. In a form, a field sha256 says it of the next file. */
+                /** @description The same of the whole file, of which these may be the first bytes; not of a part. When it has others at the end, nothing is kept. */
                 "repr-digest"?: string;
                 /** @description 1.0.0 */
                 "tus-resumable"?: string;
@@ -2117,6 +2121,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description RFC 9530: sha-256 or sha-512 of the bytes of this request, in its header. When others arrive, none of them is kept. */
+                "content-digest"?: string;
                 /** @description 1.0.0 */
                 "tus-resumable"?: string;
                 /** @description sha1, sha256, sha512 or md5, and the digest of the bytes of this request in base64. When others arrive, none of them is kept. */

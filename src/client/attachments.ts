@@ -1,11 +1,11 @@
 // Attachments: sent, found, changed, handed out. How a large one goes in chunks is resumable.ts.
 import { requireBlob } from './blob.ts'
 import { newKey, type Call } from './call.ts'
-import { sha256Of } from './digest.ts'
+import { piecesSha256Of, sha256Of } from './digest.ts'
 import { UploadGatewayError } from './error.ts'
 import { unlessAborted } from './patience.ts'
 import { telling, type OnProgress } from './progress.ts'
-import type { Resumable } from './resumable.ts'
+import type { Resumable, Sending } from './resumable.ts'
 import type { Attachment, AttachmentChanges, AttachmentPage, Limits, Link, Links, ListQuery, PreviewQuery } from './shapes.ts'
 import { fingerprintOf } from './unfinished.ts'
 
@@ -26,7 +26,11 @@ export type UploadOptions = {
   /** The same key is the same upload, however often and from wherever it is sent. Default: one for each call. */
   readonly idempotencyKey?: string | undefined
   readonly onProgress?: OnProgress | undefined
-  /** Ends the call, which rejects with the reason of the signal. A large upload goes on where it was when the same file is uploaded again. */
+  /**
+   * Ends the call, which rejects with the reason of the signal. With an idempotencyKey, or where storage remembers it, a large upload goes
+   * on where it was when the same file is uploaded again; until then its size counts as used, unless `abandon` gives it up. Any other is
+   * ended in the gateway as well.
+   */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -37,6 +41,9 @@ export type AttachmentsOptions = {
   /** Larger files go in chunks, and so does what is larger than the gateway wants one request to be. */
   readonly plainMaxBytes: number
 }
+
+/** What is said of a file, and how it is sent. */
+type Regarded = { readonly filename: string, readonly said: Readonly<Record<string, string>>, readonly isLarge: boolean, readonly chunkBytes: number }
 
 type Wait = { readonly signal?: AbortSignal | undefined }
 
@@ -49,7 +56,15 @@ const path = '/api/attachments'
 const pathOf = (id: string) => `${path}/${encodeURIComponent(id)}`
 
 export function createAttachments ({ call, resumable, limits, plainMaxBytes }: AttachmentsOptions) {
-  async function uploadPlain (file: Blob, filename: string, said: Readonly<Record<string, string>>, { idempotencyKey = newKey(), onProgress, signal }: UploadOptions): Promise<Attachment> {
+  async function regarded (file: Blob, options: UploadOptions): Promise<Regarded> {
+    requireBlob(file)
+    const { visibility, contextType, contextId, ownerId, readers, expiresAt, metadata, filename = (file as Partial<File>).name ?? 'file', signal } = options
+    const said = given({ visibility, contextType, contextId, ownerId, readers: readers && idsIn(readers).join(','), expiresAt: expiresAt && timeIn(expiresAt), metadata, sha256: await unlessAborted(sha256Of(file), signal) })
+    const { resumable: { chunkBytes } } = await unlessAborted(limits(), signal)
+    return { filename, said, isLarge: file.size > Math.min(plainMaxBytes, chunkBytes), chunkBytes }
+  }
+
+  async function uploadPlain (file: Blob, { filename, said }: Regarded, { idempotencyKey = newKey(), onProgress, signal }: UploadOptions): Promise<Attachment> {
     const form = new FormData()
     for (const [name, value] of Object.entries(said)) form.append(name, value)
     form.append('file', file, filename)
@@ -63,21 +78,25 @@ export function createAttachments ({ call, resumable, limits, plainMaxBytes }: A
     return attachment
   }
 
-  async function uploadInChunks (file: Blob, filename: string, { readers = '', ...said }: Readonly<Record<string, string>>, { idempotencyKey, onProgress, signal }: UploadOptions, maxChunkBytes: number): Promise<Attachment> {
-    // What is said of it goes into a header; more of them than that holds are named once it is there, which nobody else sees before.
-    const isTooLong = readers.length > headerBytes
-    const all = { ...said, ...(readers !== '' && !isTooLong && { readers }) }
-    const { attachment } = await resumable.send(file, {
-      said: { ...all, kind: 'attachment', filename, ...(file.type !== '' && { filetype: file.type }) },
-      fingerprint: idempotencyKey ?? fingerprintOf(file, { ...all, filename }, call.address(path)),
+  async function sendingOf (file: Blob, { filename, said: { readers = '', ...said }, chunkBytes: maxChunkBytes }: Regarded, { idempotencyKey, onProgress, signal }: UploadOptions): Promise<Sending> {
+    // What goes on under the program's key must be this file, also where the gateway cannot tell by its sha256.
+    const piecesSha256 = idempotencyKey === undefined || said['sha256'] !== undefined ? undefined : await unlessAborted(piecesSha256Of(file, signal), signal)
+    const all = given({ ...said, readers: readers === '' || isTooLong(readers) ? undefined : readers, filename, piecesSha256 })
+    return {
+      said: { ...all, kind: 'attachment', ...(file.type !== '' && { filetype: file.type }) },
+      fingerprint: fingerprintOf(file, all, call.address(path), idempotencyKey),
       key: idempotencyKey,
       maxChunkBytes,
       onProgress,
       signal,
-    })
+    }
+  }
+
+  async function uploadInChunks (file: Blob, sending: Sending, readers = ''): Promise<Attachment> {
+    const { attachment } = await resumable.send(file, sending)
     // Deleted again since it was finished.
     if (attachment === undefined) throw new UploadGatewayError('The attachment is not there any more.', { code: 'ATTACHMENT_NOT_FOUND', status: 404 })
-    return isTooLong ? change(attachment.id, { readers: readers.split(',') }, { signal }) : attachment
+    return isTooLong(readers) ? change(attachment.id, { readers: readers.split(',') }, sending) : attachment
   }
 
   async function change (id: string, { readers, expiresAt, ...others }: AttachmentChanges, { signal }: Wait = {}): Promise<Attachment> {
@@ -89,11 +108,19 @@ export function createAttachments ({ call, resumable, limits, plainMaxBytes }: A
   return {
     /** Sends a file and waits until the gateway has made it durable. */
     async upload (file: Blob, options: UploadOptions = {}): Promise<Attachment> {
-      requireBlob(file)
-      const { visibility, contextType, contextId, ownerId, readers, expiresAt, metadata, filename = (file as Partial<File>).name ?? 'file' } = options
-      const said = given({ visibility, contextType, contextId, ownerId, readers: readers && idsIn(readers).join(','), expiresAt: expiresAt && timeIn(expiresAt), metadata, sha256: await unlessAborted(sha256Of(file), options.signal) })
-      const { resumable: { chunkBytes } } = await unlessAborted(limits(), options.signal)
-      return file.size > Math.min(plainMaxBytes, chunkBytes) ? uploadInChunks(file, filename, said, options, chunkBytes) : uploadPlain(file, filename, said, options)
+      const regard = await regarded(file, options)
+      return regard.isLarge ? uploadInChunks(file, await sendingOf(file, regard, options), regard.said['readers']) : uploadPlain(file, regard, options)
+    },
+
+    /**
+     * Gives up an upload that was not finished, so that its size counts as used no longer; `options` are those that it was begun with, but
+     * its signal does not count here. One that is still under way from here is waited for. What has become an attachment stays, and so does
+     * what was never begun.
+     */
+    async abandon (file: Blob, options: UploadOptions = {}): Promise<void> {
+      const own = { ...options, signal: undefined }
+      const regard = await regarded(file, own)
+      if (regard.isLarge) await resumable.abandon(file, await sendingOf(file, regard, own))
     },
 
     get: (id: string, { signal }: Wait = {}): Promise<Attachment> => call.json('GET', pathOf(id), { signal }),
@@ -136,6 +163,9 @@ export function createAttachments ({ call, resumable, limits, plainMaxBytes }: A
     revoke: (id: string, linkId: string, { signal }: Wait = {}): Promise<void> => call.gone(`${pathOf(id)}/links/${encodeURIComponent(linkId)}`, { signal }),
   }
 }
+
+/** Readers, for a header: more than it holds are named once the attachment is there, which nobody else sees before. */
+const isTooLong = (readers: string): boolean => readers.length > headerBytes
 
 function given (values: Readonly<Record<string, string | undefined>>): Record<string, string> {
   return Object.fromEntries(Object.entries(values).filter((entry): entry is [string, string] => entry[1] !== undefined))

@@ -3,7 +3,7 @@ import { jsonOf, newKey, type Call } from './call.ts'
 import { createChunks, type Chunks } from './chunks.ts'
 import { checksumOf } from './digest.ts'
 import { UploadGatewayError, type ErrorCode } from './error.ts'
-import { createPatience, type Pace } from './patience.ts'
+import { createPatience, patiently, pause, type Pace } from './patience.ts'
 import { telling, type OnProgress } from './progress.ts'
 import type { ResumableUpload } from './shapes.ts'
 import type { Unfinished } from './unfinished.ts'
@@ -20,8 +20,10 @@ export type Sending = {
 }
 
 export type Resumable = {
-  /** What the file has become. @throws UploadGatewayError; the reason of the signal: it can be continued later */
+  /** What the file has become. @throws UploadGatewayError; the reason of the signal: what cannot be continued later is ended then */
   send: (file: Blob, sending: Sending) => Promise<ResumableUpload>
+  /** Ends what was begun of it and could be continued, if there is any. @throws UploadGatewayError */
+  abandon: (file: Blob, sending: Sending) => Promise<void>
 }
 
 const path = '/api/resumable'
@@ -30,6 +32,8 @@ const tus = { 'Tus-Resumable': '1.0.0' }
 export function createResumable ({ call, unfinished, pace, now = Date.now }: { call: Call, unfinished: Unfinished, pace: Pace, now?: () => number }): Resumable {
   /** By fingerprint: being sent from here. */
   const running = new Map<string, Promise<ResumableUpload>>()
+
+  const remembered = async (memory: string | undefined): Promise<string | undefined> => memory === undefined ? undefined : unfinished.get(memory)
 
   /** Where it is, and how much of it is there: an upload that was begun with the same key before is that one. */
   async function create (file: Blob, { said, signal }: Sending, key: string): Promise<{ address: string, offset: number }> {
@@ -74,21 +78,50 @@ export function createResumable ({ call, unfinished, pace, now = Date.now }: { c
     throw new UploadGatewayError(detail, { code: code as ErrorCode, status })
   }
 
+  /** Where the upload of a key is. To begin it is the way to ask, so that there may have been none. Nothing when it may not begin. */
+  async function begunWith (file: Blob, sending: Sending, key: string, beginnings: number): Promise<string | undefined> {
+    try {
+      return (await patiently({ ...pace, signal: sending.signal }, () => create(file, sending, keyOf(key, beginnings)))).address
+    } catch (error) {
+      if (isLost(error)) return begunWith(file, sending, key, beginnings + 1)
+      if (isFinal(error)) return undefined
+      throw error
+    }
+  }
+
+  /** One that is finished is let be: its key would begin another. */
+  async function end (address: string, signal: AbortSignal | undefined): Promise<void> {
+    try {
+      const { state } = await call.json<ResumableUpload>('GET', address, { signal })
+      if (state !== 'finished') await call.ask('DELETE', address, { headers: tus, signal })
+    } catch (error) {
+      if (!isLost(error)) throw error
+    }
+  }
+
+  /** Ends what was aborted and nobody can go on with. Where that fails, it expires by itself. */
+  async function leave (find: (signal: AbortSignal) => Promise<string | undefined>): Promise<void> {
+    const signal = AbortSignal.timeout(endingMs)
+    const left = find(signal).then((address) => address === undefined ? undefined : end(address, signal)).catch(() => {})
+    await Promise.race([left, pause(leavingMs)])
+  }
+
   async function sendAll (file: Blob, sending: Sending, fingerprint: string | undefined): Promise<ResumableUpload> {
     const { signal, onProgress, key } = sending
     const ownKey = key ?? newKey()
     const patience = createPatience({ ...pace, signal, also: goesOn })
     const chunks = createChunks(sending.maxChunkBytes)
     let memory = fingerprint
-    let address = memory && await unfinished.get(memory)
+    let address = await remembered(memory)
     let offset: number | undefined
+    // A loss of what this call did not begin says nothing of its key.
+    let isRemembered = address !== undefined
     let beginnings = 0
 
     for (;;) {
       try {
         if (address === undefined) {
-          // Another key for another beginning, or it would be the one before again.
-          ({ address, offset } = await create(file, sending, beginnings === 0 ? ownKey : `${ownKey}.${beginnings}`))
+          ({ address, offset } = await create(file, sending, keyOf(ownKey, beginnings)))
           if (memory !== undefined) await unfinished.set(memory, address)
         }
         offset ??= await offsetOf(address, signal)
@@ -102,11 +135,11 @@ export function createResumable ({ call, unfinished, pace, now = Date.now }: { c
         return result
       } catch (failure) {
         const error = failure instanceof UploadGatewayError && failure.status === finishing ? stillFinishing(failure) : failure
-        const code = codeOf(error)
-        const isAnothers = code === 'RESUMABLE_TAKEN_OVER' && key === undefined
-        if (isAnothers || (code !== undefined && lost.has(code))) {
+        const isAnothers = codeOf(error) === 'RESUMABLE_TAKEN_OVER' && key === undefined
+        if (isAnothers || isLost(error)) {
           address = undefined
-          beginnings += 1
+          if (!isRemembered) beginnings += 1
+          isRemembered = false
         }
         // Another page sends the same file: it goes on with that upload, and this becomes one of its own.
         if (isAnothers) memory = undefined
@@ -114,6 +147,9 @@ export function createResumable ({ call, unfinished, pace, now = Date.now }: { c
         offset = undefined
         await patience.after(error).catch(async (final: unknown) => {
           if (memory !== undefined && isFinal(final)) await unfinished.remove(memory)
+          if (signal?.aborted === true && key === undefined && (address === undefined || await remembered(memory) !== address)) {
+            await leave(async (signal) => address ?? begunWith(file, { ...sending, signal }, ownKey, beginnings))
+          }
           throw final
         })
       }
@@ -132,8 +168,25 @@ export function createResumable ({ call, unfinished, pace, now = Date.now }: { c
       running.set(fingerprint, result)
       return result.finally(() => { if (running.get(fingerprint) === result) running.delete(fingerprint) })
     },
+
+    async abandon (file, sending) {
+      const { fingerprint, key, signal } = sending
+      if (fingerprint === undefined) return
+      await running.get(fingerprint)?.catch(() => {})
+      const address = await remembered(fingerprint) ?? (key === undefined ? undefined : await begunWith(file, sending, key, 0))
+      if (address === undefined) return
+      await end(address, signal)
+      await unfinished.remove(fingerprint)
+    },
   }
 }
+
+/** For how long it is tried to end an upload that was aborted, and how much of that whoever has aborted it waits. */
+const endingMs = 30_000
+const leavingMs = 1000
+
+/** Another key for another beginning, or it would be the one before again. */
+const keyOf = (key: string, beginnings: number): string => beginnings === 0 ? key : `${key}.${beginnings}`
 
 /** It is to begin anew. */
 const lost: ReadonlySet<string> = new Set(['RESUMABLE_NOT_FOUND', 'RESUMABLE_GONE'])
@@ -148,6 +201,8 @@ const finishing = 423
 const waits: ReadonlySet<number> = new Set([401, 403, 408, 409, finishing, 429])
 
 const codeOf = (error: unknown): string | undefined => error instanceof UploadGatewayError ? error.code : undefined
+
+const isLost = (error: unknown): boolean => error instanceof UploadGatewayError && lost.has(error.code)
 
 const goesOn = ({ code, status }: UploadGatewayError): boolean => looksAgain.has(code) || lost.has(code) || (code === 'ANSWER_UNKNOWN' && status === 409)
 

@@ -59,10 +59,11 @@ export function usualStorage (): UploadStorage | undefined {
 }
 
 /**
- * What is to be said of a file that is taken for the same. Nothing for one without a time of change, such as a piece of memory:
- * to go on with other bytes would mix two files.
+ * What is to be said of a file that is taken for the same: to go on with other bytes would mix two files. With the program's key it is
+ * what the gateway compares under that key. Without one, nothing for a file that has no time of change, such as a piece of memory.
  */
-export function fingerprintOf (file: Blob, said: Readonly<Record<string, string>>, baseUrl: string): string | undefined {
+export function fingerprintOf (file: Blob, said: Readonly<Record<string, string>>, baseUrl: string, key?: string): string | undefined {
   const { name, lastModified } = file as Partial<File>
+  if (key !== undefined) return JSON.stringify([baseUrl, key, file.size, file.type, said])
   return lastModified === undefined ? undefined : JSON.stringify([baseUrl, name, file.size, file.type, lastModified, said])
 }

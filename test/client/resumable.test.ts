@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import t, { test } from 'tap'
-import type { ClientOptions, Progress, UploadStorage } from '../../src/client/client.ts'
+import t, { test, type Test } from 'tap'
+import type { Client, ClientOptions, Progress, UploadOptions, UploadStorage } from '../../src/client/client.ts'
+import { clock, until } from '../resumable/fixture.ts'
 import { createClamdServer } from '../resumable/clamd-server.ts'
 import { problem, serve, unsteady, type Asked } from './fixtures/serve.ts'
 
@@ -266,6 +267,181 @@ test('more readers than a header holds are named all the same', async (t) => {
   const readers = Array.from({ length: 400 }, (_, i) => `user-${String(i).padStart(30, '0')}`)
   const kept = await (await client()).attachments.upload(film(), { readers })
   t.strictSame(kept.readers?.length, 400)
+})
+
+test('another file under a key that was used is refused, however alike the two are, and the first one goes on', { timeout: 60_000 }, async (t) => {
+  const served = await serve(t)
+  const content = new Uint8Array(33 * KiB ** 2)
+  const other = content.slice()
+  other[other.length - 1] = 1
+  const report = (bytes: Uint8Array<ArrayBuffer>) => new File([bytes], 'report.bin', { lastModified: 1 })
+  const storage = memory()
+  const controller = new AbortController()
+  const { fetch: stopping } = unsteady((_, count) => { if (count === 3) controller.abort(new Error('closed')); return undefined })
+  const options = { idempotencyKey: 'draft-1' }
+  await t.rejects((await served.client({ fetch: stopping, storage })).attachments.upload(report(content), { ...options, signal: controller.signal }), { message: 'closed' })
+  for (const kept of [storage, null]) await t.rejects((await served.client({ storage: kept })).attachments.upload(report(other), options), { code: 'IDEMPOTENCY_KEY_REUSED', status: 422 })
+
+  const { fetch: steady, asked } = unsteady(() => undefined)
+  const kept = await (await served.client({ fetch: steady, storage })).attachments.upload(report(content), options)
+  t.equal(kept.sha256, createHash('sha256').update(content).digest('hex'))
+  t.ok((offsets(asked)[0] ?? 0) > 0)
+})
+
+test('what was remembered and has expired since begins again with its key, which stays that of one upload', async (t) => {
+  const time = clock()
+  const served = await serve(t, settings, { now: time.now })
+  const storage = memory()
+  const controller = new AbortController()
+  const { fetch: stopping } = unsteady((_, count) => { if (count === 4) controller.abort(new Error('closed')); return undefined })
+  const upload = async (options: ClientOptions, signal?: AbortSignal) => (await served.client({ storage, ...options })).attachments.upload(film(), { idempotencyKey: 'job-1', signal })
+  await t.rejects(upload({ fetch: stopping }, controller.signal), { message: 'closed' })
+  time.forward(25 * 3_600_000)
+  const { fetch: steady, asked } = unsteady(() => undefined)
+  const first = await upload({ fetch: steady })
+  t.strictSame(asked.filter(({ method }) => method === 'POST').map(({ headers }) => headers['Idempotency-Key']), ['job-1'])
+  t.equal((await upload({})).id, first.id)
+})
+
+/** How many of a user's are begun and not finished. */
+const unfinished = (ownerId: string) => gateway.app.database.client.resumable.count({ where: { ownerId, state: { not: 'finished' } } })
+
+test('an upload that is aborted and that nobody can go on with is ended in the gateway as well', async (t) => {
+  const { id, client } = await user()
+  const upload = async (options: ClientOptions, controller: AbortController) => t.rejects((await client(options)).attachments.upload(film(), { signal: controller.signal }), { message: 'enough' })
+  const stop = () => {
+    const controller = new AbortController()
+    return { controller, abort: () => { controller.abort(new Error('enough')) } }
+  }
+
+  const sending = stop()
+  const { fetch: cut, asked } = unsteady((_, count) => { if (count === 4) sending.abort(); return undefined })
+  await upload({ fetch: cut }, sending.controller)
+  t.equal(methods(asked).at(-1), 'DELETE')
+  t.equal(await unfinished(id), 0)
+
+  const forgetful: UploadStorage = { getItem: () => null, setItem: () => { throw new Error('full') } }
+  const forgotten = stop()
+  await upload({ fetch: unsteady((_, count) => { if (count === 4) forgotten.abort(); return undefined }).fetch, storage: forgetful }, forgotten.controller)
+  t.equal(await unfinished(id), 0, 'a storage that keeps nothing remembers nothing')
+
+  const beginning = stop()
+  const { fetch: begin, asked: begun } = unsteady(() => undefined)
+  const unheard: typeof fetch = async (url, init = {}) => {
+    if (init.method !== 'POST' || beginning.controller.signal.aborted) return begin(url, init)
+    const { signal, ...rest } = init
+    await begin(url, rest)
+    beginning.abort()
+    throw signal?.reason
+  }
+  await upload({ fetch: unheard }, beginning.controller)
+  t.strictSame(methods(begun), ['POST', 'POST', 'GET', 'DELETE'])
+  t.equal(await unfinished(id), 0, 'also when the answer that says where it is did not come')
+
+  const refused = stop()
+  const { fetch: full, asked: refusals } = unsteady(() => { refused.abort(); return problem(413, 'QUOTA_EXCEEDED') })
+  await upload({ fetch: async (url, init) => { const answer = await full(url, init); init?.signal?.throwIfAborted(); return answer } }, refused.controller)
+  t.strictSame(methods(refusals), ['POST', 'POST'])
+})
+
+test('whoever aborts an upload does not wait for a gateway that is away', async (t) => {
+  const { client } = await user()
+  const silence = Promise.withResolvers<never>()
+  for (const away of [() => silence.promise, () => Promise.reject(new TypeError('fetch failed'))]) {
+    const controller = new AbortController()
+    const { fetch: steady } = unsteady((_, count) => { if (count === 4) controller.abort(new Error('enough')); return undefined })
+    const { attachments } = await client({ retries: 0, fetch: (url, init) => controller.signal.aborted && init?.signal !== controller.signal && init?.method === 'GET' ? away() : steady(url, init) })
+    await t.rejects(attachments.upload(film(), { signal: controller.signal }), { message: 'enough' })
+  }
+  silence.reject(new TypeError('fetch failed'))
+})
+
+/** Begins an upload and leaves it in the middle. */
+async function leave (t: Test, client: (options?: ClientOptions) => Promise<Client>, storage: UploadStorage | null, options: UploadOptions = {}, file: Blob = film()) {
+  const controller = new AbortController()
+  let patches = 0
+  const { fetch: stopping } = unsteady(({ method }) => { if (method === 'PATCH' && ++patches === 3) controller.abort(new Error('closed')); return undefined })
+  const given = { ...options, signal: controller.signal }
+  const { attachments } = await client({ fetch: stopping, storage })
+  const left = attachments.upload(file, given)
+  return { attachments, given, left, rejected: t.rejects(left, { message: 'closed' }) }
+}
+
+test('an upload that could go on is given up, and begins anew when it is wanted after all', async (t) => {
+  const { id, client } = await user()
+  const storage = memory()
+  for (const [kept, options] of [[storage, {}], [storage, { idempotencyKey: 'a' }], [null, { idempotencyKey: 'b' }]] as const) {
+    const { attachments, given, rejected } = await leave(t, client, kept, options)
+    await rejected
+    t.equal(await unfinished(id), 1)
+    await attachments.abandon(film(), given)
+    t.equal(await unfinished(id), 0)
+    t.notMatch(storage.text(), '/api/resumable/')
+    await attachments.abandon(film(), given)
+    t.equal(await unfinished(id), 0, 'and once more')
+    const { fetch: steady, asked } = unsteady(() => undefined)
+    t.equal((await (await client({ fetch: steady, storage: kept })).attachments.upload(film(), options)).sha256, sha256)
+    t.equal(offsets(asked)[0], 0)
+  }
+})
+
+test('giving up waits until the call has ended', async (t) => {
+  const { id, client } = await user()
+  const { attachments, given, rejected } = await leave(t, client, memory())
+  await until('it is begun', async () => await unfinished(id) === 1)
+  await attachments.abandon(film(), given)
+  t.equal(await unfinished(id), 0)
+  await rejected
+})
+
+test('giving up finds what was begun with a key after another was lost', async (t) => {
+  const { id, client, token } = await user()
+  const options = { idempotencyKey: 'k' }
+  await (await leave(t, client, null, options)).rejected
+  const [first] = await gateway.app.database.client.resumable.findMany({ where: { ownerId: id } })
+  await fetch(`${gateway.baseUrl}/api/resumable/${first?.id}`, { method: 'DELETE', headers: { Authorization: `Bearer ${token}`, 'Tus-Resumable': '1.0.0' } })
+  const { attachments, rejected } = await leave(t, client, null, options)
+  await rejected
+  t.equal(await unfinished(id), 1)
+  await attachments.abandon(film(), options)
+  t.equal(await unfinished(id), 0)
+})
+
+test('giving up leaves what has become an attachment, and its key', async (t) => {
+  const { client } = await user()
+  const { attachments } = await client()
+  const options = { idempotencyKey: 'k' }
+  const kept = await attachments.upload(film(), options)
+  await attachments.abandon(film(), options)
+  t.equal((await attachments.upload(film(), options)).id, kept.id)
+})
+
+test('giving up asks nothing where nothing can have been begun, and forgets what is gone already', async (t) => {
+  const { id, client } = await user()
+  const { fetch: steady, asked } = unsteady(() => undefined)
+  const { attachments } = await client({ fetch: steady })
+  await attachments.abandon(new Blob(['small']), { idempotencyKey: 'small' })
+  await attachments.abandon(new Blob([bytes]))
+  await attachments.abandon(film())
+  t.strictSame(asked, [])
+
+  const storage = memory()
+  await (await leave(t, client, storage)).rejected
+  await gateway.app.database.client.resumable.deleteMany({ where: { ownerId: id } })
+  await (await client({ storage })).attachments.abandon(film())
+  t.notMatch(storage.text(), '/api/resumable/')
+})
+
+test('giving up says when it failed, but for a key that is another file\'s', async (t) => {
+  const { id, client } = await user()
+  const options = { idempotencyKey: 'k' }
+  await (await leave(t, client, null, options)).rejected
+  const { fetch: away } = unsteady(() => 'cut')
+  await t.rejects((await client({ fetch: away, retries: 1 })).attachments.abandon(film(), options), { code: 'NETWORK_FAILED' })
+  const { fetch: forbidding } = unsteady(({ method }) => method === 'DELETE' ? problem(403, 'OWNER_FORBIDDEN') : undefined)
+  await t.rejects((await client({ fetch: forbidding })).attachments.abandon(film(), options), { code: 'OWNER_FORBIDDEN' })
+  await (await client()).attachments.abandon(film(1, bytes.slice(1)), options)
+  t.equal(await unfinished(id), 1)
 })
 
 /** As if it were the digest of other bytes. */

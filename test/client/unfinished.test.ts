@@ -84,3 +84,17 @@ test('a file is known again by name, size, type and time, and by what is said of
   t.equal(fingerprintOf(new Blob(['x']), {}, '/api'), undefined)
   t.end()
 })
+
+test('with a key it is known again by what the gateway compares under that key', (t) => {
+  const prints = [
+    fingerprintOf(new Blob(['x']), { filename: 'a' }, '/api', 'k'),
+    fingerprintOf(new Blob(['x']), { filename: 'a' }, '/api', 'l'),
+    fingerprintOf(new Blob(['x']), { filename: 'b' }, '/api', 'k'),
+    fingerprintOf(new Blob(['xy']), { filename: 'a' }, '/api', 'k'),
+    fingerprintOf(new Blob(['x'], { type: 'text/html' }), { filename: 'a' }, '/api', 'k'),
+    fingerprintOf(new Blob(['x']), { filename: 'a' }, 'https://other/api', 'k'),
+  ]
+  t.equal(new Set(prints).size, prints.length)
+  t.equal(fingerprintOf(new File(['x'], 'made again', { lastModified: 2 }), { filename: 'a' }, '/api', 'k'), prints[0])
+  t.end()
+})
