@@ -19,14 +19,17 @@ export class UploadGatewayError extends Error {
   readonly retryAfterSeconds: number | undefined
   /** What is wrong with which field, where the code is about fields. */
   readonly fields: readonly FieldError[]
+  /** Where it is, when what was asked for is there but not done. */
+  readonly location: string | undefined
 
-  constructor (message: string, { code, status, requestId, retryAfterSeconds, fields = [], cause }: { code: ErrorCode, status: number, requestId?: string | undefined, retryAfterSeconds?: number | undefined, fields?: readonly FieldError[] | undefined, cause?: unknown }) {
+  constructor (message: string, { code, status, requestId, retryAfterSeconds, fields = [], location, cause }: { code: ErrorCode, status: number, requestId?: string | undefined, retryAfterSeconds?: number | undefined, fields?: readonly FieldError[] | undefined, location?: string | undefined, cause?: unknown }) {
     super(message, { cause })
     this.code = code
     this.status = status
     this.requestId = requestId
     this.retryAfterSeconds = retryAfterSeconds
     this.fields = fields
+    this.location = location
   }
 }
 
@@ -47,6 +50,7 @@ export async function failureOf (response: Response, now = Date.now()): Promise<
     requestId: problem?.requestId ?? headers.get('X-Request-Id') ?? undefined,
     retryAfterSeconds: secondsUntil(headers.get('Retry-After'), now),
     fields: problem?.errors,
+    location: headers.get('Location') ?? undefined,
   })
 }
 

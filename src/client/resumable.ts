@@ -38,9 +38,7 @@ export function createResumable ({ call, unfinished, pace, now = Date.now }: { c
   /** Where it is, and how much of it is there: an upload that was begun with the same key before is that one. */
   async function create (file: Blob, { said, signal }: Sending, key: string): Promise<{ address: string, offset: number }> {
     const response = await call.once('POST', path, { signal, headers: { ...tus, 'Upload-Length': String(file.size), 'Upload-Metadata': metadataOf(said), 'Idempotency-Key': key } })
-    // Only its end, as the gateway may stand behind a path that it does not know of.
-    const id = response.headers.get('Location')?.split('/').at(-1) ?? ''
-    return { address: `${path}/${id}`, offset: Number(response.headers.get('Upload-Offset')) }
+    return { address: addressIn(response.headers.get('Location') ?? ''), offset: Number(response.headers.get('Upload-Offset')) }
   }
 
   async function offsetOf (address: string, signal: AbortSignal | undefined): Promise<number> {
@@ -83,6 +81,8 @@ export function createResumable ({ call, unfinished, pace, now = Date.now }: { c
     try {
       return (await patiently({ ...pace, signal: sending.signal }, () => create(file, sending, keyOf(key, beginnings)))).address
     } catch (error) {
+      // All of its bytes are there, and it waits for something.
+      if (error instanceof UploadGatewayError && error.status === finishing && error.location !== undefined) return addressIn(error.location)
       if (isLost(error)) return begunWith(file, sending, key, beginnings + 1)
       if (isFinal(error)) return undefined
       throw error
@@ -199,6 +199,9 @@ const finishing = 423
 
 /** Statuses after which it may go on all the same, once there is another token, or some time has passed. */
 const waits: ReadonlySet<number> = new Set([401, 403, 408, 409, finishing, 429])
+
+/** Only its end, as the gateway may stand behind a path that it does not know of. */
+const addressIn = (location: string): string => `${path}/${location.split('/').at(-1) ?? ''}`
 
 const codeOf = (error: unknown): string | undefined => error instanceof UploadGatewayError ? error.code : undefined
 

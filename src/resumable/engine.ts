@@ -172,7 +172,7 @@ export function createEngine ({ records, segments, room, quota, leases, finishin
 
     /** What does not count yet does not expire either. */
     async function extend (): Promise<void> {
-      await records.extend([id], later(expiryMs))
+      current = await held(id, await records.keep(current, later(expiryMs)))
       toldAt = now().getTime()
     }
 
@@ -252,7 +252,7 @@ export function createEngine ({ records, segments, room, quota, leases, finishin
      * Begins an upload. One that needs no bytes of its own is to be finished next. `alongside`: what is committed with its row.
      * @throws UploadTooLarge, QuotaExceeded, StorageFull, OwnerErased, ResumableNotFound, ResumableGone, ResumableInvalid
      */
-    async create (creator: Caller, wish: Wish, alongside: (upload: Upload) => Alongside): Promise<Upload> {
+    async create (creator: Caller, wish: Wish, alongside: (upload: Upload) => Alongside, announcedBytes = 0): Promise<Upload> {
       const ids = wish.parts as readonly UploadId[] | undefined
       const same = ids === undefined ? undefined : await records.madeOf(creator.id, { ...wish, parts: ids })
       if (same !== undefined) return same
@@ -269,9 +269,9 @@ export function createEngine ({ records, segments, room, quota, leases, finishin
         blobId: newBlobId(), recordId: newRecordId(), failure: undefined, createdAt: at, completeAt: isComplete ? at : undefined, choice: undefined, expiresAt: later(expiryMs),
       }
       // Parts count for themselves until the whole is there.
-      const bytes = parts === undefined ? length ?? 0 : 0
+      const bytes = parts === undefined ? length ?? announcedBytes : 0
       await reserving(upload, { bytes, files: wish.kind === 'part' ? 0 : 1 }, async () => {
-        await room.need(upload.id, roomFor(upload, length ?? 0))
+        await room.need(upload.id, roomFor(upload, length ?? announcedBytes))
         try {
           // What is made of them may have to wait until it can be finished.
           if (ids !== undefined) await records.extend(ids, later(expiryMs + finishPatienceMs))
@@ -328,10 +328,11 @@ export function createEngine ({ records, segments, room, quota, leases, finishin
 
     /** Ends it; what it has become stays. @throws ResumableNotFound, ResumableGone */
     async terminate (caller: Caller, id: UploadId): Promise<void> {
-      await visible(caller, id)
+      const { state } = await visible(caller, id)
       await leases.hold(id, async () => {
         await finishing.settled(id)
-        await records.remove(id)
+        // What has become something meanwhile still answers for its Idempotency-Key.
+        await (state === 'finished' ? records.remove(id) : records.removeUnfinished(id))
       })
       room.release(id)
       await segments.remove(id)

@@ -102,6 +102,9 @@ export function createResumableRecords ({ client, owners, now }: { client: Prism
     /** From now on nobody who held it before changes it any more; with `expiresAt` it is kept until then. Undefined when it takes no more bytes. */
     hold: (id: UploadId, expiresAt?: Date): Promise<Upload | undefined> => change({ id, state: 'receiving' }, { epoch: { increment: 1 }, ...(expiresAt !== undefined && { expiresAt }) }),
 
+    /** For longer, by who holds it. Undefined when somebody else does. */
+    keep: ({ id, epoch }: Upload, expiresAt: Date): Promise<Upload | undefined> => change({ id, epoch, state: 'receiving' }, { expiresAt }),
+
     /** Undefined when somebody else holds it. */
     setLength: ({ id, epoch }: Upload, length: number): Promise<Upload | undefined> => change({ id, epoch, state: 'receiving', length: null }, { length: BigInt(length) }),
 
@@ -171,6 +174,9 @@ export function createResumableRecords ({ client, owners, now }: { client: Prism
 
     /** With its segments. */
     remove: async (id: UploadId): Promise<boolean> => (await querying(() => client.resumable.deleteMany({ where: { id } }))).count > 0,
+
+    /** The same, unless it has become what it is for. */
+    removeUnfinished: async (id: UploadId): Promise<boolean> => (await querying(() => client.resumable.deleteMany({ where: { id, NOT: { state: 'finished', kind: { not: 'part' } } } }))).count > 0,
 
     /** One that this creator made of these parts for the same owner and purpose, with the same said of it, and that has not failed. */
     madeOf: async (creatorId: string, { ownerId, kind, metadata, digests, parts }: Pick<Upload, 'ownerId' | 'kind' | 'metadata' | 'digests'> & { parts: readonly UploadId[] }): Promise<Upload | undefined> =>

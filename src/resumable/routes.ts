@@ -1,4 +1,5 @@
 // The API of resumable uploads: /api/resumable, in the words of tus. What becomes of them is the engine's business.
+import { buffer } from 'node:stream/consumers'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type, type Static } from 'typebox'
@@ -163,11 +164,13 @@ export const resumableRoutes: FastifyPluginAsyncTypebox<Options> = async (app, {
   }, async (request, reply) => {
     const caller = callerOf(request)
     const { fields, ...wish } = wishOf(request, caller)
-    const piece = hasBody(request.headers) ? pieceOf(request, { offset: 0, length: undefined }) : undefined
-    if (piece !== undefined) requireFitting(wish, piece)
+    const sent = hasBody(request.headers) ? pieceOf(request, { offset: 0, length: undefined }) : undefined
+    // tus-js-client on Node sends an empty file without saying that it is.
+    const piece = sent !== undefined && wish.length === 0 && await isEmpty(sent) ? undefined : sent
+    if (piece !== undefined) requireFitting(wish, piece, features[wish.kind === 'avatar' ? 'avatar' : 'attachment'].maxBytes)
     let begun: Upload | undefined
     await answerOnce<undefined>(request, reply, { ...wish, fields, erasureEpoch: undefined }, async (keeping) => {
-      begun = await engine.create(caller, wish, (upload) => keeping(created(upload)))
+      begun = await engine.create(caller, wish, (upload) => keeping(created(upload)), piece?.declaredBytes)
       return created(begun)
     })
     const upload = await come(caller, begun, piece, reply)
@@ -216,9 +219,17 @@ export const resumableRoutes: FastifyPluginAsyncTypebox<Options> = async (app, {
 const created = (upload: Upload): Answer<undefined> => ({ status: 201, headers: { Location: addressOf(upload.id) }, body: undefined, ownerIds: [upload.ownerId] })
 
 /** Before anything begins that these bytes cannot be of; a body that does not say how many it has brings some. @throws ResumableFinal, UploadTooLarge */
-function requireFitting ({ parts, length }: Wish, { declaredBytes = 1 }: Piece): void {
+function requireFitting ({ parts, length }: Wish, { declaredBytes = 1 }: Piece, maxBytes: number): void {
   if (parts !== undefined) throw new ResumableFinal()
-  if (length !== undefined && declaredBytes > length) throw new UploadTooLarge(length)
+  if (declaredBytes > (length ?? maxBytes)) throw new UploadTooLarge(length ?? maxBytes)
+}
+
+/** Reads a body that does not say how many bytes it has. @throws UploadTooLarge when there are some, and what is wrong with a digest of none */
+async function isEmpty ({ declaredBytes, checks, receive }: Piece): Promise<boolean> {
+  if (declaredBytes !== undefined) return false
+  await buffer(receive({ maxBytes: 0, signal: new AbortController().signal }))
+  for (const check of checks) check.check()
+  return true
 }
 
 const methodOf = ({ method, headers }: FastifyRequest): string =>

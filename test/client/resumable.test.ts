@@ -407,6 +407,17 @@ test('giving up finds what was begun with a key after another was lost', async (
   t.equal(await unfinished(id), 0)
 })
 
+test('giving up ends what waits for a scanner that is away, also where nothing is remembered', async (t) => {
+  const scanner = await createClamdServer(t)
+  const { app, client } = await serve(t, { ...settings, CLAMD_URL: scanner.url })
+  scanner.answer = 'down'
+  const options = { idempotencyKey: 'film' }
+  const { attachments } = await client({ storage: null, retries: 0 })
+  await t.rejects(attachments.upload(film(), options), { code: 'RESUMABLE_FINISHING', status: 423 })
+  await attachments.abandon(film(), options)
+  t.equal(await app.database.client.resumable.count(), 0)
+})
+
 test('giving up leaves what has become an attachment, and its key', async (t) => {
   const { client } = await user()
   const { attachments } = await client()

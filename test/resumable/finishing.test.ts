@@ -151,8 +151,10 @@ test('many who ask while it is being finished get the same attachment', async (t
   scanner.release()
   t.equal((await end).statusCode, 204)
   t.ok([204, 410].includes((await lost).statusCode))
+  t.match((await ada.look(ended)).json(), { state: 'finished' })
+  t.equal(await client.attachment.count(), 2, 'it was complete: what it has become stays, and answers for its key')
+  t.equal((await ada.end(ended)).statusCode, 204)
   t.equal((await ada.look(ended)).statusCode, 404)
-  t.equal(await client.attachment.count(), 2, 'it was complete: what it has become stays')
 })
 
 test('an attempt that was overtaken elsewhere leaves nothing, and nobody is told that it failed', async (t) => {

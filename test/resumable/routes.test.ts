@@ -138,7 +138,7 @@ test('the first bytes may come with the creation, and an empty file needs none',
 })
 
 test('what comes with a creation and cannot be of it begins nothing', async (t) => {
-  const gateway = await open(t)
+  const gateway = await open(t, { ATTACHMENT_MAX_BYTES: '20', QUOTA_BYTES: '15' })
   const { ada, rows, kept, client } = gateway
   for (const length of ['0', '1']) {
     const tooMuch = await ada.create({ 'upload-length': length, 'content-type': bodyType }, 'ab')
@@ -148,6 +148,9 @@ test('what comes with a creation and cannot be of it begins nothing', async (t) 
   const { socket, answer } = await connect(gateway)
   socket.write(`POST /api/resumable HTTP/1.1\r\nHost: x\r\n${Object.entries({ ...ada.own, 'upload-length': '0', 'content-type': bodyType, 'transfer-encoding': 'chunked', connection: 'close' }).map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n2\r\nab\r\n0\r\n\r\n`)
   t.match(await answer, /^HTTP\/1\.1 413 [^]*UPLOAD_TOO_LARGE/)
+  const deferred = await ada.create({ 'upload-defer-length': '1', 'content-type': bodyType }, 'x'.repeat(21))
+  t.match(deferred.json(), { code: 'UPLOAD_TOO_LARGE', status: 413 })
+  t.match((await ada.create({ 'upload-defer-length': '1', 'content-type': bodyType }, 'x'.repeat(16))).json(), { code: 'QUOTA_EXCEEDED' })
   t.strictSame([await rows(), await kept()], [[], []])
 
   const part = await ada.create({ 'upload-length': '5', 'upload-concat': 'partial', 'content-type': bodyType }, 'hello')
@@ -158,6 +161,13 @@ test('what comes with a creation and cannot be of it begins nothing', async (t) 
   t.match(await rows(), [{ kind: 'part', state: 'finished' }])
   t.equal(await client.attachment.count(), 0)
   t.match(await ada.create(whole), { statusCode: 201, headers: { 'upload-result': /attachments/ } })
+})
+
+test('an empty file may come with a body that does not say that it is empty', async (t) => {
+  const gateway = await open(t)
+  const { socket, answer } = await connect(gateway)
+  socket.write(`POST /api/resumable HTTP/1.1\r\nHost: x\r\n${Object.entries({ ...gateway.ada.own, 'upload-length': '0', 'content-type': bodyType, 'transfer-encoding': 'chunked', connection: 'close' }).map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n0\r\n\r\n`)
+  t.match(await answer, /^HTTP\/1\.1 201 [^]*upload-result: \/api\/attachments\//)
 })
 
 test('a length may come later, once, and not less than there is', async (t) => {

@@ -85,6 +85,25 @@ test('an upload that is being sent is not removed, also when nothing of it count
   t.match(await answer, /^HTTP\/1\.1 204 /)
 })
 
+test('who was overtaken while sending does not say how long it is kept', async (t) => {
+  const time = clock()
+  const settings = { RESUMABLE_EXPIRY_SECONDS: '100' }
+  const gateway = await open(t, settings, { now: time.now })
+  const { ada } = gateway
+  const url = await ada.begin(10)
+  const { socket, answer } = await connect(gateway)
+  socket.write(patchHead(url, ada.own, { 'upload-offset': '0', 'content-length': '10', connection: 'close', 'upload-checksum': `sha1 ${createHash('sha1').update('helloworld').digest('base64')}` }) + 'hello')
+  await until('it came', async () => (await gateway.kept()).length > 0)
+  const other = await open(t, { ...settings, UPLOADS_DIR: gateway.folder }, { now: time.now })
+  await other.ada.send(url, 0, 'helloworld')
+  const { state, expiresAt } = (await ada.look(url)).json()
+  t.equal(state, 'finished')
+  time.forward(10_000)
+  socket.write('wor')
+  t.match(await answer, /^HTTP\/1\.1 409 [^]*RESUMABLE_TAKEN_OVER/)
+  t.equal((await ada.look(url)).json().expiresAt, expiresAt)
+})
+
 test('what is gone on with while others that expired are removed keeps its bytes and its room', async (t) => {
   const id = newUploadId()
   const touched: string[] = []

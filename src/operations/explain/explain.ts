@@ -112,7 +112,7 @@ async function look (asked: Subject, text: string, view: View): Promise<Explanat
   const owner = await ownerOf(subject, blobs[0], view)
   const oldPath = subject.is === 'old path' ? await oldPathOf(subject.path, view) : undefined
   const verdict = judge({ subject, audience, blob: blobs[0], owner, oldPath, link, databaseFailure: view.databaseFailure, now: view.now() })
-  return { ...verdict, asked: withoutToken(text), meaning: account === undefined ? meaningOf(asked, subject) : `${text.trim()} is the account ${account}: ${inWords(subject)}`, audience, blobs, owner: owner ?? null, link: link ?? null, standingLinks: standing ?? null, oldPath: oldPath ?? null, unknown: view.unknown }
+  return { ...verdict, asked: asked.is === 'link' ? withoutToken(text).replaceAll(asked.token, '...') : withoutToken(text), meaning: account === undefined ? meaningOf(asked, subject) : `${text.trim()} is the account ${account}: ${inWords(subject)}`, audience, blobs, owner: owner ?? null, link: link ?? null, standingLinks: standing ?? null, oldPath: oldPath ?? null, unknown: view.unknown }
 }
 
 async function blobsOf (subject: Subject, known: Known): Promise<KnownBlob[]> {

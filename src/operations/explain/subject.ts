@@ -38,7 +38,7 @@ export function parseSubject (asked: string): Subject {
 }
 
 /** What was asked, to be shown: without what opens a link. */
-export const withoutToken = (text: string): string => text.replaceAll(/(api\/links\/)[^/?#\s]+/gi, '$1...')
+export const withoutToken = (text: string): string => text.replaceAll(/(\blinks\/+)[^/?#\s]+/gi, '$1...')
 
 /** The one spelling in which embedded accounts have it. */
 export const normalEmail = (text: string): string => text.trim().normalize('NFC').toLowerCase()
@@ -69,7 +69,7 @@ function atPath (path: string): Subject {
   if (first === 'api' && second === 'avatars' && (parts.length === 3 || parts.length === 4)) return ofUser(path, parts[2], parts[3])
   if (first === 'api' && second === 'attachments' && parts[2] !== undefined && uuid.test(parts[2])) return { is: 'attachment', id: parts[2].toLowerCase() }
   if (first === 'api' && second === 'links' && parts[2]) return { is: 'link', token: parts[2] }
-  return { is: 'no address', path }
+  return { is: 'no address', path: withoutToken(path) }
 }
 
 function ofUser (path: string, name: string | undefined, version: string | undefined): Subject {
