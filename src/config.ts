@@ -48,7 +48,7 @@ const Environment = Type.Object({
 
   CLAMD_URL: text('The ClamAV daemon that looks at every upload, as tcp://host:port or unix:/path. Empty: none does.', { pattern: '^(tcp://[^/]+:\\d+|unix:/.+)?$', 'x-allowed': 'of the form tcp://host:port or unix:/path' }),
   SCAN_FAIL_OPEN: flag('Keep what cannot be scanned, marked as unscanned, rather than refuse it.'),
-  SCAN_TIMEOUT_SECONDS: count('How long the scan of one file may take.', 60, 1),
+  SCAN_TIMEOUT_SECONDS: count('How long the scan of one file may take, waiting for its turn included.', 60, 1),
 
   WEBHOOK_URL: text('Where every created, replaced, deleted and erased file is told, as an http or https URL. Empty: nowhere.', { pattern: '^(https?://.+)?$', 'x-allowed': 'an http or https URL' }),
   WEBHOOK_SECRET: text('What those messages are signed with (Standard Webhooks), as whsec_ and base64; several, comma separated, while rotating. Needed with WEBHOOK_URL.'),

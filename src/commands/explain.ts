@@ -24,7 +24,7 @@ export function explainText ({ verdict, meaning, blobs, owner, link, standingLin
     `asked about     ${meaning}`,
     ...(link === null || link.id === null ? [] : [`link            ${link.id}, ${link.is}: by ${link.creatorId ?? 'nobody known'}, until ${link.expiresAt ?? ''}${link.revokedAt === null ? '' : `, revoked on ${link.revokedAt}`}`]),
     ...blobs.flatMap((blob) => ['', ...blobLines(blob)]),
-    ...(standingLinks === null ? [] : [`links           ${standingLinks.until === null ? 'none' : `${standingLinks.count} stand, the last until ${standingLinks.until}`}`]),
+    ...(standingLinks === null ? [] : [`links           ${standingLinks.until === null ? 'none' : `${standingLinks.count} standing, the last until ${standingLinks.until}`}`]),
     ...(owner === null ? [] : ['', `owner           ${owner.id}: ${owner.uploads} uploads, current avatar ${owner.currentAvatar ?? 'none'}${owner.hasAccount ? ', an embedded account' : ''}${owner.erasedAt === null ? '' : `, erased on ${owner.erasedAt}`}`]),
     ...(oldPath === null ? [] : [`old path        ${oldPath.hasTombstone ? 'removed for good once' : 'no tombstone'}${oldPath.oldFile === null ? '' : `; in the older system's folder as ${oldPath.oldFile}`}`]),
     ...unknown.map((sentence) => `not known       ${sentence}`),

@@ -103,7 +103,7 @@ test('the description of the API says so', async (t) => {
     t.match(route.responses[400].description, /DIGEST_INVALID/)
     t.match(route.responses[503].description, /SCANNER_UNAVAILABLE/)
   }
-  for (const path of ['/api/attachments/{id}/content', '/api/attachments/{id}/preview', '/api/avatars/{userId}', '/api/auth/avatar/{userId}']) {
+  for (const path of ['/api/attachments/{id}/content', '/api/attachments/{id}/preview', '/api/links/{token}', '/api/links/{token}/{filename}', '/api/avatars/{userId}', '/api/auth/avatar/{userId}']) {
     for (const status of [200, 206]) t.match(paths[path].get.responses[status].headers, { 'Repr-Digest': Object }, path)
   }
 })
