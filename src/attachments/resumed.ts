@@ -28,7 +28,7 @@ export function createResumedAttachments ({ attachments, uploads, counting, maxB
 
     async keep ({ creator, ownerId, file, blobId, recordId, epoch, alongside }: Completed): Promise<void> {
       const particulars = { ...checkedFields(ParticularsSchema, file.fields), ownerId }
-      await counting(() => uploads.create(creator, [{ file, particulars, ids: { blobId, recordId } }], epoch, () => alongside), () => file.size)
+      await counting(() => uploads.create(creator, [{ file, particulars, ids: { blobId, recordId } }], epoch, () => alongside), ([kept]) => kept?.size)
     },
 
     show: (caller: Caller, { recordId }: { recordId: string }): Promise<Attachment | undefined> =>

@@ -30,7 +30,7 @@ export function createResumedAvatars ({ avatars, uploads, counting, maxBytes }: 
     /** As an earlier picture when the user has decided otherwise since all bytes were there, which may be days ago. */
     async keep ({ creator, ownerId, file, blobId, epoch, choice, alongside }: Completed): Promise<void> {
       const choices = choicesIn(checkedFields(PictureFields, file.fields))
-      await counting(() => uploads.set(creator.id, ownerId, file, { epoch, choices, id: blobId, chosenAs: choice, alongside: () => alongside }), () => file.size)
+      await counting(() => uploads.set(creator.id, ownerId, file, { epoch, choices, id: blobId, chosenAs: choice, alongside: () => alongside }), ({ avatar }) => avatar.size)
     },
 
     show: (_caller: Caller, { ownerId, blobId }: Kept): Promise<Avatar | undefined> => avatars.describe(ownerId, blobId),

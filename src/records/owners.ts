@@ -21,15 +21,16 @@ async function epochFloor (client: PrismaClient): Promise<number> {
   return Number(setting?.value ?? 0)
 }
 
-/** The highest epoch that anything has. It reads all blobs: for what is rare. */
+/** The highest epoch that anything has. It reads all blobs and attachments: for what is rare. */
 export const highestEpoch = (client: PrismaClient): Promise<number> => querying(async () => {
-  const [erasures, owners, blobs, floor] = await Promise.all([
+  const [erasures, owners, blobs, lists, floor] = await Promise.all([
     client.erasure.aggregate({ _max: { epoch: true } }),
     client.owner.aggregate({ _max: { epoch: true } }),
     client.blob.aggregate({ _max: { epoch: true } }),
+    client.attachment.aggregate({ _max: { readersEpoch: true } }),
     epochFloor(client),
   ])
-  return Math.max(floor, ...[erasures, owners, blobs].map(({ _max }) => _max.epoch ?? 0))
+  return Math.max(floor, lists._max.readersEpoch ?? 0, ...[erasures, owners, blobs].map(({ _max }) => _max.epoch ?? 0))
 })
 
 /** More than there are erasures in one go. */

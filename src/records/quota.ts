@@ -86,8 +86,6 @@ export function createQuota ({ client, owners, limitsFor, trashMaxBytes }: Optio
     )`
 
   return {
-    limitsFor,
-
     /**
      * Sets part of the owner's quota aside, before anything of the upload is read, until the function that it returns gives it back. Other
      * processes know nothing of it: `settling` is exact, this is early.

@@ -11,7 +11,7 @@ const busyTimeoutMs = 30_000
 
 const idsPerQuery = 500
 
-/** Of use for a day at most, and full of names: no snapshot has any of it. */
+/** Of use for a while, and full of names; the segments are in no backup either: no snapshot has any of it. */
 const passing = ['Answer', 'Segment', 'Resumable']
 
 /** What belongs to the file besides it; one left by another database would be read into it. */
@@ -20,7 +20,7 @@ export const companions: readonly string[] = ['-wal', '-shm', '-journal']
 /** States without a file that counts: on the way out, or gone. */
 const withFile = "state NOT IN ('purging', 'swept')"
 
-/** Copies the database `source` as it is at one moment, but for what passes within a day, into the new file `target`; in WAL mode nobody waits for it. */
+/** Copies the database `source` as it is at one moment, but for what passes, into the new file `target`; in WAL mode nobody waits for it. */
 export function takeSnapshot (source: string, target: string): void {
   withConnection(new BetterSqlite3(source, { readonly: true, fileMustExist: true, timeout: busyTimeoutMs }), (connection) => {
     connection.prepare('VACUUM INTO ?').run(target)

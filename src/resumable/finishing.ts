@@ -60,7 +60,8 @@ export function createFinishing ({ records, segments, store, quota, purpose, roo
 
   /** The bytes in one file, held against what was said of them. @throws ResumableGone, UploadDigestMismatch */
   async function assemble (upload: Upload, staged: StagedFile): Promise<ReceivedFile> {
-    const digesting = createDigesting(upload.digests.flatMap(({ digests }) => Object.keys(digests) as Algorithm[]))
+    // The sha-256 comes with staging.
+    const digesting = createDigesting(upload.digests.flatMap(({ digests }) => Object.keys(digests) as Algorithm[]).filter((algorithm) => algorithm !== 'sha-256'))
     for await (const chunk of segments.read(await segmentsOf(upload))) {
       digesting.update(chunk)
       await staged.write(chunk)
@@ -68,7 +69,7 @@ export function createFinishing ({ records, segments, store, quota, purpose, roo
     }
     const { size, sha256 } = await staged.finish()
     if (size !== upload.length) throw new ResumableGone()
-    const actual = digesting.end()
+    const actual = { ...digesting.end(), 'sha-256': sha256 }
     for (const { where, digests } of upload.digests) requireSame(where, digests, actual)
     return { staged, size, sha256, fieldName: '', ...purpose.fileOf(upload) }
   }

@@ -69,7 +69,7 @@ export function createResumableRecords ({ client, owners, now }: { client: Prism
   const unheld = () => ({ OR: [{ heldUntil: null }, { heldUntil: { lte: now() } }] })
 
   /** Of no more use: what is finished, failed or was left alone; what only waits to be finished has `patienceMs` more. */
-  const isExpired = (patienceMs: number) => ({ OR: [{ state: { not: 'finishing' }, expiresAt: { lte: now() } }, { expiresAt: { lte: new Date(now().getTime() - patienceMs) } }] })
+  const isExpired = (patienceMs: number) => ({ OR: [{ state: { in: ['receiving', 'finished', 'failed'] }, expiresAt: { lte: now() } }, { state: 'finishing', expiresAt: { lte: new Date(now().getTime() - patienceMs) } }] })
 
   /** Breaks a constraint, which ends the transaction, unless all of `parts` are there. */
   function usingUp (id: UploadId, parts: UploadId[]) {

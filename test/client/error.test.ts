@@ -19,7 +19,7 @@ test('Retry-After is seconds, or a date; anything else says nothing', async (t) 
 test('an answer that is none of the gateway\'s is told from its own', async (t) => {
   for (const body of ['<h1>Bad Gateway</h1>', '', '"text"', 'null', '{"error":"other"}']) {
     const error = await failureOf(new Response(body, { status: 502, headers: { 'X-Request-Id': 'r-8' } }))
-    t.match(error, { code: 'ANSWER_UNKNOWN', status: 502, requestId: 'r-8', message: 'The gateway answered 502.', fields: [] }, body)
+    t.match(error, { code: 'ANSWER_UNKNOWN', status: 502, requestId: 'r-8', message: 'The gateway answered 502.', fields: { length: 0 } }, body)
   }
 })
 

@@ -184,7 +184,7 @@ test('who had only an upload that was not finished, for themselves or for somebo
   t.equal((await begin('eve', {})).statusCode, 201)
   t.equal((await begin('bot', { 'x-owner-id': 'bob' }, 'uploads:service')).statusCode, 201)
   for (const owner of ['eve', 'bot']) {
-    t.match(await eraseOwner(config, { owner, progress: silent }), { hadAnything: true, erasedBefore: null, erased: { blobs: [] } })
+    t.match(await eraseOwner(config, { owner, progress: silent }), { hadAnything: true, erasedBefore: null, erased: { blobs: { length: 0 } } })
     t.match(await eraseOwner(config, { owner, progress: silent }), { hadAnything: false }, 'now there is nothing')
   }
   t.equal(await app.database.client.resumable.count(), 0)

@@ -42,7 +42,7 @@ test('an erasure takes users out of the lists that are older than it, and leaves
   t.strictSame(settled, [older.id], 'the others are not touched')
   await mentions.remove(new Map([...erased(5, 'eve'), ...erased(6, 'bob', 'kim')]))
   t.equal(await readersOf(older), null)
-  t.match(await store.readSidecar(older), { readers: [], revision: 3 })
+  t.match(await store.readSidecar(older), { readers: { length: 0 }, revision: 3 })
   t.equal(await readersOf(same), null)
   await mentions.remove(new Map())
   t.equal(await readersOf(newer), 'eve')

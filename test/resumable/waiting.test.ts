@@ -8,6 +8,7 @@ import { readConfig } from '../../src/config.ts'
 import { createFaults } from '../fixtures/faults.ts'
 import { secret } from '../helper.ts'
 import { folderFor } from '../storage/fixtures/volume.ts'
+import { collectLog } from '../fixtures/log.ts'
 import { createClamdServer } from './clamd-server.ts'
 import { clientOf, clock, open, until } from './fixture.ts'
 
@@ -57,14 +58,15 @@ test('that it is still at it may fail to be said', async (t) => {
   mock.timers.enable({ apis: ['setInterval'] })
   t.teardown(() => mock.timers.reset())
   const scanner = await createClamdServer(t)
-  const { ada, client } = await open(t, { CLAMD_URL: scanner.url })
+  const log = collectLog()
+  const { ada, client } = await open(t, { LOG_LEVEL: 'warn', CLAMD_URL: scanner.url }, { logStream: log.stream })
   const url = await ada.begin(5)
   scanner.answer = 'waits'
   const slow = ada.send(url, 0, 'hello')
   await until('it is being scanned', () => scanner.waiting() === 1)
   await client.$executeRawUnsafe('ALTER TABLE "Resumable" RENAME TO "Elsewhere"')
   mock.timers.tick(5_000)
-  await new Promise((resolve) => setTimeout(resolve, 50))
+  await until('it is told', () => log.lines().some(({ msg }) => msg.includes('another process may begin to finish')))
   await client.$executeRawUnsafe('ALTER TABLE "Elsewhere" RENAME TO "Resumable"')
   scanner.release()
   t.match(await slow, { statusCode: 204, headers: { 'upload-result': /attachments/ } })
