@@ -23,10 +23,16 @@ const Environment = Type.Object({
   CORS_ORIGINS: text('Web origins that may call the API from a browser, such as https://app.example, comma separated, or * for all. Empty: none.'),
   LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { description: 'How much is logged: fatal, error, warn, info, debug, trace or silent.', default: 'info' }),
 
-  UPLOADS_DIR: text('The uploads volume: the one folder to mount and to back up.', { default: './uploads' }),
+  UPLOADS_DIR: text('The uploads volume: the one folder to mount and to back up. With STORAGE_URL only what is in flight, and resized pictures.', { default: './uploads' }),
   REQUIRE_MOUNT: flag('Refuse to start when UPLOADS_DIR is not a mount of its own. Set in the container image.'),
   DISK_RESERVE: text('Bytes of free space that uploads leave alone. Empty: the smaller of 5 % of the volume and 2 GiB.', { pattern: '^\\d*$', 'x-allowed': 'a whole number of bytes' }),
-  DATABASE_URL: text('The SQLite database, as file:/path. Empty: database/gateway.sqlite on the uploads volume.', { pattern: '^(file:.+)?$', 'x-allowed': 'of the form file:/path' }),
+  DATABASE_URL: text('The database: SQLite as file:/path, PostgreSQL as postgres://user:password@host:5432/name. Empty: database/gateway.sqlite on the uploads volume.', { pattern: '^(file:.+|postgres(ql)?://.+)?$', 'x-allowed': 'of the form file:/path or postgres://user:password@host:5432/name' }),
+  DATABASE_CONNECTIONS: Type.Integer({ description: 'Connections of one gateway to PostgreSQL, beside one that only listens and holds locks.', default: 10, minimum: 1, maximum: 1000 }),
+  STORAGE_URL: text('Where uploads are kept instead of the volume: s3://bucket/prefix or azblob://container/prefix. Empty: in UPLOADS_DIR.', { pattern: '^((s3|azblob)://[^/?#]+(/[^?#]*)?)?$', 'x-allowed': 'of the form s3://bucket/prefix or azblob://container/prefix' }),
+  STORAGE_ENDPOINT: text('The object store, as an http or https URL: of an S3-compatible one, or the blob service of an Azure account. Empty: Amazon S3, or what the Azure credentials say.', { pattern: '^(https?://.+)?$', 'x-allowed': 'an http or https URL' }),
+  STORAGE_PATH_STYLE: flag('Name the bucket in the path instead of the host, as most S3-compatible stores want it.'),
+  DELIVERY: Type.Enum(['stream', 'redirect'], { description: 'How clients get stored bytes of an object store: stream (through the gateway) or redirect (to a URL of the store that works for a minute).', default: 'stream' }),
+  READ_ONLY: flag('Serve what there is and refuse every change with 503, as while a deployment moves to another database.'),
 
   AVATAR_MAX_BYTES: count('Largest avatar, in bytes.', 5 * 1024 ** 2, 1),
   ATTACHMENT_MAX_BYTES: count('Largest attachment, in bytes.', 100 * 1024 ** 2, 1),
@@ -132,7 +138,13 @@ function derive (env: Static<typeof Environment>) {
     uploadsDir,
     requireMount: env.REQUIRE_MOUNT,
     diskReserveBytes: env.DISK_RESERVE === '' ? undefined : Number(env.DISK_RESERVE),
-    databaseFile: env.DATABASE_URL === '' ? join(uploadsDir, 'database', 'gateway.sqlite') : resolve(env.DATABASE_URL.slice('file:'.length)),
+    database: databaseAddress(env.DATABASE_URL, uploadsDir),
+    databaseConnections: env.DATABASE_CONNECTIONS,
+    // Of the embedded database; with PostgreSQL, where it would be.
+    databaseFile: env.DATABASE_URL.startsWith('file:') ? resolve(env.DATABASE_URL.slice('file:'.length)) : join(uploadsDir, 'database', 'gateway.sqlite'),
+    objectStore: objectStore(env),
+    isRedirecting: env.DELIVERY === 'redirect',
+    isReadOnly: env.READ_ONLY,
     avatarMaxBytes: env.AVATAR_MAX_BYTES,
     attachmentMaxBytes: env.ATTACHMENT_MAX_BYTES,
     avatarKeepsMetadata: env.AVATAR_METADATA === 'keep',
@@ -171,6 +183,35 @@ function derive (env: Static<typeof Environment>) {
     shutdownGraceMs: env.SHUTDOWN_GRACE_SECONDS * 1000,
     maxEventLoopDelayMs: env.MAX_EVENT_LOOP_DELAY_MS,
   })
+}
+
+/** Where the records are. */
+export type DatabaseAddress = { readonly kind: 'sqlite', readonly file: string } | { readonly kind: 'postgresql', readonly url: string }
+
+/** `value`: as DATABASE_URL. @throws ConfigError when it is no URL */
+export function databaseAddress (value: string, uploadsDir: string): DatabaseAddress {
+  if (value === '') return { kind: 'sqlite', file: join(uploadsDir, 'database', 'gateway.sqlite') }
+  if (value.startsWith('file:')) return { kind: 'sqlite', file: resolve(value.slice('file:'.length)) }
+  // Its password is in it: it is not repeated.
+  if (!URL.canParse(value)) throw new ConfigError('DATABASE_URL cannot be read. It must be of the form postgres://user:password@host:5432/name, with characters such as @ and / in the password percent-encoded.')
+  return { kind: 'postgresql', url: value }
+}
+
+/** Where the bytes are when they are not on the volume. `prefix` is empty or ends with a slash. */
+export type ObjectStoreAddress = { readonly kind: 's3' | 'azblob', readonly container: string, readonly prefix: string, readonly endpoint: string | undefined, readonly isPathStyle: boolean }
+
+function objectStore (env: Static<typeof Environment>): ObjectStoreAddress | undefined {
+  const address = objectStoreAddress(env.STORAGE_URL, env.STORAGE_ENDPOINT, env.STORAGE_PATH_STYLE)
+  if (address === undefined && env.DELIVERY === 'redirect') throw new ConfigError('DELIVERY=redirect needs an object store to redirect to: set STORAGE_URL, or DELIVERY=stream.')
+  return address
+}
+
+/** `value`: as STORAGE_URL; undefined for none. */
+export function objectStoreAddress (value: string, endpoint: string, isPathStyle: boolean): ObjectStoreAddress | undefined {
+  const [, kind, container = '', path = ''] = /^(s3|azblob):\/\/([^/]+)\/?(.*)$/.exec(value) ?? []
+  if (kind !== 's3' && kind !== 'azblob') return undefined
+  const prefix = path.split('/').filter((part) => part !== '').join('/')
+  return { kind, container, prefix: prefix === '' ? '' : `${prefix}/`, endpoint: endpoint === '' ? undefined : endpoint, isPathStyle }
 }
 
 const list = (value: string) => value.split(',').map((item) => item.trim()).filter((item) => item !== '')
