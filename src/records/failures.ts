@@ -1,6 +1,7 @@
 // What a failed query means. Prisma's errors are wrapped here, once; beyond this folder nobody sees them.
 import { DatabaseUnavailable, StorageFull } from '../errors.ts'
 import { Prisma } from '../generated/prisma/client.ts'
+import { retrying } from './retrying.ts'
 
 const prismaCode = (error: unknown): string | undefined =>
   error instanceof Prisma.PrismaClientKnownRequestError ? error.code : undefined
@@ -25,7 +26,7 @@ export function breaks (error: unknown, column: string): boolean {
 /** Awaits `query`; errors other than stale and taken become DatabaseUnavailable, or StorageFull on a full disk. */
 export async function querying<T> (query: () => Promise<T>): Promise<T> {
   try {
-    return await query()
+    return await retrying(query)
   } catch (error) {
     if (isStale(error) || isTaken(error)) throw error
     throw isDiskFull(error) ? new StorageFull({ cause: error }) : new DatabaseUnavailable({ cause: error })
@@ -38,9 +39,8 @@ export async function querying<T> (query: () => Promise<T>): Promise<T> {
  */
 export function databaseRefusal (error: unknown): string | undefined {
   if (!(error instanceof Error) || !/^(PrismaClient|DriverAdapter)/.test(error.name)) return undefined
-  const { code, meta, cause } = error as { code?: unknown, meta?: { driverAdapterError?: { cause?: unknown } }, cause?: unknown }
-  const { originalCode } = (meta?.driverAdapterError?.cause ?? cause ?? {}) as { originalCode?: unknown }
-  return `The database refused what was asked of it (${[error.name, code, originalCode].filter((one) => typeof one === 'string').join(', ')}).`
+  const { code } = error as { code?: unknown }
+  return `The database refused what was asked of it (${[error.name, code, originalCodeOf(error)].filter((one) => typeof one === 'string').join(', ')}).`
 }
 
 /** SQLite says many things where it cannot write: that the disk is full, that it fails, that a file cannot be opened. */
@@ -52,5 +52,12 @@ export function writeFailure (error: unknown): boolean {
 /** SQLITE_FULL, or PostgreSQL's 53100 disk_full. */
 function isDiskFull (error: unknown): boolean {
   const text = error instanceof Error ? error.message : ''
-  return /database or disk is full|disk quota exceeded|53100/i.test(text)
+  return originalCodeOf(error) === '53100' || /database or disk is full|disk quota exceeded/i.test(text)
+}
+
+/** Of the database itself, in what Prisma makes of it. */
+function originalCodeOf (error: unknown): unknown {
+  const { meta, cause } = (error ?? {}) as { meta?: { driverAdapterError?: { cause?: unknown } }, cause?: unknown }
+  const { originalCode } = (meta?.driverAdapterError?.cause ?? cause ?? {}) as { originalCode?: unknown }
+  return originalCode
 }

@@ -1,14 +1,25 @@
-// The embedded database opened to be looked at: nothing is made, migrated or changed, whatever state it is in.
+// A database opened to be looked at: nothing is made, migrated or changed, whatever state it is in.
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3'
+import type { DatabaseAddress } from '../config.ts'
 import { PrismaClient } from '../generated/prisma/client.ts'
-import type { Database } from './database.ts'
+import { openDatabase, type Database } from './database.ts'
 
-/** @throws the error of SQLite when there is no such file, or it is no database */
-export async function viewDatabase (file: string): Promise<Database> {
+/** Enough for what is asked at once. */
+const connections = 2
+
+/** @throws the error of SQLite when there is no such file, or it is no database; ConfigError when PostgreSQL cannot be used */
+export async function viewDatabase (address: DatabaseAddress): Promise<Database> {
+  return address.kind === 'sqlite' ? viewFile(address.file) : openDatabase({ address, requireMount: false, connections, isReadOnly: true })
+}
+
+/** Not as a gateway opens it, whose settings not every state of it takes. */
+async function viewFile (file: string): Promise<Database> {
   const client = new PrismaClient({ adapter: new PrismaBetterSqlite3({ url: `file:${file}`, readonly: true, fileMustExist: true }) })
   await client.$connect()
   return {
+    kind: 'sqlite',
     client,
+    exclusively: (_name, work) => work(),
     async check () { await client.setting.findFirst({ select: { key: true } }) },
     close: () => client.$disconnect(),
   }

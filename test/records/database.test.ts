@@ -1,78 +1,18 @@
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import BetterSqlite3 from 'better-sqlite3'
+import { join } from 'node:path'
 import { test } from 'tap'
-import { openDatabase, refuseUnsafe } from '../../src/records/database.ts'
-import { folderFor, openBelow } from '../storage/fixtures/volume.ts'
-import { databaseFor } from './fixtures/database.ts'
+import { openDatabase } from '../../src/records/database.ts'
+import { folderFor } from '../storage/fixtures/volume.ts'
 
-test('a database is made with its folder, migrated, and there again after the next start', async (t) => {
-  const { client, file, close, check } = await databaseFor(t)
-  await check()
-  await client.setting.create({ data: { key: 'a', value: '1' } })
-  await close()
-  const again = await openDatabase({ file, requireMount: false })
-  t.teardown(() => again.close())
-  t.strictSame(await again.client.setting.findMany(), [{ key: 'a', value: '1' }])
-  t.equal((await stat(dirname(file))).mode & 0o007, 0, 'it is not for everybody to read')
-})
-
-test('the connection of the client is durable: synchronous FULL, in a WAL', async (t) => {
-  const { client } = await databaseFor(t)
-  t.match(await client.$queryRawUnsafe('PRAGMA synchronous'), [{ synchronous: 2n }])
-  t.match(await client.$queryRawUnsafe('PRAGMA journal_mode'), [{ journal_mode: 'wal' }])
-  t.match(await client.$queryRawUnsafe('PRAGMA foreign_keys'), [{ foreign_keys: 1n }])
-})
-
-test('closing leaves nothing open, and no log beside the file', async (t) => {
-  const folder = await folderFor(t)
-  const database = await openDatabase({ file: join(folder, 'db.sqlite'), requireMount: false })
-  await database.client.setting.count()
+test('a file is opened as a SQLite database, which can be asked and closed', async (t) => {
+  const file = join(await folderFor(t), 'db.sqlite')
+  const database = await openDatabase({ address: { kind: 'sqlite', file }, requireMount: false, connections: 1 })
+  t.equal(database.kind, 'sqlite')
+  await database.check()
   await database.close()
-  t.strictSame(openBelow(folder), [])
-  await t.rejects(stat(join(folder, 'db.sqlite-wal')), { code: 'ENOENT' })
 })
 
-test('a database that cannot answer fails its check', async (t) => {
-  const { check, connect } = await databaseFor(t)
-  connect().exec('DROP TABLE "Setting"')
-  await t.rejects(check())
-})
-
-test('network file systems are refused by what they say they are', (t) => {
-  for (const [type, name] of [[0x6969, 'NFS'], [0xfe534d42, 'SMB'], [0xff534d42, 'CIFS'], [0x01021997, '9p'], [0x65735546, 'FUSE']] as const) {
-    // statfs(2) has a signed field on some machines.
-    for (const said of [type, type | 0]) {
-      t.throws(() => refuseUnsafe('/v/db.sqlite', said, false), { name: 'ConfigError', message: new RegExp(`/v/db.sqlite is on a ${name} file system.*DATABASE_URL`) })
-    }
-  }
-  for (const type of [0xef53, 0x58465342, 0x9123683e, 0x01021994]) t.doesNotThrow(() => refuseUnsafe('/v/db.sqlite', type, true))
-  t.end()
-})
-
-test('a container\'s own layers are refused only where a mount is required', (t) => {
-  t.throws(() => refuseUnsafe('/v/db.sqlite', 0x794c7630, true), { name: 'ConfigError', message: /container's own layers/ })
-  t.doesNotThrow(() => refuseUnsafe('/v/db.sqlite', 0x794c7630, false))
-  t.end()
-})
-
-test('what is no database is refused with a sentence, left as it is, and not left open', async (t) => {
-  const folder = await folderFor(t)
-  const file = join(folder, 'db.sqlite')
-  await writeFile(file, 'this is a letter, and no database at all. '.repeat(100))
-  await t.rejects(openDatabase({ file, requireMount: false }), { name: 'ConfigError', message: /db\.sqlite cannot be used: file is not a database/ })
-  t.match(await readFile(file, 'utf8'), /^this is a letter/)
-  await mkdir(join(folder, 'folder.sqlite'))
-  await t.rejects(openDatabase({ file: join(folder, 'folder.sqlite'), requireMount: false }), { name: 'ConfigError', message: /cannot be used: unable to open/ })
-  await t.rejects(openDatabase({ file: join(file, 'below', 'db.sqlite'), requireMount: false }), { name: 'ConfigError', message: /cannot be used: ENOTDIR/ })
-  t.strictSame(openBelow(folder), [])
-})
-
-test('a database of a newer version is refused, and left as it is', async (t) => {
-  const { file, close } = await databaseFor(t)
-  await close()
-  const connection = new BetterSqlite3(file)
-  connection.exec("INSERT INTO _prisma_migrations (id, checksum, finished_at, migration_name) VALUES ('x', 'x', '2027-01-01', '20270101000000_more')")
-  connection.close()
-  await t.rejects(openDatabase({ file, requireMount: false }), { name: 'ConfigError', message: /newer than this version of the gateway/ })
+test('a PostgreSQL that cannot be reached is refused with a sentence that does not show its password', async (t) => {
+  const opening = openDatabase({ address: { kind: 'postgresql', url: 'postgres://gateway:no-one-may-see@127.0.0.1:1/uploads' }, requireMount: false, connections: 1 })
+  await t.rejects(opening, { name: 'ConfigError', message: /^PostgreSQL at 127\.0\.0\.1:1, database "uploads" as "gateway" cannot be reached/ })
+  t.notMatch(String(await opening.catch((error: unknown) => error)), /no-one-may-see/)
 })

@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
 import { test, type Test } from 'tap'
 import { Prisma } from '../../src/generated/prisma/client.ts'
-import { migrate, shippedMigrations, type Migration } from '../../src/records/migrations.ts'
+import { migrate, newerSentence, shippedMigrations, type Migration } from '../../src/records/migrations.ts'
 import { folderFor } from '../storage/fixtures/volume.ts'
-import { databaseFor } from './fixtures/database.ts'
+import { sqliteFor } from './fixtures/database.ts'
 
 const one: Migration = { name: '1_one', sql: 'CREATE TABLE parent (id TEXT PRIMARY KEY); CREATE TABLE child (id TEXT REFERENCES parent (id));' }
 const two: Migration = { name: '2_two', sql: "INSERT INTO parent VALUES ('a'); INSERT INTO child VALUES ('a');" }
@@ -21,8 +21,8 @@ async function setUp (t: Test) {
 
 test('a fresh database gets all migrations in order, and none again', async (t) => {
   const { connection, applied } = await setUp(t)
-  t.strictSame(migrate(connection, [one, two]), ['1_one', '2_two'])
-  t.strictSame(migrate(connection, [one, two]), [])
+  t.strictSame(migrate(connection, [one, two]).applied, ['1_one', '2_two'])
+  t.strictSame(migrate(connection, [one, two]).applied, [])
   t.strictSame(applied(), ['1_one', '2_two'])
   t.equal(connection.pragma('foreign_keys', { simple: true }), 1)
 })
@@ -30,7 +30,7 @@ test('a fresh database gets all migrations in order, and none again', async (t) 
 test('an older database gets what it lacks', async (t) => {
   const { connection } = await setUp(t)
   migrate(connection, [one])
-  t.strictSame(migrate(connection, [one, two]), ['2_two'])
+  t.strictSame(migrate(connection, [one, two]).applied, ['2_two'])
 })
 
 test('rows are kept in Prisma\'s own table, as Prisma writes them', async (t) => {
@@ -48,7 +48,7 @@ test('one that fails leaves the database as it was, and no transaction open', as
   t.strictSame(tables(), [])
   t.equal(connection.inTransaction, false)
   t.equal(connection.pragma('foreign_keys', { simple: true }), 1)
-  t.strictSame(migrate(connection, [one, two]), ['1_one', '2_two'])
+  t.strictSame(migrate(connection, [one, two]).applied, ['1_one', '2_two'])
 })
 
 test('one that breaks a foreign key leaves the database as it was', async (t) => {
@@ -62,27 +62,41 @@ test('rows that were removed by hand keep no start from its way when there is no
   migrate(connection, [one, two])
   connection.pragma('foreign_keys = OFF')
   connection.exec('DELETE FROM parent')
-  t.strictSame(migrate(connection, [one, two]), [])
+  t.strictSame(migrate(connection, [one, two]).applied, [])
 })
 
 test('one may rebuild a table that others point at', async (t) => {
   const { connection } = await setUp(t)
   migrate(connection, [one, two])
   const rebuild = { name: '3_rebuild', sql: 'PRAGMA foreign_keys=OFF; CREATE TABLE fresh (id TEXT PRIMARY KEY, more TEXT); INSERT INTO fresh (id) SELECT id FROM parent; DROP TABLE parent; ALTER TABLE fresh RENAME TO parent; PRAGMA foreign_keys=ON;' }
-  t.strictSame(migrate(connection, [one, two, rebuild]), ['3_rebuild'])
+  t.strictSame(migrate(connection, [one, two, rebuild]).applied, ['3_rebuild'])
   t.strictSame(connection.prepare('SELECT * FROM child').all(), [{ id: 'a' }])
 })
 
-test('a database that an edited, a newer or a half-way migration has touched is refused and left alone', async (t) => {
+test('a database that an edited or a half-way migration has touched is refused and left alone', async (t) => {
   const { connection, applied } = await setUp(t)
   migrate(connection, [one, two])
   t.throws(() => migrate(connection, [one, { ...two, sql: `${two.sql} ` }]), /2_two is not the one that was applied/)
-  t.throws(() => migrate(connection, [one]), /newer than this version.*2_two/)
   connection.exec("UPDATE _prisma_migrations SET finished_at = NULL WHERE migration_name = '2_two'")
   t.throws(() => migrate(connection, [one, two]), /2_two failed half-way/)
   t.strictSame(applied(), ['1_one', '2_two'])
   connection.exec("UPDATE _prisma_migrations SET rolled_back_at = '2026-01-01' WHERE migration_name = '2_two'; DELETE FROM child; DELETE FROM parent")
-  t.strictSame(migrate(connection, [one, two]), ['2_two'], 'one that was rolled back is applied again')
+  t.strictSame(migrate(connection, [one, two]).applied, ['2_two'], 'one that was rolled back is applied again')
+})
+
+test('what only a later version knows is told, and refused only when the database requires it', async (t) => {
+  const { connection, applied } = await setUp(t)
+  migrate(connection, [one, { name: '2_setting', sql: 'CREATE TABLE "Setting" ("key" TEXT PRIMARY KEY, "value" TEXT)' }])
+  t.strictSame(migrate(connection, [one]), { applied: [], newer: ['2_setting'] })
+  t.strictSame(migrate(connection, [one, two]), { applied: ['2_two'], newer: ['2_setting'] })
+  t.match(newerSentence(['2_setting']), /newer than this version of the gateway: it has 2_setting/)
+  t.equal(newerSentence([]), undefined)
+  const require = (name: string) => connection.prepare('INSERT OR REPLACE INTO "Setting" VALUES (?, ?)').run('requiredMigration', name)
+  require('1_one')
+  t.strictSame(migrate(connection, [one]).applied, [])
+  require('2_setting')
+  t.throws(() => migrate(connection, [one]), /newer than this version.*has migration 2_setting\. Start the version/)
+  t.strictSame(applied(), ['1_one', '2_setting', '2_two'])
 })
 
 test('a database that another process is migrating, or a full disk, is told by its own error', async (t) => {
@@ -103,7 +117,7 @@ test('the shipped migrations are sorted, and make exactly the models of the sche
   const names = shippedMigrations().map(({ name }) => name)
   t.strictSame(names, names.toSorted())
   t.ok(names.length >= 1)
-  const { connect } = await databaseFor(t)
+  const { connect } = await sqliteFor(t)
   const connection = connect()
   const columns = (table: string) => connection.pragma(`table_info("${table}")`) as Array<{ name: string, notnull: number, pk: number, dflt_value: string | null }>
   const schema = readFileSync(new URL('../../prisma/schema.prisma', import.meta.url), 'utf8')
@@ -117,7 +131,7 @@ test('the shipped migrations are sorted, and make exactly the models of the sche
 })
 
 test('every model is written and read back with every field', async (t) => {
-  const { client } = await databaseFor(t)
+  const { client } = await sqliteFor(t)
   const at = new Date('2026-11-21T10:11:12.345Z')
   const blob = { id: 'b', kind: 'attachment', extension: 'pdf', state: 'live', ownerId: 'ada', creatorId: 'bot', contentType: 'application/pdf', size: 2n ** 53n + 1n, sha256: 'f'.repeat(64), width: 1, height: 2, stateAt: at, revision: 3, sidecarDueAt: at, createdAt: at, epoch: 7, source: 'system-m:/i/a.png', sourceSha256: 'e'.repeat(64), thumbhash: 'aGk=', metadataRemoved: 'location,exif', keepsMetadata: true, crop: '0,0,0.5,1', originalId: 'o', scan: 'clean', scanSignature: '27000' }
   const attachment = { id: 'a', blobId: 'b', ownerId: 'ada', filename: 'Grüße 👋.pdf', visibility: 'private', contextType: 'ticket', contextId: '7', alt: 'x', deletedAt: at, createdAt: at, readers: 'bob,eve', readersEpoch: 3, expiresAt: at }
@@ -200,7 +214,7 @@ test('what owners have is counted with whatever happens to blobs, and from what 
 })
 
 test('each unique value is unique', async (t) => {
-  const { client } = await databaseFor(t)
+  const { client } = await sqliteFor(t)
   const at = new Date()
   const blob = (id: string) => client.blob.create({ data: { id, kind: 'avatar', extension: 'png', state: 'live', contentType: '', size: 0n, sha256: '', stateAt: at, createdAt: at } })
   const account = (id: string, email: string) => client.account.create({ data: { id, email, displayName: '', passwordHash: '', createdAt: at, updatedAt: at } })
