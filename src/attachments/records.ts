@@ -1,11 +1,12 @@
-// The rows of attachments: created with their blobs, listed, changed and deleted, each change a compare-and-set.
+// The rows of attachments: created with their blobs, listed, changed and deleted, each change a compare-and-set. In each transaction
+// the row of the blob comes before that of the attachment, here as elsewhere, so that no two wait for each other.
 import type { UserId } from '../callers/caller.ts'
 import type { Prisma } from '../generated/prisma/client.ts'
 import { committing, eachOwner, nothing, type Alongside } from '../records/commits.ts'
 import type { PrismaClient } from '../records/database.ts'
 import { untold, type Events } from '../records/events.ts'
 import { isStale, querying } from '../records/failures.ts'
-import type { Owners } from '../records/owners.ts'
+import { nobody, type Naming, type Owners } from '../records/owners.ts'
 import { joinIds, toBlobRow } from '../records/sidecars.ts'
 import type { BlobId } from '../storage/ids.ts'
 import type { Sidecar } from '../storage/sidecar.ts'
@@ -44,6 +45,7 @@ export function createAttachmentRecords ({ client, owners, now, events = untold 
       const ownerIds = sidecars.map(({ ownerId }) => ownerId)
       const naming = owners.naming(sidecars.flatMap(({ readers }) => readers), epoch)
       const commit = () => client.$transaction([
+        ...naming.first(),
         ...eachOwner(ownerIds, (ownerId) => owners.entering(ownerId, epoch)),
         ...sidecars.map((sidecar) => client.attachment.create({ data: { ...toRow(sidecar), blob: { create: toBlobRow(sidecar) } } })),
         ...events.telling(sidecars.map(ofSidecar)),
@@ -71,7 +73,7 @@ export function createAttachmentRecords ({ client, owners, now, events = untold 
     findAll: (ids: readonly string[]): Promise<AttachmentRow[]> =>
       querying(() => client.attachment.findMany({ where: { id: { in: [...ids] }, ...current() }, orderBy: { id: 'desc' }, include: withBlob })),
 
-    /** Newest first: the ids are UUIDv7. */
+    /** Newest first: the ids are UUIDv7. `deletedAt` is the same in all; named, the order is that of an index to PostgreSQL too. */
     list: ({ ownerId, contextType, contextId, limit, before }: Filter): Promise<AttachmentRow[]> => querying(() => client.attachment.findMany({
       where: {
         ownerId,
@@ -80,14 +82,15 @@ export function createAttachmentRecords ({ client, owners, now, events = untold 
         ...(contextId !== undefined && { contextId }),
         ...(before !== undefined && { id: { lt: before } }),
       },
-      orderBy: { id: 'desc' },
+      orderBy: [{ deletedAt: 'desc' }, { id: 'desc' }],
       take: limit,
       include: withBlob,
     })),
 
     /** The row as changed; null when it was deleted meanwhile, or its bytes went over to another blob. @throws what `naming` refuses for */
-    change: (row: AttachmentRow, changes: Omit<Prisma.AttachmentUpdateInput, 'blob'>, naming: Alongside = nothing): Promise<AttachmentRow | null> => unlessStale(async () => {
+    change: (row: AttachmentRow, changes: Omit<Prisma.AttachmentUpdateInput, 'blob'>, naming: Naming = nobody): Promise<AttachmentRow | null> => unlessStale(async () => {
       const results = await client.$transaction([
+        ...naming.first(),
         ...naming.statements(),
         ...events.telling([ofChange(row, changes)]),
         client.blob.update({ where: { id: row.blobId }, data: { revision: { increment: 1 }, sidecarDueAt: now() } }),
@@ -112,8 +115,8 @@ export function createAttachmentRecords ({ client, owners, now, events = untold 
       const at = now()
       const removed = await unlessStale(() => client.$transaction([
         ...events.telling([ofRow('attachment.deleted', row)]),
-        client.attachment.update({ where: { id, deletedAt: null, ...(ifExpired && { expiresAt: { lte: at } }) }, data: { deletedAt: at } }),
         client.blob.update({ where: { id: blobId, state: 'live' }, data: { state: 'deleted', stateAt: at, revision: { increment: 1 }, sidecarDueAt: at } }),
+        client.attachment.update({ where: { id, deletedAt: null, ...(ifExpired && { expiresAt: { lte: at } }) }, data: { deletedAt: at } }),
       ]))
       events.told()
       return removed !== null
@@ -129,8 +132,8 @@ export function createAttachmentRecords ({ client, owners, now, events = untold 
       const at = now()
       const restored = await unlessStale(() => client.$transaction([
         ...events.telling([ofRow('attachment.restored', row)]),
-        client.attachment.update({ where: { id, deletedAt: { not: null } }, data: { deletedAt: null, ...(row.expiresAt !== null && row.expiresAt <= at && { expiresAt: null }) } }),
         client.blob.update({ where: { id: blobId, state: 'deleted' }, data: { state: 'live', stateAt: at, revision: { increment: 1 }, sidecarDueAt: at } }),
+        client.attachment.update({ where: { id, deletedAt: { not: null } }, data: { deletedAt: null, ...(row.expiresAt !== null && row.expiresAt <= at && { expiresAt: null }) } }),
       ]))
       events.told()
       return restored !== null
@@ -153,7 +156,8 @@ export function toChanges ({ filename, visibility, contextType, contextId, alt, 
     ...(visibility !== undefined && { visibility }),
     ...(contextType !== undefined && { contextType }),
     ...(contextId !== undefined && { contextId }),
-    ...(alt !== undefined && { alt }),
+    // Not every database keeps such a text, and none of them is to have one that another could not take over.
+    ...(alt !== undefined && { alt: alt?.replaceAll('\0', '') ?? null }),
     ...(readers !== undefined && { readers: joinIds([...new Set(readers)]), readersEpoch: epoch }),
     ...(expiresAt !== undefined && { expiresAt: expiresAt === null ? null : new Date(expiresAt) }),
   }

@@ -7,6 +7,7 @@ import { untold, type Events } from '../records/events.ts'
 import { isStale, isTaken, querying } from '../records/failures.ts'
 import type { Owners } from '../records/owners.ts'
 import { createPictureChoices } from '../records/picture-choices.ts'
+import { createUserTurns } from '../records/user-turns.ts'
 import { toBlobRow } from '../records/sidecars.ts'
 import type { Prisma } from '../generated/prisma/client.ts'
 import type { BlobId } from '../storage/ids.ts'
@@ -29,6 +30,7 @@ type Options = { client: PrismaClient, owners: Owners, now: () => Date, events?:
 
 export function createAvatarRecords ({ client, owners, now, events = untold }: Options) {
   const choices = createPictureChoices({ client, owners })
+  const turns = createUserTurns()
 
   async function currentId (userId: UserId): Promise<BlobId | undefined> {
     const row = await querying(() => client.avatar.findUnique({ where: { userId }, select: { blobId: true } }))
@@ -52,8 +54,10 @@ export function createAvatarRecords ({ client, owners, now, events = untold }: O
     return [pointed, client.blob.update({ where: { id: current, state: 'live' }, data: changed('superseded', at) })]
   }
 
-  /** Tries `change` upon what is current until no other change comes between. */
-  async function untilSettled<T> (userId: UserId, change: (current: BlobId | undefined) => Promise<T>): Promise<T> {
+  /** Tries `change` upon what is current until no other change comes between: in this process none does. */
+  const untilSettled = <T>(userId: UserId, change: (current: BlobId | undefined) => Promise<T>): Promise<T> => turns.take(userId, () => settled(userId, change))
+
+  async function settled<T> (userId: UserId, change: (current: BlobId | undefined) => Promise<T>): Promise<T> {
     let reason: unknown
     for (let attempt = 0; attempt < attempts; attempt += 1) {
       try {

@@ -49,11 +49,8 @@ export function createLedger ({ client, settling, entomb, now }: Options): Ledge
     countInState: (states, before) => querying(() => client.blob.count({ where: { state: { in: [...states] }, stateAt: { lt: before } } })),
 
     async ownersOver (maxBytes, limit) {
-      const rows = await querying(() => client.$queryRaw<Array<{ ownerId: string, bytes: bigint }>>`
-        SELECT "ownerId", CAST(SUM("size") AS BIGINT) AS "bytes" FROM "Blob"
-        WHERE "state" IN ('superseded', 'deleted') AND "ownerId" IS NOT NULL
-        GROUP BY "ownerId" HAVING SUM("size") > ${BigInt(maxBytes)} ORDER BY "ownerId" LIMIT ${limit}`)
-      return rows.map(({ ownerId, bytes }) => ({ ownerId, bytes: Number(bytes) }))
+      const rows = await querying(() => client.usage.findMany({ where: { trashBytes: { gt: BigInt(maxBytes) } }, orderBy: { ownerId: 'asc' }, take: limit, select: { ownerId: true, trashBytes: true } }))
+      return rows.map(({ ownerId, trashBytes }) => ({ ownerId, bytes: Number(trashBytes) }))
     },
 
     async trashOf (ownerId, after, limit) {

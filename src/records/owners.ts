@@ -6,11 +6,18 @@ import type { KeyedHash } from '../storage/keyed-hash.ts'
 import { eachOwner, nothing, type Alongside } from './commits.ts'
 import type { PrismaClient } from './database.ts'
 import { querying } from './failures.ts'
+import { besideOthers } from './naming.ts'
 
 export type Owners = ReturnType<typeof createOwners>
 
 /** An erasure as requests see it: who was erased, and that it ends what began in a lower epoch. */
 export type ErasedOwner = { readonly ownerKey: string, readonly epoch: number }
+
+/** `first`: what the transaction begins with, before anything else of it. */
+export type Naming = Alongside & { first (): Prisma.PrismaPromise<unknown>[] }
+
+/** Names no readers. */
+export const nobody: Naming = { ...nothing, first: () => [] }
 
 /** An epoch that the rows of erasures do not know of. */
 export const floorKey = 'epochFloor'
@@ -99,10 +106,11 @@ export function createOwners ({ client, hash }: { client: PrismaClient, hash: Ke
      * For a transaction that names these readers: it breaks a constraint when one of them was erased after `epoch`, as the erasure has
      * looked for its lists by then. `refuse` throws READER_ERASED: without them it may be tried again.
      */
-    naming (readerIds: readonly string[], epoch: number): Alongside {
+    naming (readerIds: readonly string[], epoch: number): Naming {
       const keys = eachOwner(readerIds, keyOf)
-      if (keys.length === 0) return nothing
+      if (keys.length === 0) return nobody
       return {
+        first: () => besideOthers(client),
         statements: () => [client.$executeRaw`UPDATE "Owner" SET "commits" = NULL WHERE "epoch" > ${epoch} AND "key" IN (${Prisma.join(keys)})`],
         async refuse () {
           // In SQL: Prisma refuses a list of a thousand beside other conditions.

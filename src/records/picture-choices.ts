@@ -7,12 +7,13 @@ import type { Owners } from './owners.ts'
 
 export type PictureChoices = ReturnType<typeof createPictureChoices>
 
-/** Its statements stand behind `owners.entering` of some transaction, maybe an earlier one: without a row of the owner nothing waits. */
+/** Its statements stand behind `owners.entering` of some transaction, maybe an earlier one, as without a row of the owner nothing waits; but `now` makes the row. */
 export function createPictureChoices ({ client, owners }: { client: PrismaClient, owners: Pick<Owners, 'keyOf'> }) {
   return {
-    /** A choice that takes effect with the transaction: no earlier one does afterwards. */
+    /** A choice that takes effect with the transaction: no earlier one does afterwards. It waits for all others of this owner, also where it is the first. */
     now: (ownerId: string): Prisma.PrismaPromise<unknown> => client.$executeRaw`
-      UPDATE "Owner" SET "choices" = "choices" + 1, "choice" = "choices" + 1 WHERE "key" = ${owners.keyOf(ownerId)}`,
+      INSERT INTO "Owner" ("key", "choices", "choice") VALUES (${owners.keyOf(ownerId)}, 1, 1)
+      ON CONFLICT ("key") DO UPDATE SET "choices" = "Owner"."choices" + 1, "choice" = "Owner"."choices" + 1`,
 
     /** A choice that takes effect later, when this upload is finished. */
     later: ({ id, ownerId }: { id: string, ownerId: string }): Prisma.PrismaPromise<unknown>[] => [

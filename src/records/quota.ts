@@ -1,5 +1,6 @@
 // What an owner has and may have: held to when files are committed, and beforehand as far as it is known. The database itself counts what is kept; who may ask is not decided here.
 import { QuotaExceeded } from '../errors.ts'
+import { Prisma } from '../generated/prisma/client.ts'
 import { eachOwner, type Alongside } from './commits.ts'
 import type { PrismaClient } from './database.ts'
 import { breaks, querying } from './failures.ts'
@@ -47,13 +48,12 @@ export function createQuota ({ client, owners, limitsFor, trashMaxBytes }: Optio
   const countedOf = (ownerId: string) => querying(() => client.$queryRaw<[Record<keyof Usage, unknown>]>`
     SELECT "kept".*, "unfinished"."reservedFiles", "unfinished"."bytes" + CASE WHEN "unfinished"."avatarBytes" > "current"."bytes" THEN "unfinished"."avatarBytes" - "current"."bytes" ELSE 0 END AS "reservedBytes"
     FROM (
-      SELECT COALESCE(SUM("bytes"), 0) AS "bytes", COALESCE(SUM("files"), 0) AS "files", COALESCE(SUM("trashBytes"), 0) AS "trashBytes"
-      FROM "Usage" WHERE "ownerId" = ${ownerId}
+      SELECT ${sum(Prisma.sql`"bytes"`)} AS "bytes", ${sum(Prisma.sql`"files"`)} AS "files", ${sum(Prisma.sql`"trashBytes"`)} AS "trashBytes" FROM "Usage" WHERE "ownerId" = ${ownerId}
     ) AS "kept" CROSS JOIN (
-      SELECT COALESCE(SUM("Blob"."size"), 0) AS "bytes" FROM "Avatar" JOIN "Blob" ON "Blob"."id" = "Avatar"."blobId" WHERE "Avatar"."userId" = ${ownerId}
+      SELECT ${sum(Prisma.sql`"Blob"."size"`)} AS "bytes" FROM "Avatar" JOIN "Blob" ON "Blob"."id" = "Avatar"."blobId" WHERE "Avatar"."userId" = ${ownerId}
     ) AS "current" CROSS JOIN (
-      SELECT COALESCE(SUM(CASE WHEN "kind" = 'avatar' THEN 0 ELSE "bytes" END), 0) AS "bytes", COALESCE(SUM(CASE WHEN "kind" = 'avatar' THEN "bytes" ELSE 0 END), 0) AS "avatarBytes",
-        COALESCE(SUM(CASE WHEN "kind" = 'attachment' THEN 1 ELSE 0 END), 0) AS "reservedFiles"
+      SELECT ${sum(Prisma.sql`CASE WHEN "kind" = 'avatar' THEN 0 ELSE "bytes" END`)} AS "bytes", ${sum(Prisma.sql`CASE WHEN "kind" = 'avatar' THEN "bytes" ELSE 0 END`)} AS "avatarBytes",
+        ${sum(Prisma.sql`CASE WHEN "kind" = 'attachment' THEN 1 ELSE 0 END`)} AS "reservedFiles"
       FROM (
         SELECT "kind", CASE WHEN "parts" IS NULL THEN COALESCE("length", "offset") ELSE 0 END AS "bytes"
         FROM "Resumable" WHERE "ownerId" = ${ownerId} AND "kind" IN ('attachment', 'avatar', 'part') AND "state" IN ('receiving', 'finishing')
@@ -82,7 +82,7 @@ export function createQuota ({ client, owners, limitsFor, trashMaxBytes }: Optio
   const holding = (ownerId: string, { quotaBytes, quotaFiles }: QuotaLimits) => client.$executeRaw`
     UPDATE "Owner" SET "epoch" = NULL WHERE "key" = ${owners.keyOf(ownerId)} AND EXISTS (
       SELECT 1 FROM "Usage" WHERE "ownerId" = ${ownerId}
-      AND ("bytes" + CASE WHEN "trashBytes" > ${trashLimit} THEN "trashBytes" - ${trashLimit} ELSE 0 END > ${orAny(quotaBytes)} OR "files" > ${orAny(quotaFiles)})
+      AND ("bytes" + CASE WHEN "trashBytes" > ${trashLimit} THEN "trashBytes" - ${trashLimit} ELSE 0 END > ${orAny(quotaBytes)} OR CAST("files" AS BIGINT) > ${orAny(quotaFiles)})
     )`
 
   return {
@@ -126,6 +126,9 @@ export function createQuota ({ client, owners, limitsFor, trashMaxBytes }: Optio
     usage,
   }
 }
+
+/** 0 of no rows; PostgreSQL adds up BIGINT to a number that is none of JavaScript's. */
+const sum = (of: Prisma.Sql): Prisma.Sql => Prisma.sql`CAST(COALESCE(SUM(${of}), 0) AS BIGINT)`
 
 /** More than any sum of sizes. */
 const any = Number.MAX_SAFE_INTEGER

@@ -1,7 +1,9 @@
-// Leaving nothing of deleted rows in the files of the embedded database. For SQLite only.
+// Leaving nothing of deleted rows in the files of the database: at once in those of SQLite; in those of PostgreSQL as far as it lets anybody.
 import { setTimeout } from 'node:timers/promises'
 import type { PrismaClient } from './database.ts'
 import { querying } from './failures.ts'
+import { isPostgres } from './kind.ts'
+import { vacuum } from './postgres/vacuum.ts'
 
 const attempts = 60
 const pauseMs = 50
@@ -19,9 +21,10 @@ export type ScrubOptions = {
 
 /**
  * Brings the write-ahead log into the database and cuts it to nothing, so that no old page stays in it. False when others read from
- * it all the time: what was deleted is gone from the log when they are done and this is called again.
+ * it all the time: what was deleted is gone from the log when they are done and this is called again. Of PostgreSQL see `vacuum`.
  */
 export async function scrub (client: Client, { isThorough = false, tries = attempts }: ScrubOptions = {}): Promise<boolean> {
+  if (isPostgres(client)) return vacuum(client, { isThorough })
   // On a full disk there is no room for it: what is left then is for the next time.
   if (isThorough && await sizeOf(client) <= rewrittenBytes) await client.$executeRaw`VACUUM`.catch(() => {})
   for (let attempt = 1; ; attempt += 1) {

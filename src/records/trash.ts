@@ -3,11 +3,14 @@ import type { Prisma } from '../generated/prisma/client.ts'
 import type { Sidecar } from '../storage/sidecar.ts'
 import type { BlobState } from '../storage/ledger.ts'
 import type { Kind } from '../storage/store.ts'
+import { isLater } from './adopt.ts'
 import type { PrismaClient } from './database.ts'
 import { querying } from './failures.ts'
 import { toSidecar, withRecord, type BlobRow } from './sidecars.ts'
 
 const perPage = 500
+
+const trashStates = ['superseded', 'deleted']
 
 export type TrashFilter = {
   readonly ownerId?: string | undefined
@@ -22,8 +25,8 @@ export type NamedBlob = { readonly state: BlobState, readonly sidecar: Sidecar }
 export type TrashRecords = ReturnType<typeof createTrashRecords>
 
 export function createTrashRecords (client: PrismaClient) {
-  const where = ({ ownerId, kind, before }: TrashFilter): Prisma.BlobWhereInput => ({
-    state: { in: ['superseded', 'deleted'] },
+  const where = ({ ownerId, kind, before }: TrashFilter, states: readonly string[] = trashStates): Prisma.BlobWhereInput => ({
+    state: { in: [...states] },
     ...(ownerId !== undefined && { ownerId }),
     ...(kind !== undefined && { kind }),
     ...(before !== undefined && { stateAt: { lt: before } }),
@@ -46,8 +49,9 @@ export function createTrashRecords (client: PrismaClient) {
 
     /** Those that went to the trash last come first. */
     async list (filter: TrashFilter, limit: number): Promise<Sidecar[]> {
-      const rows = await querying(() => client.blob.findMany({ where: where(filter), orderBy: [{ stateAt: 'desc' }, { id: 'desc' }], take: limit, include: withRecord }))
-      return rows.map(toSidecar)
+      // Each state for itself: of one, the last are found in an index; of both at once, all would be looked at.
+      const rows = await Promise.all(trashStates.map((state) => querying(() => client.blob.findMany({ where: where(filter, [state]), orderBy: [{ stateAt: 'desc' }, { id: 'desc' }], take: limit, include: withRecord }))))
+      return rows.flat().sort(laterFirst).slice(0, limit).map(toSidecar)
     },
 
     async total (filter: TrashFilter): Promise<{ count: number, bytes: number }> {
@@ -62,3 +66,5 @@ export function createTrashRecords (client: PrismaClient) {
     },
   }
 }
+
+const laterFirst = (one: BlobRow, other: BlobRow): number => isLater(one, other) ? -1 : 1

@@ -3,6 +3,7 @@ import { forgetAnswers } from '../records/answers.ts'
 import type { PrismaClient } from '../records/database.ts'
 import { silencing, untold, type Events } from '../records/events.ts'
 import { isTaken, querying } from '../records/failures.ts'
+import { aheadOfOthers } from '../records/naming.ts'
 import { highestEpoch } from '../records/owners.ts'
 import { createRemoved, type Removed } from '../records/removed.ts'
 import { toSidecar, withRecord } from '../records/sidecars.ts'
@@ -36,15 +37,16 @@ export function createErasureRecords ({ client, now, events = untold }: Options)
 
   /** From its commit on, no upload of the owner that began in a lower epoch can commit. `isAsked`: somebody waits for its receipt. */
   const insert = ({ id, epoch, owner, at }: ErasureRow, { isAsked }: { isAsked: boolean }) => querying(() => client.$transaction([
+    ...aheadOfOthers(client),
     client.erasure.create({ data: { id, epoch, ownerKey: owner, createdAt: new Date(at) } }),
-    ...raising(owner, epoch),
+    raising(owner, epoch),
     isAsked ? removed.awaiting(owner) : removed.receipted(owner, now()),
   ]))
 
-  const raising = (key: string, epoch: number) => [
-    client.owner.upsert({ where: { key }, create: { key, epoch }, update: {} }),
-    client.owner.updateMany({ where: { key, epoch: { lt: epoch } }, data: { epoch } }),
-  ]
+  /** In SQL, because it must be one statement: a commit may make the row at the same moment. */
+  const raising = (key: string, epoch: number) => client.$executeRaw`
+    INSERT INTO "Owner" ("key", "epoch") VALUES (${key}, ${epoch})
+    ON CONFLICT ("key") DO UPDATE SET "epoch" = CASE WHEN "Owner"."epoch" < excluded."epoch" THEN excluded."epoch" ELSE "Owner"."epoch" END`
 
   async function pages<T extends object> (page: (after: number) => Promise<T[]>, epochOf: (row: T) => number): Promise<T[]> {
     const all: T[] = []
@@ -117,7 +119,7 @@ export function createErasureRecords ({ client, now, events = untold }: Options)
         return true
       } catch (error) {
         if (!isTaken(error)) throw error
-        await querying(() => client.$transaction(raising(entry.owner, entry.epoch)))
+        await querying(() => client.$transaction([...aheadOfOthers(client), raising(entry.owner, entry.epoch)]))
         return false
       }
     },
