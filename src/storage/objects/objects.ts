@@ -17,12 +17,29 @@ export type Put = {
 }
 
 /** A file of this machine, whole, of `size` bytes. */
-export type SourceFile = { readonly path: string, readonly size: number }
+export type SourceFile = {
+  readonly path: string
+  readonly size: number
+  /** Lower-case hex, when it is known: what reaches the store is held against it where the store can do that. */
+  readonly sha256?: string
+}
 
+/** What the answer to a presigned URL says of the bytes. */
+export type PresignedHeaders = { readonly contentType: string, readonly contentDisposition: string, readonly cacheControl: string }
+
+/**
+ * Whatever a call throws is ObjectMissing, ObjectTaken, RangeError, ObjectsFull, ObjectsRefused, ObjectsUnavailable, an error of
+ * the file that was to be put, or the reason of the signal. A stream that ends has brought everything; one that cannot throws.
+ */
 export type Objects = {
   /** For people: where this is, without credentials. */
   readonly name: string
-  /** Durable when it returns, and never to be seen in part. Of any size. Throws ObjectTaken; on anything else nothing of it stays but what `sweepUnfinished` finds. */
+  /** Asks for as much as tells whether the container is there and opens to us. @throws ObjectsRefused with what to do, ObjectsUnavailable */
+  check (): Promise<void>
+  /**
+   * Durable when it returns, and never to be seen in part. Of any size. Throws ObjectTaken; on anything else nothing of it stays but what `sweepUnfinished`
+   * finds - or all of it, when the store did what was asked and its answer was lost (ObjectsUnavailable), as of any write.
+   */
   putFile (key: Key, source: SourceFile, put?: Put): Promise<void>
   /** The same for what is small. */
   putBytes (key: Key, bytes: Buffer, put?: Put): Promise<void>
@@ -39,7 +56,7 @@ export type Objects = {
   /** Ends uploads in parts that began before `before` and were never completed, and frees their bytes. Returns how many. */
   sweepUnfinished (before: Date): Promise<number>
   /** A URL that opens the object without credentials for `seconds`, with these headers in its answer. */
-  presign (key: Key, seconds: number, headers: { readonly contentType: string, readonly contentDisposition: string, readonly cacheControl: string }): Promise<string>
+  presign (key: Key, seconds: number, headers: PresignedHeaders): Promise<string>
   close (): Promise<void>
 }
 
@@ -53,4 +70,22 @@ export class ObjectTaken extends Error {
 export class ObjectMissing extends Error {
   override name = 'ObjectMissing'
   readonly code = 'ENOENT'
+}
+
+/** The store takes no more bytes: a quota of ours, or its disks. */
+export class ObjectsFull extends Error {
+  override name = 'ObjectsFull'
+  readonly code = 'ENOSPC'
+}
+
+/** The store does not do this for us as it is set up: its message says what to do. Trying again does not help. */
+export class ObjectsRefused extends Error {
+  override name = 'ObjectsRefused'
+  readonly code = 'EACCES'
+}
+
+/** The store could not do it this time: it was not reached, was too slow, or failed. */
+export class ObjectsUnavailable extends Error {
+  override name = 'ObjectsUnavailable'
+  readonly code = 'EIO'
 }
