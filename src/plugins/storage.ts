@@ -1,38 +1,58 @@
-// The uploads volume and the database that belongs to it: opened together, checked against each other, closed together.
-import type { FastifyBaseLogger } from 'fastify'
+// The home of the uploads, a volume or an object store, and the database that belongs to it: opened together, checked against each other, closed together.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import type { Config } from '../config.ts'
-import { openDatabase, type Database } from '../records/database.ts'
+import { appendingAlone, openDatabase, type Database } from '../records/database.ts'
 import { removeUnfinished } from '../records/leftovers.ts'
 import { createVolumeRecord } from '../records/volume.ts'
 import type { FileSystem } from '../storage/fs.ts'
-import { openStorage, prepareVolume, type Storage } from '../storage/open.ts'
+import { openHome, type Home, type HomeConfig } from '../storage/home.ts'
+import { findVolume, openStorage, prepareVolume, type Storage } from '../storage/open.ts'
+import { gatewayRole, readerRole } from '../storage/volume/instance.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
+    home: Home
     database: Database
     storage: Storage
   }
 }
 
-type Options = { config: Pick<Config, 'uploadsDir' | 'requireMount' | 'diskReserveBytes' | 'databaseFile' | 'erasureLedger'>, fs: FileSystem, monotonicMs: () => number }
+type Options = { config: HomeConfig & Pick<Config, 'isReadOnly' | 'isRedirecting' | 'requireMount' | 'diskReserveBytes' | 'database' | 'databaseConnections' | 'databaseFile' | 'erasureLedger'>, /** Of this machine. */ fs: FileSystem, monotonicMs: () => number }
 
 /** @throws ConfigError when volume or database cannot be used, or do not belong together */
-export const storage = fastifyPlugin(async (app, { config, fs, monotonicMs }: Options) => {
-  const root = config.uploadsDir
-  await prepareVolume({ fs, root, requireMount: config.requireMount, warn: warning(app.log) })
-  const database = await openDatabase({ file: config.databaseFile, requireMount: config.requireMount })
+export const storage = fastifyPlugin(async (app, { config, fs: machine, monotonicMs }: Options) => {
+  const { uploadsDir: root, isReadOnly } = config
+  const home = await openHome(config, machine)
+  app.addHook('onClose', () => home.close())
+  const { fs } = home
+  await (isReadOnly ? findVolume : prepareVolume)({ fs, root, requireMount: config.requireMount, warn: warning(app.log) })
+  const database = await openDatabase({ address: config.database, requireMount: config.requireMount, connections: config.databaseConnections, isReadOnly, warn: warning(app.log) })
   app.addHook('onClose', () => database.close())
 
   const volume = createVolumeRecord(database.client)
-  const opened = await openStorage({ fs, root, reserveBytes: config.diskReserveBytes, known: await volume.known(), secondLedger: config.erasureLedger, monotonicMs })
+  const opened = await openStorage({ fs, root, reserveBytes: config.diskReserveBytes, known: await volume.known(), databaseId: isReadOnly ? undefined : await volume.databaseId(), secondLedger: config.erasureLedger, alone: appendingAlone(database), role: isReadOnly ? readerRole : gatewayRole, retreat: isReadOnly ? () => retreatOf(app) : undefined, isRedirecting: config.isRedirecting, monotonicMs })
   app.addHook('onClose', () => opened.staging.close())
-  await volume.remember(opened.volumeId)
-  // Whoever made them must be alone on the volume, so they are dead; what they left may name users who are erased.
-  await removeUnfinished(fs, config.databaseFile).catch((error: unknown) => app.log.warn({ err: error }, 'What a rebuild or a restore left beside the database cannot be removed.'))
+  if (!isReadOnly) {
+    await volume.remember(opened.volumeId)
+    // Whoever made them must be alone on the volume, so they are dead; what they left may name users who are erased.
+    await removeUnfinished(fs, config.databaseFile).catch((error: unknown) => app.log.warn({ err: error }, 'What a rebuild or a restore left beside the database cannot be removed.'))
+  }
 
+  app.decorate('home', home)
   app.decorate('database', database)
   app.decorate('storage', opened)
 }, { name: 'storage', fastify: '5.x' })
+
+/** Where a gateway that changes nothing has its heartbeat when the volume takes none. */
+async function retreatOf (app: FastifyInstance): Promise<string> {
+  app.log.warn('The volume takes no writes, so no other process sees this gateway: begin no restore, rebuild or copy there while it runs. What is made of pictures is kept in memory only.')
+  const folder = await mkdtemp(join(tmpdir(), 'upload-gateway-serving-'))
+  app.addHook('onClose', () => rm(folder, { recursive: true, force: true }))
+  return folder
+}
 
 const warning = (log: FastifyBaseLogger) => (message: string) => log.warn(message)

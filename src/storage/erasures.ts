@@ -6,7 +6,7 @@ import type { FileSystem } from './fs.ts'
 import type { KeyedHash } from './keyed-hash.ts'
 import { isTime } from './time.ts'
 import type { Durable } from './volume/durable.ts'
-import { createJournal } from './volume/journal.ts'
+import { createJournal, type Alone } from './volume/journal.ts'
 import { erasuresFile } from './volume/layout.ts'
 
 /** A column of the database holds little more. There is room for more erasures than there are users. */
@@ -52,8 +52,8 @@ export function ledgerPlaces (root: string, secondPlace: string | undefined): st
   return [join(root, erasuresFile), ...(secondPlace === undefined ? [] : [secondPlace])]
 }
 
-export function createErasures ({ fs, durable, paths, hash }: { fs: FileSystem, durable: Durable, paths: readonly string[], hash: KeyedHash }): Erasures {
-  const journals = paths.map((path) => createJournal({ fs, durable, path, isEntry: isErasure }))
+export function createErasures ({ fs, durable, paths, hash, alone }: { fs: FileSystem, durable: Durable, paths: readonly string[], hash: KeyedHash, /** As for `createJournal`. */ alone?: Alone | undefined }): Erasures {
+  const journals = paths.map((path) => createJournal({ fs, durable, path, isEntry: isErasure, alone }))
   const volume = volumeHash(hash)
 
   const readEach = () => Promise.all(journals.map(async (journal) => ({ journal, found: await journal.read() })))

@@ -1,6 +1,9 @@
 // What a failed file-system call means: the storage is full, or it cannot do its work. Errors are wrapped here, once.
 import { StorageFull, StorageUnavailable } from '../errors.ts'
 
+/** They say already what they mean. */
+const told = new Set(['STORAGE_FULL', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE'])
+
 const fullCodes = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
 
 export const errnoOf = (error: unknown): string | undefined =>
@@ -18,7 +21,7 @@ export async function storing<T> (work: () => Promise<T>): Promise<T> {
     return await work()
   } catch (error) {
     const code = errnoOf(error)
-    if (code === 'STORAGE_FULL' || code === 'STORAGE_UNAVAILABLE') throw error
+    if (code !== undefined && told.has(code)) throw error
     throw isFull(error) ? new StorageFull({ cause: error }) : new StorageUnavailable({ cause: error })
   }
 }

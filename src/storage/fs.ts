@@ -1,8 +1,23 @@
 // The one seam between storage and the file system: every call goes through here, so that tests can make each one fail.
 import { constants } from 'node:fs'
 import fs from 'node:fs/promises'
+import type { Objects } from './objects/objects.ts'
 
-export type FileSystem = Pick<typeof fs, 'open' | 'rename' | 'unlink' | 'mkdir' | 'readdir' | 'readFile' | 'rm' | 'rmdir' | 'stat' | 'statfs' | 'realpath'>
+export type FileSystem = Pick<typeof fs, 'open' | 'rename' | 'unlink' | 'mkdir' | 'readdir' | 'readFile' | 'rm' | 'rmdir' | 'stat' | 'statfs' | 'realpath'> & {
+  /** The object store that holds what others see of the volume; undefined where that is a volume. */
+  readonly objects?: Objects | undefined
+  /** While a deployment moves: its two homes, of which this is both for who reads, and the one for who writes. */
+  readonly move?: Move | undefined
+}
+
+/** What is not in `own` is in `other`, below its `root`. */
+export type Move = { readonly own: FileSystem, readonly other: FileSystem, readonly root: string }
+
+/** For people: the setting that says where the uploads are, and what it says. */
+export const homeName = ({ objects }: Pick<FileSystem, 'objects'>, root: string): string => objects === undefined ? `UPLOADS_DIR ${root}` : `STORAGE_URL ${objects.name}`
+
+/** What puts `volume` where the gateway looks for it. */
+export const homeRemedy = ({ objects }: Pick<FileSystem, 'objects'>, volume: string): string => objects === undefined ? `Mount ${volume} there` : `Set STORAGE_URL to where ${volume} is`
 
 export type { FileHandle } from 'node:fs/promises'
 

@@ -6,7 +6,7 @@ import { Type, type Static } from 'typebox'
 import { Check } from 'typebox/value'
 import { ConfigError } from '../config.ts'
 import { errnoOf } from './failures.ts'
-import type { FileSystem } from './fs.ts'
+import { homeName, homeRemedy, type FileSystem } from './fs.ts'
 import { NotOrdinary, readOrdinaryText } from './ordinary-file.ts'
 import type { Durable } from './volume/durable.ts'
 import { identityFile, kindFolder, kinds } from './volume/layout.ts'
@@ -33,15 +33,15 @@ export async function identify (options: Options): Promise<string> {
   const { fs, durable, root, known } = options
   const found = await readIdentity(options)
   if (found === undefined) {
-    if (known.knowsFiles) throw new ConfigError(`UPLOADS_DIR ${root} is not the uploads volume: it has no ${identityFile}, but the database knows files. Mount the volume ${known.volumeId ?? 'that belongs to this database'} there; if it is lost, "upload-gateway restore" brings back a backup of it.`)
+    if (known.knowsFiles) throw new ConfigError(`${homeName(fs, root)} is not the uploads volume: it has no ${identityFile}, but the database knows files. ${homeRemedy(fs, `the volume ${known.volumeId ?? 'that belongs to this database'}`)}; if it is lost, "upload-gateway restore" brings back a backup of it.`)
     await refuseFiles(fs, root, `it has no ${identityFile}`, 'Restore that file from a backup of this volume, or bring back a backup of all with "upload-gateway restore".')
-    await create(durable, root, known.volumeId ?? randomUUID())
+    await create(fs, durable, root, known.volumeId ?? randomUUID())
     // What is there now counts: another process that starts at the same time may have been first.
     return identify(options)
   }
   if (found.layout > layout) throw new ConfigError(`The volume ${root} has layout ${found.layout}, made by a newer version of the gateway; this one knows ${layout}. Start that version, or a later one.`)
   if (known.volumeId !== undefined && known.volumeId !== found.volumeId) {
-    throw new ConfigError(`UPLOADS_DIR ${root} is another volume: it is ${found.volumeId}, the database belongs to ${known.volumeId}. Mount that one, or set DATABASE_URL to the database of this one.`)
+    throw new ConfigError(`${homeName(fs, root)} is another volume: it is ${found.volumeId}, the database belongs to ${known.volumeId}. ${fs.objects === undefined ? 'Mount that one' : homeRemedy(fs, 'that one')}, or set DATABASE_URL to the database of this one.`)
   }
   if (known.volumeId === undefined) await refuseFiles(fs, root, 'the database is new', 'Set DATABASE_URL to where the database that belongs to it is; or make that anew from the volume with "upload-gateway rebuild"; or bring back a backup of both with "upload-gateway restore".')
   return found.volumeId
@@ -95,10 +95,11 @@ function parseIdentity (text: string): Identity {
   return value
 }
 
-async function create (durable: Durable, root: string, volumeId: string): Promise<void> {
-  const identity: Identity = { volumeId, layout, createdAt: new Date().toISOString() }
+async function create (fs: FileSystem, durable: Durable, root: string, volumeId: string): Promise<void> {
+  const text = JSON.stringify({ volumeId, layout, createdAt: new Date().toISOString() } satisfies Identity, null, 1) + '\n'
   try {
-    await durable.writeNew(join(root, identityFile), JSON.stringify(identity, null, 1) + '\n')
+    // What others may have put first is not taken back, also when it is not known who did.
+    await (fs.objects?.putBytes(identityFile, Buffer.from(text), { ifAbsent: true }) ?? durable.writeNew(join(root, identityFile), text))
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw error
   }

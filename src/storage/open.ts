@@ -1,26 +1,37 @@
 // Opens the uploads volume: the checks of a start, in order, and then everything that storage offers.
 import { performance } from 'node:perf_hooks'
 import { randomUUID } from 'node:crypto'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { ConfigError } from '../config.ts'
-import { errnoOf, isFull, isUnwritable } from './failures.ts'
-import type { FileSystem } from './fs.ts'
+import { createFallbackSegments } from './fallback/segments.ts'
+import { createFallbackStore } from './fallback/store.ts'
+import { errnoOf, isFull, isUnwritable, storing } from './failures.ts'
+import { homeName, homeRemedy, type FileSystem, type Move } from './fs.ts'
 import { createErasures, ledgerPlaces } from './erasures.ts'
 import { identify, identityAt, type KnownVolume } from './identity.ts'
 import { createKeyedHash } from './keyed-hash.ts'
+import { createLeftovers } from './leftovers.ts'
 import { checkMount } from './mount.ts'
+import { checkObjects, probeKey, requireWritable } from './objects/readiness.ts'
+import { createObjectSegments } from './objects/segments.ts'
+import { createObjectStore } from './objects/store.ts'
+import { isWithin } from './place.ts'
 import { refuseUnfinishedRestore } from './restoring.ts'
-import { createSegments } from './segments.ts'
-import { createSpace } from './space.ts'
+import { createSegments, type Segments } from './segments.ts'
+import { createSpace, type Space } from './space.ts'
+import type { Store } from './store.ts'
 import { createTombstones } from './tombstones.ts'
-import { createDurable } from './volume/durable.ts'
-import { gatewayRole, type Role } from './volume/instance.ts'
+import { createDurable, type Durable } from './volume/durable.ts'
+import { copyRole, excludes, gatewayRole, readerRole, type Role } from './volume/instance.ts'
+import type { Alone } from './volume/journal.ts'
+import { stagingFolder } from './volume/layout.ts'
 import { createProbe, type Probe } from './volume/probe.ts'
 import { openStaging, type Neighbour, type Staging } from './volume/staging.ts'
 import { createVolume } from './volume/volume.ts'
 
 /**
- * Before anything else touches the volume: it is there, a mount where one is required, and takes writes.
+ * Before anything else touches the volume: it is there, a mount where one is required, and takes writes; so does an object store
+ * in its place, where the folder only holds what is in flight.
  * @throws ConfigError naming the folder and what to do.
  */
 export async function prepareVolume ({ fs, root, requireMount, role = gatewayRole, warn }: { fs: FileSystem, root: string, requireMount: boolean, role?: Role, warn: (message: string) => void }): Promise<void> {
@@ -28,14 +39,34 @@ export async function prepareVolume ({ fs, root, requireMount, role = gatewayRol
     throw new ConfigError(`UPLOADS_DIR ${root} cannot be written. Mount a writable volume there, owned by the user that runs the gateway (${error instanceof Error ? error.message : String(error)}).`, { cause: error })
   }
   await makeFolder(fs, root).catch(refuse)
+  if (fs.objects !== undefined) await requireWritable(fs.objects)
   await refuseUnfinishedRestore(fs, root, role)
-  await checkMount({ folder: root, isRequired: requireMount, warn })
-  const path = join(root, `.write-test-${randomUUID()}`)
+  if (fs.objects === undefined) await checkMount({ folder: root, isRequired: requireMount, warn })
+  const path = join(await testFolder(fs, root), `.write-test-${randomUUID()}`)
   const durable = createDurable({ fs, onSyncFailure: () => {} })
   await durable.writeNew(path, 'can this folder be written?').then(() => fs.unlink(path)).catch((error: unknown) => {
     // A full volume still serves what it has.
     if (!isFull(error)) refuse(error)
   })
+}
+
+/**
+ * The same for a gateway that changes nothing: the volume is there, and is one.
+ * @throws ConfigError naming the folder and what to do.
+ */
+export async function findVolume ({ fs, root, requireMount, warn }: { fs: FileSystem, root: string, requireMount: boolean, warn: (message: string) => void }): Promise<void> {
+  await refuseUnfinishedRestore(fs, root, readerRole)
+  // Of one that cannot be read, `identify` tells more.
+  if (await identityAt(fs, root).catch(() => null) === undefined) throw new ConfigError(`${homeName(fs, root)} holds no uploads volume, and READ_ONLY=true makes none. ${homeRemedy(fs, 'the volume')}; or, where there is none yet, start the gateway with READ_ONLY=false.`)
+  if (fs.objects === undefined) await checkMount({ folder: root, isRequired: requireMount, warn })
+}
+
+/** A file at the root would be an object. */
+async function testFolder (fs: FileSystem, root: string): Promise<string> {
+  if (fs.objects === undefined) return root
+  const folder = join(root, stagingFolder)
+  await makeFolder(fs, folder)
+  return folder
 }
 
 /** Not `recursive`, which tries for ever where a folder says ENOENT of what is made in it, as /proc does. */
@@ -57,13 +88,21 @@ type Options = {
   root: string
   reserveBytes: number | undefined
   known: KnownVolume
+  /** Of a gateway that writes: the same for all that are at work with one database, and for no other. */
+  databaseId?: string | undefined
   /** The second place of the ledger of erasures. */
   secondLedger?: string | undefined
+  /** How journals are appended to where several machines do; unless this process is the only one. */
+  alone?: Alone | undefined
   role?: Role
   /** For who only reads: makes another place for the own folder when the volume takes no writes. */
   retreat?: (() => Promise<string>) | undefined
   /** Hears of processes elsewhere that are watched for a while, because nobody can tell yet whether they live. */
   onWait?: (neighbours: Neighbour[]) => void
+  /** Of the folder in staging; the same for all homes where one process is at work. */
+  instance?: string | undefined
+  /** Whoever reads a blob as it is is sent to the object store, where that is its home. */
+  isRedirecting?: boolean
   monotonicMs?: () => number
 }
 
@@ -71,40 +110,112 @@ type Options = {
  * @throws ConfigError when the volume is not the one that belongs to the database (promise 3), or a process is at work on
  * it that must be alone.
  */
-export async function openStorage ({ fs, root, reserveBytes, known, secondLedger, role = gatewayRole, retreat, onWait, monotonicMs = () => performance.now() }: Options) {
+export async function openStorage ({ fs, root, reserveBytes, known, databaseId, secondLedger, alone, role = gatewayRole, retreat, onWait, instance, isRedirecting = false, monotonicMs = () => performance.now() }: Options) {
   // During a start a failed fsync refuses the start; nobody has to remember it.
   const remember: Pick<Probe, 'noteSyncFailure'> = { noteSyncFailure () {} }
   const durable = createDurable({ fs, onSyncFailure: () => remember.noteSyncFailure() })
+  // With an object store it holds only what can be made again, and is made wherever it is wanted.
+  if (fs.objects !== undefined) await makeFolder(fs, root).catch(refuseUnwritable(root))
   await refuseUnfinishedRestore(fs, root, role)
   const volumeId = await identify({ fs, durable, root, known }).catch(refuseUnwritable(root))
-  const openIn = (home: string) => openStaging({ fs, durable, root, home, role, monotonicMs })
+  const openIn = (home: string) => openStaging({ fs, durable, root, home, ...(instance !== undefined && { name: instance }), ...(databaseId !== undefined && { database: databaseId }), role, monotonicMs })
   const staging = await openIn(root).catch(async (error: unknown) => {
     if (retreat === undefined || !isUnwritable(error)) throw error
     return openIn(await retreat())
   }).catch(refuseUnwritable(root))
-  await refuseCompany(staging, root, role, onWait).catch(async (error: unknown) => {
+  await refuseCompany(staging, root, role, onWait).then(() => refuseStranger(staging, homeName(fs, root), databaseId, onWait)).catch(async (error: unknown) => {
     await staging.close()
     throw error
   })
   const hash = createKeyedHash(volumeId)
   const space = createSpace({ fs, folder: root, reserveBytes })
   const probe = createProbe({ fs, durable, staging })
-  const isVolumeThere = async () => (await identityAt(fs, root))?.volumeId === volumeId
   remember.noteSyncFailure = probe.noteSyncFailure
+  const home = homeOf({ fs: fs.move?.own ?? fs, durable, space, root, staging, probe, volumeId, isRedirecting, isMoving: fs.move !== undefined })
+  const other = fs.move && await openOther({ move: fs.move, space, staging, probe, volumeId, databaseId, role, onWait, monotonicMs }).catch(async (error: unknown) => {
+    await staging.close()
+    throw error
+  })
   return {
-    volumeId, hash, space, staging, probe,
-    store: createVolume({ fs, durable, space, root, staging }),
-    segments: createSegments({ fs, durable, root, isVolumeThere, checkSpace: () => space.check() }),
-    erasures: createErasures({ fs, durable, hash, paths: ledgerPlaces(root, secondLedger) }),
-    tombstones: createTombstones({ fs, durable, root }),
+    volumeId, hash, space, ...other === undefined ? { ...home, staging } : between({ ...home, staging }, other),
+    removeLeftovers: createLeftovers({ staging, objects: fs.objects }),
+    erasures: createErasures({ fs, durable, hash, paths: ledgerPlaces(root, secondLedger), alone: fs.objects === undefined || secondLedger !== undefined ? alone : undefined }),
+    // An object store has each append as an object of its own.
+    tombstones: createTombstones({ fs, durable, root, alone: fs.objects === undefined ? alone : undefined }),
   }
 }
 
+type Parts = { fs: FileSystem, durable: Durable, space: Space, root: string, staging: Staging, probe: Probe, volumeId: string, isRedirecting: boolean, isMoving?: boolean }
+
+/** What differs between a volume and an object store beyond their file systems. */
+function homeOf ({ fs, durable, space, root, staging, probe, volumeId, isRedirecting, isMoving = false }: Parts): { store: Store, segments: Segments, probe: Probe } {
+  const checkSpace = () => space.check()
+  const { objects } = fs
+  if (objects === undefined) {
+    const isVolumeThere = async () => (await identityAt(fs, root))?.volumeId === volumeId
+    return { probe: isWithin(root, staging.folder) ? probe : readingProbe(isVolumeThere), store: createVolume({ fs, durable, space, root, staging, isMoving }), segments: createSegments({ fs, durable, root, isVolumeThere, checkSpace }) }
+  }
+  const key = probeKey(basename(staging.folder))
+  return {
+    probe: { ...probe, check: async () => { await Promise.all([probe.check(), checkObjects(objects, key)]) } },
+    store: createObjectStore({ objects, fs, durable, space, root, staging, isRedirecting }),
+    segments: createObjectSegments({ objects, fs, durable, staging, checkSpace }),
+  }
+}
+
+type Home = { store: Store, segments: Segments, probe: Probe, staging: Staging }
+
+/** Of the two homes of a move. */
+const between = (own: Home, other: OtherHome): Home => ({
+  ...own,
+  staging: { ...own.staging, close: () => other.close().finally(own.staging.close) },
+  store: createFallbackStore(own.store, other.store),
+  segments: createFallbackSegments(own.segments, other.segments),
+})
+
+type OtherHome = Pick<Home, 'store' | 'segments'> & { close: () => Promise<void> }
+
+type OtherOptions = Pick<Parts, 'space' | 'staging' | 'probe' | 'volumeId'> & { move: Move, role: Role, databaseId: string | undefined, onWait: Options['onWait'] | undefined, monotonicMs: () => number }
+
+/** The other home of a move. This process is seen there too, so that nobody is alone there who must be. @throws ConfigError when it is none of this volume */
+async function openOther ({ move: { other: fs, root }, role, databaseId, onWait, monotonicMs, ...parts }: OtherOptions): Promise<OtherHome> {
+  const found = await identityAt(fs, root).catch((error: unknown) => {
+    throw new ConfigError(`STORAGE_FALLBACK_URL cannot be used: its identity cannot be read (${error instanceof Error ? error.message : String(error)}).`, { cause: error })
+  })
+  const name = fs.objects?.name ?? root
+  if (found?.volumeId !== parts.volumeId) throw new ConfigError(`STORAGE_FALLBACK_URL ${name} is ${found === undefined ? 'no uploads volume' : `another volume: it is ${found.volumeId}, and this one ${parts.volumeId}`}. It must name the other home of this volume, which "upload-gateway storage copy" makes; or be empty when no move is under way.`)
+  await refuseUnfinishedRestore(fs, root, role)
+  const durable = createDurable({ fs, onSyncFailure: () => {} })
+  const seen = await openStaging({ fs, durable, root, name: basename(parts.staging.folder), ...(databaseId !== undefined && { database: databaseId }), role, monotonicMs }).catch((error: unknown) => {
+    throw new ConfigError(`STORAGE_FALLBACK_URL ${name} cannot be written, and what is removed must go from both homes (${error instanceof Error ? error.message : String(error)}).`, { cause: error })
+  })
+  await refuseCompany(seen, root, role, onWait).then(() => refuseStranger(seen, name, databaseId, onWait)).catch(async (error: unknown) => {
+    await seen.close()
+    throw error
+  })
+  return { close: seen.close, ...homeOf({ ...parts, fs, durable, root, isRedirecting: false }) }
+}
+
+/** Of a volume that takes no writes: that it is there is all that can be asked of it. */
+const readingProbe = (isVolumeThere: () => Promise<boolean>): Probe => ({
+  noteSyncFailure () {},
+  check: () => storing(async () => {
+    if (!await isVolumeThere()) throw new Error('the volume is not there any more')
+  }),
+})
+
 /** Each writes its heartbeat before it looks for others', so that of two that start at once at least one sees the other. */
 export async function refuseCompany (staging: Pick<Staging, 'living'>, root: string, role: Role, onWait?: (neighbours: Neighbour[]) => void): Promise<void> {
-  const [other] = await staging.living({ relevant: ({ isExclusive }) => role.isExclusive || isExclusive, ...(onWait !== undefined && { onWait }) })
+  const [other] = await staging.living({ relevant: (other) => excludes(role, other), ...(onWait !== undefined && { onWait }) })
   if (other === undefined) return
-  throw new ConfigError(`The volume ${root} is in use: ${other.work} runs on it as process ${other.pid}, and ${role.isExclusive ? role.work : other.work} must be alone there. Stop that process, or wait for its end, and run this again.`)
+  throw new ConfigError(`The volume ${root} is in use: ${other.work} runs on it as process ${other.pid}, and ${role.isExclusive ? role.work : other.work} must be alone there. ${role.work === copyRole.work && other.work === gatewayRole.work ? 'Start it again with READ_ONLY=true, or stop it,' : 'Stop that process, or wait for its end,'} and run this again.`)
+}
+
+/** Of two databases each would take the other's files for orphans. @throws ConfigError when a gateway with another one is at work */
+async function refuseStranger (staging: Pick<Staging, 'living'>, name: string, databaseId: string | undefined, onWait?: (neighbours: Neighbour[]) => void): Promise<void> {
+  if (databaseId === undefined) return
+  const [other] = await staging.living({ relevant: ({ database }) => database !== undefined && database !== databaseId, ...(onWait !== undefined && { onWait }) })
+  if (other !== undefined) throw new ConfigError(`${name} is in use: ${other.work} runs on it as process ${other.pid}, with another database. All gateways of one volume have the same one: set DATABASE_URL to it; on several machines, to a PostgreSQL.`)
 }
 
 const refuseUnwritable = (root: string) => (error: unknown): never => {

@@ -1,6 +1,7 @@
 // The contract of every home that bytes can have: what the features ask of storage. No HTTP, no users, no database.
 import type { Readable } from 'node:stream'
 import type { BlobId } from './ids.ts'
+import type { PresignedHeaders } from './objects/objects.ts'
 import type { Sidecar } from './sidecar.ts'
 
 export type Kind = 'avatar' | 'attachment'
@@ -34,8 +35,13 @@ export type Reservation = {
   release (): void
 }
 
-/** A file of this machine with the bytes of a blob, not to be written to. Release it when it is not needed any more. */
-export type LocalFile = { readonly path: string, release (): Promise<void> }
+/** A file of this machine with the bytes of a blob, not to be written to. Release it, which does not fail, when it is not needed any more. */
+export type LocalFile = {
+  readonly path: string
+  /** Whether the blob still is, also after the release: once it is gone, nothing that was made of it is kept. */
+  isThere (): Promise<boolean>
+  release (): Promise<void>
+}
 
 export type Store = {
   /** Sets `bytes` of free space aside before a body is read. Throws StorageFull when the reserve would be touched. */
@@ -51,6 +57,8 @@ export type Store = {
   read (address: BlobAddress, range?: ByteRange): Promise<Readable>
   /** For what reads files and not streams. That the blob is missing is found by who opens it. */
   localFile (address: BlobAddress): Promise<LocalFile>
+  /** Where the home can be read without the gateway: a URL that opens the blob for `seconds`, with these headers in its answer. */
+  presign? (address: BlobAddress, seconds: number, headers: PresignedHeaders): Promise<string>
   /** Sidecar first, then blob; what is not there is no error. */
   remove (address: BlobAddress): Promise<void>
   /** The same, and no power cut brings it back. */

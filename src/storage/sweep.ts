@@ -134,13 +134,14 @@ export function createSweep (options: Options) {
   }
 
   /** Removes what was planned and is still due. A brake that held it up, or a part of it, counts as a failure, unless forced: all of that is there still. */
-  async function take ({ steps, stop, attempts }: SweepPlan, { isForced = false } = {}): Promise<SweepOutcome> {
+  async function take ({ steps, stop, attempts }: SweepPlan, { isForced = false, signal }: { isForced?: boolean, signal?: AbortSignal } = {}): Promise<SweepOutcome> {
     const stopped = isForced ? undefined : stop
     const counts: SweepCounts = { staging: 0, sidecars: 0, orphans: 0, pending: 0, trash: 0, quota: 0, forgotten: 0 }
     counts.staging = await attempts.attempt(options.removeDeadStaging) ?? 0
     counts.sidecars = await attempts.attempt(options.settleSidecars) ?? 0
     for (const step of steps) {
       if (stopped !== undefined && isHeld(stopped, step)) continue
+      signal?.throwIfAborted()
       progress.step(`Removing what is ${what[step.name]}`, step.blobs.length)
       counts[step.name] = await attempts.attempt(step.take) ?? 0
     }
@@ -149,8 +150,10 @@ export function createSweep (options: Options) {
     return { counts, failure: stopped === undefined ? failure : Object.assign(stopped, { cause: failure }) }
   }
 
-  async function run (): Promise<SweepCounts> {
-    const { counts, failure } = await take(await plan())
+  async function run (signal: AbortSignal | undefined): Promise<SweepCounts> {
+    const planned = await plan()
+    signal?.throwIfAborted()
+    const { counts, failure } = await take(planned, { ...(signal !== undefined && { signal }) })
     if (failure !== undefined) throw failure
     return counts
   }
@@ -159,9 +162,9 @@ export function createSweep (options: Options) {
   return {
     plan,
     take,
-    /** Both, and one at a time: who asks meanwhile gets the same. @throws SweepStopped when the brake held it up */
-    run (): Promise<SweepCounts> {
-      running ??= run().finally(() => { running = undefined })
+    /** Both, and one at a time: who asks meanwhile gets the same. No step begins once `signal` is aborted. @throws SweepStopped when the brake held it up, and the signal's reason */
+    run (signal?: AbortSignal): Promise<SweepCounts> {
+      running ??= run(signal).finally(() => { running = undefined })
       return running
     },
   }

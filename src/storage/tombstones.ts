@@ -7,7 +7,7 @@ import type { FileSystem } from './fs.ts'
 import type { KeyedHash } from './keyed-hash.ts'
 import type { Sidecar } from './sidecar.ts'
 import type { Durable } from './volume/durable.ts'
-import { createJournal } from './volume/journal.ts'
+import { createJournal, type Alone } from './volume/journal.ts'
 import { tombstonesFile } from './volume/layout.ts'
 
 const TombstoneSchema = Type.Object({ keys: Type.Array(Type.String()), at: Type.String() })
@@ -21,8 +21,8 @@ export type Tombstones = {
   add (keys: readonly string[], at: Date): Promise<void>
 }
 
-export function createTombstones ({ fs, durable, root }: { fs: FileSystem, durable: Durable, root: string }): Tombstones {
-  const journal = createJournal({ fs, durable, path: join(root, tombstonesFile), isEntry: isTombstone })
+export function createTombstones ({ fs, durable, root, alone }: { fs: FileSystem, durable: Durable, root: string, /** As for `createJournal`. */ alone?: Alone | undefined }): Tombstones {
+  const journal = createJournal({ fs, durable, path: join(root, tombstonesFile), isEntry: isTombstone, alone })
   return {
     async read () {
       const { entries, damagedLines } = await storing(() => journal.read()) ?? { entries: [], damagedLines: 0 }

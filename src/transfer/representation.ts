@@ -1,6 +1,10 @@
 // What the responder needs to know of a file to serve it. Filled in by the features, from their records.
 import type { Readable } from 'node:stream'
+import type { PresignedHeaders } from '../storage/objects/objects.ts'
 import type { ByteRange } from '../storage/store.ts'
+
+/** A URL of the bytes in another place, that opens for `seconds` with these headers in its answer. */
+export type Elsewhere = (seconds: number, headers: PresignedHeaders) => Promise<string>
 
 export type Representation = {
   /** Bytes. */
@@ -16,5 +20,7 @@ export type Representation = {
   readonly filename?: string
   /** Ask browsers to save rather than show. */
   readonly asDownload?: boolean
+  /** Where clients are to get the bytes instead of here. */
+  readonly elsewhere?: Elsewhere | undefined
   read (range?: ByteRange): Promise<Readable>
 }

@@ -13,6 +13,7 @@ import { exactLength } from './exact-length.ts'
 import { formatHttpDate } from './http-date.ts'
 import { servedType } from './media-type.ts'
 import { selectRange } from './range.ts'
+import { redirect } from './redirect.ts'
 import type { Representation } from './representation.ts'
 
 /** A client that takes no byte for this long is gone, or holds our memory on purpose. */
@@ -21,7 +22,7 @@ const stalledReaderMs = 60_000
 type Headers = Record<string, string>
 
 /**
- * Answers a GET or HEAD with 200, 206 or 304; return what it returns from the route.
+ * Answers a GET or HEAD with 200, 206, 302 or 304; return what it returns from the route.
  * @throws PreconditionFailed, RangeNotSatisfiable, and whatever `representation.read` throws.
  */
 export async function send (request: FastifyRequest, reply: FastifyReply, representation: Representation): Promise<FastifyReply> {
@@ -30,8 +31,16 @@ export async function send (request: FastifyRequest, reply: FastifyReply, repres
   if (outcome === 'failed') throw new PreconditionFailed()
   if (outcome === 'unmodified') return sendNothing(reply, 304, unchangedHeaders(representation, validators))
   if (request.method === 'HEAD') return sendNothing(reply, 200, headersOf(request, representation, validators, representation.size))
+  if (representation.elsewhere !== undefined && isForElsewhere(request, representation)) return redirect(reply, representation, representation.elsewhere)
   return sendBytes(reply, representation, validators, rangeOf(request, representation, validators))
 }
+
+/**
+ * The other place has validators of its own, or does not know If-Range: it would refuse who holds this very version, and give who holds a part of another
+ * the rest of this one. An empty file has no range there.
+ */
+const isForElsewhere = ({ headers }: FastifyRequest, { size }: Representation): boolean =>
+  size > 0 && headers['if-match'] === undefined && headers['if-unmodified-since'] === undefined && headers['if-range'] === undefined
 
 /** An empty stream, because to an empty payload Fastify's own HEAD routes add "Content-Length: 0". */
 function sendNothing (reply: FastifyReply, status: number, headers: Headers): FastifyReply {

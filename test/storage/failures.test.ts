@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { StorageFull, StorageUnavailable } from '../../src/errors.ts'
+import { DatabaseUnavailable, StorageFull, StorageUnavailable } from '../../src/errors.ts'
 import { errnoOf, isFull, storing } from '../../src/storage/failures.ts'
 import { errnoError } from '../fixtures/faults.ts'
 
@@ -15,7 +15,7 @@ test('a failed call becomes the storage\'s failure, once, with its cause', async
   t.equal(await storing(async () => 'done'), 'done')
   await t.rejects(storing(() => Promise.reject(errnoError('EDQUOT'))), { code: 'STORAGE_FULL', statusCode: 507, cause: { code: 'EDQUOT' } })
   await t.rejects(storing(() => Promise.reject(errnoError('EIO'))), { code: 'STORAGE_UNAVAILABLE', statusCode: 503, cause: { code: 'EIO' } })
-  for (const error of [new StorageFull(), new StorageUnavailable()]) {
+  for (const error of [new StorageFull(), new StorageUnavailable(), new DatabaseUnavailable()]) {
     t.equal(await storing(() => Promise.reject(error)).catch((reason: unknown) => reason), error)
   }
 })

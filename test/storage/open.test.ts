@@ -1,11 +1,15 @@
-import { readdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { test } from 'tap'
+import { readdir, rm, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { test, type Test } from 'tap'
+import { createFallbackFileSystem } from '../../src/storage/fallback/file-system.ts'
+import { createObjectFileSystem } from '../../src/storage/objects/file-system.ts'
 import { openStorage, prepareVolume, refuseCompany } from '../../src/storage/open.ts'
 import { gatewayRole, type Role } from '../../src/storage/volume/instance.ts'
 import type { Neighbour } from '../../src/storage/volume/staging.ts'
 import { createFaults } from '../fixtures/faults.ts'
-import { filesBelow, folderFor, openBelow, openVolume, publish } from './fixtures/volume.ts'
+import { filesBelow, folderFor, openBelow, openVolume, publish, textOf } from './fixtures/volume.ts'
+import { storeFor } from './objects/fixture.ts'
+import { createMemoryObjects } from './objects/memory.ts'
 
 const known = { volumeId: undefined, knowsFiles: false }
 const quiet = { requireMount: false, warn: () => {} }
@@ -170,4 +174,67 @@ test('another fault than that is no reason to go elsewhere', async (t) => {
   await (await openStorage({ fs: faults.fs, root, reserveBytes: 0, known })).staging.close()
   faults.inject({ on: 'writev', path: /heartbeat/, errno: 'EIO' })
   await t.rejects(openStorage({ fs: faults.fs, root, reserveBytes: 0, known, retreat: () => Promise.reject(new Error('gone elsewhere')) }), { code: 'EIO' })
+})
+
+async function moving (t: Test) {
+  const [volume, elsewhere] = [await openVolume(t), await storeFor(t)]
+  const text = await volume.faults.fs.readFile(join(volume.root, 'upload-gateway.json'), 'utf8')
+  elsewhere.put('upload-gateway.json', text)
+  const fs = createFallbackFileSystem({ own: elsewhere.fs, roots: [elsewhere.root], other: volume.faults.fs, otherRoot: volume.root })
+  const open = (role?: Role) => openStorage({ fs, root: elsewhere.root, reserveBytes: 0, known: { volumeId: volume.volumeId, knowsFiles: true }, ...(role !== undefined && { role }) })
+  return { volume, objects: elsewhere.objects, root: elsewhere.root, open, text }
+}
+
+test('during a move a process is seen in both homes under one name, and in neither when it is over', async (t) => {
+  const { volume, objects, root, open } = await moving(t)
+  const seen = async () => ({ there: (await readdir(join(volume.root, 'staging'))).filter((name) => !volume.staging.folder.endsWith(name)), here: objects.keys().filter((key) => key.startsWith('staging/')) })
+  const storage = await open()
+  const name = basename(storage.staging.folder)
+  t.strictSame(await seen(), { there: [name], here: [`staging/${name}/heartbeat.json`] })
+  t.match(await volume.staging.living(), [{ name, work: 'gateway' }])
+  const sidecar = await publish(volume.store, 'there')
+  t.equal(await textOf(await storage.store.read(sidecar)), 'there')
+  await storage.staging.close()
+  t.strictSame(await seen(), { there: [], here: [] })
+  t.strictSame(await readdir(join(root, 'staging')), [])
+})
+
+test('who must be alone is not alone when another process lives in the other home', async (t) => {
+  const { objects, open } = await moving(t)
+  await t.rejects(open({ work: 'rebuild', isExclusive: true }), { name: 'ConfigError', message: /in use: gateway runs on it .* rebuild must be alone/ })
+  t.strictSame(objects.keys(), ['upload-gateway.json'])
+})
+
+test('two homes of a move may have one folder on this machine, where none takes the other for dead', async (t) => {
+  const volume = await openVolume(t)
+  const objects = createMemoryObjects()
+  const own = createObjectFileSystem({ objects, root: volume.root, local: volume.faults.fs })
+  objects.spoil('upload-gateway.json', await volume.faults.fs.readFile(join(volume.root, 'upload-gateway.json')))
+  const fs = createFallbackFileSystem({ own, roots: [volume.root], other: volume.faults.fs, otherRoot: volume.root })
+  let ms = 0
+  const storage = await openStorage({ fs, root: volume.root, reserveBytes: 0, known: { volumeId: volume.volumeId, knowsFiles: true }, monotonicMs: () => ms })
+  const file = await storage.store.stage()
+  for (ms = 0; ms < 300_000; ms += 100_000) t.strictSame([await storage.staging.removeDead(), await volume.staging.removeDead()], [0, 0])
+  await file.discard()
+  await storage.staging.close()
+  t.strictSame(await readdir(join(volume.root, 'staging')), [basename(volume.staging.folder)])
+})
+
+test('the other home of a move that cannot be written is refused: what is removed would stay there', async (t) => {
+  const { volume, objects, open } = await moving(t)
+  volume.faults.inject({ on: 'mkdir', errno: 'EROFS' })
+  await t.rejects(open(), { name: 'ConfigError', message: /^STORAGE_FALLBACK_URL \S+ cannot be written, and what is removed must go from both homes \(EROFS/ })
+  t.strictSame(objects.keys(), ['upload-gateway.json'])
+})
+
+test('the other home of a move must be one of the same volume', async (t) => {
+  const { volume, objects, open, text } = await moving(t)
+  const place = join(volume.root, 'upload-gateway.json')
+  await writeFile(place, text.replace(volume.volumeId, 'another'))
+  await t.rejects(open(), { name: 'ConfigError', message: new RegExp(`^STORAGE_FALLBACK_URL ${volume.root} is another volume: it is another, and this one ${volume.volumeId}\\. It must name the other home`) })
+  await writeFile(place, 'damaged')
+  await t.rejects(open(), { name: 'ConfigError', message: /^STORAGE_FALLBACK_URL cannot be used: its identity cannot be read/ })
+  await rm(place)
+  await t.rejects(open(), { name: 'ConfigError', message: /is no uploads volume\. It must name the other home of this volume, which "upload-gateway storage copy" makes; or be empty/ })
+  t.strictSame(objects.keys(), ['upload-gateway.json'])
 })

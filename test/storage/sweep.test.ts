@@ -383,7 +383,7 @@ test('orphans that are left to another process do not count, and stay', async (t
     look: createLoneLook({ graceMs: 0, now: () => new Date(Date.now() + 1000), isAlone: async () => false }), maxPercent: 5, trashMaxBytesPerOwner: 0, trashMs: day, now: () => new Date(),
   })
   const planned = await plan()
-  t.match(planned.steps.at(-1), { name: 'orphans', count: 0, left: 101, blobs: [] })
+  t.match(planned.steps.at(-1), { name: 'orphans', count: 0, left: 101, blobs: { length: 0 } })
   t.equal(planned.stop, undefined)
   t.match(await take(planned), { counts: { orphans: 0 }, failure: undefined })
   t.equal((await files()).length, 202)
@@ -403,4 +403,26 @@ test('it tells how far it is', async (t) => {
   told.length = 0
   await sweep()
   t.strictSame(told, [['Looking through the volume', undefined, 2], ['Removing what is never claimed', 0, 0], ['Removing what is deleted or replaced', 1, 1], ['Removing what is over their owner\'s limit for trash', 0, 0], ['Removing what is without a record', 1, 1]])
+})
+
+test('one that is ended begins no further step, and what it has not done is done by the next', async (t) => {
+  const { kept, sweep, steps, isThere } = await setUp(t)
+  const trashed = await kept('deleted', 31 * day)
+  const ended = AbortSignal.abort(new Error('another leads'))
+  let settled = 0
+  steps.sidecars = async () => {
+    settled += 1
+    return 0
+  }
+  await t.rejects(sweep(ended), { message: 'another leads' })
+  t.equal(settled, 0)
+  const controller = new AbortController()
+  steps.sidecars = async () => {
+    controller.abort(new Error('another leads'))
+    return 0
+  }
+  await t.rejects(sweep(controller.signal), { message: 'another leads' })
+  t.ok(isThere(trashed))
+  steps.sidecars = async () => 0
+  t.match(await sweep(new AbortController().signal), { trash: 1 })
 })

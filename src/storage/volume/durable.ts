@@ -80,7 +80,8 @@ export function createDurable ({ fs, onSyncFailure }: { fs: FileSystem, onSyncFa
         await handle.close()
       } catch (error) {
         await handle.close().catch(() => {})
-        await fs.unlink(path).catch(() => {})
+        // An object store tells only now that there was one before.
+        if (errnoOf(error) !== 'EEXIST') await fs.unlink(path).catch(() => {})
         throw error
       }
     },

@@ -17,6 +17,8 @@ const HeartbeatSchema = Type.Object({
   isExclusive: Type.Optional(Type.Boolean()),
   /** The inode of the folder it was written in, so that a copy of the volume is not taken for the one where the process lives. */
   inode: Type.Optional(Type.Number()),
+  /** Of a gateway: which database it has. */
+  database: Type.Optional(Type.String()),
 })
 
 export type Heartbeat = Static<typeof HeartbeatSchema>
@@ -24,6 +26,18 @@ export type Heartbeat = Static<typeof HeartbeatSchema>
 export type Role = Required<Pick<Heartbeat, 'work' | 'isExclusive'>>
 
 export const gatewayRole: Role = { work: 'gateway', isExclusive: false }
+
+/** With READ_ONLY=true. */
+export const readerRole: Role = { work: 'gateway (read-only)', isExclusive: false }
+
+/** Alone but for such gateways, which go on meanwhile. */
+export const copyRole: Role = { work: 'database copy', isExclusive: true }
+
+/** Whether the two may not be at work on one volume at once. */
+export function excludes (one: Role, other: Role): boolean {
+  const works = [one.work, other.work]
+  return (one.isExclusive || other.isExclusive) && !(works.includes(copyRole.work) && works.includes(readerRole.work))
+}
 
 /** This process, before its first beat. `proc`: where proc(5) is mounted. */
 export function ownHeartbeat (role: Role = gatewayRole, proc = '/proc'): Heartbeat {

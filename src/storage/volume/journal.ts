@@ -14,6 +14,14 @@ export type Journal<T> = {
   append (entries: readonly T[]): Promise<void>
 }
 
+/** Does `work` while nobody else, on whatever machine, appends to a journal of this volume. */
+export type Alone = <T>(work: () => Promise<T>) => Promise<T>
+
+/** On one machine O_APPEND is enough. */
+const besideOthers: Alone = (work) => work()
+
+type Options<T> = { fs: FileSystem, durable: Durable, path: string, isEntry: (value: unknown) => value is T, /** For a volume of several machines: NFS does not order what two append to one file. */ alone?: Alone | undefined }
+
 const fileMode = 0o640
 
 /** A line up to the end of its checksum: as much says which entry it was to be. */
@@ -24,7 +32,20 @@ const writeAttempts = 3
 
 const checksum = (body: string) => `sha256:${createHash('sha256').update(body).digest('hex')}`
 
-export function createJournal<T> ({ fs, durable, path, isEntry }: { fs: FileSystem, durable: Durable, path: string, isEntry: (value: unknown) => value is T }): Journal<T> {
+export function createJournal<T> ({ fs, durable, path, isEntry, alone = besideOthers }: Options<T>): Journal<T> {
+  async function write (entries: readonly T[]): Promise<void> {
+    // Opened in each turn: only then NFS looks where the file ends by now.
+    const handle = await openForAppending(fs, path, fileMode)
+    try {
+      // A process that died may have left half a line: what follows it must not become a part of that.
+      await writeWhole(handle, Buffer.from(`\n${entries.map((entry) => encode(entry)).join('')}`))
+      await durable.sync(handle)
+    } finally {
+      await handle.close()
+    }
+    await durable.syncFolder(dirname(path))
+  }
+
   return {
     path,
     async read () {
@@ -39,17 +60,7 @@ export function createJournal<T> ({ fs, durable, path, isEntry }: { fs: FileSyst
       const isDamaged = (line: string): boolean => whole.get(line.slice(0, proofLength))?.startsWith(line) !== true
       return { entries, damagedLines: lines.filter(({ line, entry }) => entry === undefined && isDamaged(line)).length }
     },
-    async append (entries) {
-      const handle = await openForAppending(fs, path, fileMode)
-      try {
-        // A process that died may have left half a line: what follows it must not become a part of that.
-        await writeWhole(handle, Buffer.from(`\n${entries.map((entry) => encode(entry)).join('')}`))
-        await durable.sync(handle)
-      } finally {
-        await handle.close()
-      }
-      await durable.syncFolder(dirname(path))
-    },
+    append: (entries) => alone(() => write(entries)),
   }
 }
 

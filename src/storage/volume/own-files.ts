@@ -1,5 +1,6 @@
 // What is the gateway's own though the volume's layout knows nothing of it: database, keys, ledger and old folders, which settings may put anywhere.
 import { basename, dirname, join, relative } from 'node:path'
+import { secretNames } from '../../secrets.ts'
 import type { FileSystem } from '../fs.ts'
 
 /** Whether something on the volume, by its path from the root, is such a file, or a folder that holds one, or below an older system's folder. */
@@ -18,8 +19,6 @@ export type OwnPaths = {
 /** What SQLite keeps beside a database, and what a rebuild makes there and leaves there. */
 const companion = /^(|-wal|-shm|-journal|\.(rebuild|damaged)-.*)$/s
 
-const keyFiles: readonly string[] = ['jwt.secret', 'link.secret', 'erasure-signing.jwk']
-
 /** Under whatever names lead to them: each path may go through links. */
 export async function findOwnFiles (fs: Pick<FileSystem, 'realpath'>, { root, databaseFile, erasureLedger, jwtPublicKeyFile, readThroughDirs }: OwnPaths): Promise<IsOwn> {
   const real = (path: string) => fs.realpath(path).catch(() => path)
@@ -27,7 +26,7 @@ export async function findOwnFiles (fs: Pick<FileSystem, 'realpath'>, { root, da
   const roots = [root, await real(root)]
   const within = (paths: readonly string[]) => paths.flatMap((path) => roots.map((one) => relative(one, path))).filter((path) => path !== '' && path !== '..' && !path.startsWith('../'))
   const databases = within(await namesOf(databaseFile))
-  const named = [...keyFiles.map((name) => join(dirname(databaseFile), name)), ...[erasureLedger, jwtPublicKeyFile].filter((path) => path !== undefined)]
+  const named = [...secretNames.map((name) => join(dirname(databaseFile), name)), ...[erasureLedger, jwtPublicKeyFile].filter((path) => path !== undefined)]
   const folders = within((await Promise.all(readThroughDirs.map(namesOf))).flat())
   const others = [...within((await Promise.all(named.map(namesOf))).flat()), ...folders]
   return (path) =>

@@ -24,17 +24,16 @@ const noneIfAbsent = (error: unknown): string[] => {
 export type Staging = Awaited<ReturnType<typeof openStaging>>
 
 /** Another process on the same volume. */
-export type Neighbour = Role & { readonly name: string, readonly pid: number }
+export type Neighbour = Role & { readonly name: string, readonly pid: number, /** Of a gateway. */ readonly database?: string }
 
 /** `home`: where the own folder is made, below the root unless that takes no writes: then no other process sees this one. */
-type Options = { fs: FileSystem, durable: Durable, root: string, home?: string, role?: Role, monotonicMs: () => number }
+type Options = { fs: FileSystem, durable: Durable, root: string, home?: string, /** Of the own folder: the same in each home where one process is seen. */ name?: string, role?: Role, /** Of a gateway: which one it has. */ database?: string, monotonicMs: () => number }
 
 /** Makes this process's own folder and keeps its heartbeat until close. */
-export async function openStaging ({ fs, durable, root, home = root, role = gatewayRole, monotonicMs }: Options) {
+export async function openStaging ({ fs, durable, root, home = root, name = randomUUID(), role = gatewayRole, database, monotonicMs }: Options) {
   const parent = join(root, stagingFolder)
-  const name = randomUUID()
   const own = join(home, stagingFolder, name)
-  const heartbeat = ownHeartbeat(role)
+  const heartbeat = { ...ownHeartbeat(role), ...(database !== undefined && { database }) }
   const heartbeatPath = join(own, heartbeatFile)
   async function make (): Promise<void> {
     await durable.folder(own, home)
@@ -90,7 +89,13 @@ export async function openStaging ({ fs, durable, root, home = root, role = gate
   }
 
   async function isDead (instance: string): Promise<boolean> {
-    const seen = await heartbeatOf(instance).catch(() => undefined)
+    let isUnknown = false
+    const seen = await heartbeatOf(instance).catch(() => {
+      // While an object store does not answer, nobody's heart is heard; on a volume one heartbeat may be damaged for good.
+      isUnknown = fs.objects !== undefined
+      return undefined
+    })
+    if (isUnknown) return false
     const running = seen === undefined ? undefined : isRunning(seen)
     if (running !== undefined) return !running
     const before = lastSeen.get(instance)
@@ -121,8 +126,8 @@ export async function openStaging ({ fs, durable, root, home = root, role = gate
      * this is a copy, are watched until their heart beats or has stood still for so long that they are dead, up to 90 s; `onWait` hears of
      * it first.
      */
-    async living ({ relevant = () => true, onWait = () => {}, pauseMs = 1000 }: { relevant?: (role: Role) => boolean, onWait?: (neighbours: Neighbour[]) => void, pauseMs?: number } = {}): Promise<Neighbour[]> {
-      const present = ({ name, heartbeat: { pid, work, isExclusive } }: { name: string, heartbeat: Heartbeat }): Neighbour => ({ name, pid, ...gatewayRole, ...(work !== undefined && { work }), ...(isExclusive !== undefined && { isExclusive }) })
+    async living ({ relevant = () => true, onWait = () => {}, pauseMs = 1000 }: { relevant?: (neighbour: Neighbour) => boolean, onWait?: (neighbours: Neighbour[]) => void, pauseMs?: number } = {}): Promise<Neighbour[]> {
+      const present = ({ name, heartbeat: { pid, work, isExclusive, database } }: { name: string, heartbeat: Heartbeat }): Neighbour => ({ name, pid, ...gatewayRole, ...(database !== undefined && { database }), ...(work !== undefined && { work }), ...(isExclusive !== undefined && { isExclusive }) })
       const found = (await neighbours()).filter((one) => relevant(present(one)))
       const running = await Promise.all(found.map(async (one) => isRunning(one.heartbeat) === true && await isCopied(one) ? undefined : isRunning(one.heartbeat)))
       const alive = found.filter((_, index) => running[index] === true)
@@ -175,7 +180,10 @@ export async function openStaging ({ fs, durable, root, home = root, role = gate
     async close (): Promise<void> {
       isClosed = true
       clearInterval(timer)
-      await fs.rm(own, { recursive: true, force: true })
+      await fs.rm(own, { recursive: true, force: true }).catch((error: unknown) => {
+        // What is left in an object store that does not answer, others take for dead in time.
+        if (fs.objects === undefined) throw error
+      })
     },
   }
 }

@@ -17,12 +17,12 @@ import type { Staging } from './staging.ts'
 /** Reads of 64 KiB reach a third of the speed; of 1 MiB, they leave more garbage than the collector keeps up with. */
 const readBytes = 256 * 1024
 
-type Options = { fs: FileSystem, durable: Durable, space: Space, root: string, staging: Pick<Staging, 'folder' | 'within'> }
+type Options = { fs: FileSystem, durable: Durable, space: Space, root: string, staging: Pick<Staging, 'folder' | 'within'>, /** Sidecars may come before their blobs, which are in the other home of a move. */ isMoving?: boolean }
 
 /** Also where something else is in the place of the cache: it is no part of what is to go. */
 const noVariants = new Set(['ENOENT', 'ENOTDIR', 'ELOOP'])
 
-export function createVolume ({ fs, durable, space, root, staging }: Options): Store {
+export function createVolume ({ fs, durable, space, root, staging, isMoving = false }: Options): Store {
   const staged = new WeakMap<StagedFile, VolumeStagedFile>()
 
   const unlinkIfThere = (path: string) => fs.unlink(path).catch((error: unknown) => {
@@ -105,6 +105,7 @@ export function createVolume ({ fs, durable, space, root, staging }: Options): S
       const fresh = newSidecarPath()
       try {
         await staging.within(() => durable.writeNew(fresh, encodeSidecar(sidecar)))
+        if (isMoving) await durable.folder(dirname(path), root)
         await fs.rename(fresh, path)
       } catch (error) {
         await fs.unlink(fresh).catch(() => {})
@@ -124,7 +125,11 @@ export function createVolume ({ fs, durable, space, root, staging }: Options): S
 
     read: (address, range) => storing(() => open(fs, blobPath(root, address), range)),
 
-    async localFile (address) { return { path: blobPath(root, address), release: async () => {} } },
+    async localFile (address) {
+      const path = blobPath(root, address)
+      const isThere = () => fs.stat(path).then(() => true, (error: unknown) => errnoOf(error) !== 'ENOENT')
+      return { path, isThere, release: async () => {} }
+    },
 
     remove: (address) => storing(async () => { await remove(address) }),
 

@@ -5,7 +5,7 @@ import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 import { test } from 'tap'
-import { gatewayRole, isRunning, ownHeartbeat, parseHeartbeat } from '../../../src/storage/volume/instance.ts'
+import { copyRole, excludes, gatewayRole, isRunning, ownHeartbeat, parseHeartbeat, readerRole } from '../../../src/storage/volume/instance.ts'
 import { folderFor } from '../fixtures/volume.ts'
 
 const skip = existsSync('/proc/self/stat') ? false : 'there is no /proc here'
@@ -61,5 +61,13 @@ test('the name of a process may hold spaces and parentheses', async (t) => {
 
 test('what is no heartbeat is none', (t) => {
   for (const text of ['', '{', 'null', '[]', '{}', '{"pid":1,"world":"w","startedAt":1,"beat":0}']) t.equal(parseHeartbeat(text), undefined, text)
+  t.end()
+})
+
+test('who must be alone is, but for a copy of the database, beside which gateways read', (t) => {
+  const [rebuilding, sweeping] = [{ work: 'rebuild', isExclusive: true }, { work: 'sweep', isExclusive: false }]
+  for (const other of [gatewayRole, readerRole, copyRole, rebuilding, sweeping]) t.ok(excludes(rebuilding, other) && excludes(other, rebuilding), other.work)
+  for (const other of [gatewayRole, copyRole, sweeping]) t.ok(excludes(copyRole, other) && excludes(other, copyRole), other.work)
+  t.notOk(excludes(copyRole, readerRole) || excludes(readerRole, copyRole) || excludes(gatewayRole, readerRole) || excludes(gatewayRole, sweeping))
   t.end()
 })

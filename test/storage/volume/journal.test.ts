@@ -155,6 +155,18 @@ test('a pipe in place of the file is not waited for: neither to read nor to appe
   t.strictSame(openBelow(folder), [])
 })
 
+test('where several machines append, each does all of it in its turn, and without one nothing', async (t) => {
+  const { path, faults } = await setUp(t)
+  const steps: string[] = []
+  const durable = createDurable({ fs: faults.fs, onSyncFailure: () => {} })
+  const journal = createJournal({ fs: faults.fs, durable, path, isEntry, async alone (work) { steps.push(`turn after ${faults.calls.length}`); const done = await work(); steps.push(`${openBelow(path).length} open`); return done } })
+  await journal.append([{ n: 1 }])
+  t.strictSame(steps, ['turn after 0', '0 open'])
+  const refused = createJournal({ fs: faults.fs, durable, path, isEntry, alone: () => Promise.reject(new Error('no turn')) })
+  await t.rejects(refused.append([{ n: 2 }]), { message: 'no turn' })
+  t.strictSame(await refused.read(), { entries: [{ n: 1 }], damagedLines: 0 })
+})
+
 test('a second place may be a link', { skip: process.platform === 'win32' && 'links are for administrators' }, async (t) => {
   const { folder, path, journal, numbers } = await setUp(t)
   await symlink(join(folder, 'elsewhere'), path)

@@ -12,6 +12,7 @@ import { ownHeartbeat } from '../../../src/storage/volume/instance.ts'
 import { openStaging } from '../../../src/storage/volume/staging.ts'
 import { createFaults } from '../../fixtures/faults.ts'
 import { filesBelow, folderFor } from '../fixtures/volume.ts'
+import { createMemoryObjects } from '../objects/memory.ts'
 
 const skip = existsSync('/proc/self/stat') ? false : 'there is no /proc here'
 
@@ -121,6 +122,19 @@ test('a folder whose heartbeat is missing or unreadable has 90 s too', async (t)
   clock.ms = 90_000
   t.equal(await staging.removeDead(), 3)
   t.ok(folders.every(({ exists }) => !exists()))
+})
+
+test('a heartbeat that cannot be read has 90 s on a volume; from an object store that does not answer nobody\'s heart is heard', async (t) => {
+  const { faults, clock, staging, other } = await setUp(t)
+  const { exists } = await other(elsewhere)
+  faults.inject({ on: 'readFile', path: /heartbeat/, errno: 'EIO', forever: true })
+  t.equal(await staging.removeDead(), 0)
+  clock.ms = 90_000
+  Object.assign(faults.fs, { objects: createMemoryObjects() })
+  t.equal(await staging.removeDead(), 0)
+  t.ok(exists())
+  Object.assign(faults.fs, { objects: undefined })
+  t.equal(await staging.removeDead(), 1)
 })
 
 test('what is not of the gateway\'s making in staging is left alone', async (t) => {
