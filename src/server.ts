@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import process from 'node:process'
 import closeWithGrace from 'close-with-grace'
+import type { FastifyInstance } from 'fastify'
 import { buildApp } from './app.ts'
 import { banner } from './banner.ts'
 import { ConfigError, readConfig, type Config } from './config.ts'
@@ -17,12 +18,21 @@ async function start (): Promise<void> {
   const config = readConfig(process.env)
   const isTerminal = process.stdout.isTTY === true
   const app = await buildApp(config, { isTerminal })
+  // Before it listens: whoever reads that it does may stop it at once.
+  const stop = stopGracefully(app, config)
   const address = await app.listen({ host: config.host, port: config.port }).catch(async (error: unknown) => {
+    // Stopped before it listened, it ends as after any stop.
+    if (stop.isUnderWay()) return undefined
+    stop.uninstall()
     await app.close()
     throw isListenError(error) ? new ConfigError(sentenceOf(error, config), { cause: error }) : error
   })
+  if (isTerminal && address !== undefined) process.stdout.write(banner({ address, config }))
+}
+
+function stopGracefully (app: FastifyInstance, { shutdownGraceMs }: Config) {
   let stopping: { signal: string, at: number } | undefined
-  const { close } = closeWithGrace({ delay: config.shutdownGraceMs, logger: app.log, skip: [...stopSignals] }, async ({ signal = stopping?.signal, err }) => {
+  const { close, uninstall } = closeWithGrace({ delay: shutdownGraceMs, logger: app.log, skip: [...stopSignals] }, async ({ signal = stopping?.signal, err }) => {
     if (err !== undefined) app.log.fatal({ err }, 'The gateway stops because of an error nobody handled.')
     else app.log.info(`Stopping on ${signal ?? 'request'}; uploads in flight are finished first.`)
     await app.close()
@@ -39,7 +49,7 @@ async function start (): Promise<void> {
       }
     })
   }
-  if (isTerminal) process.stdout.write(banner({ address, config }))
+  return { uninstall, isUnderWay: () => stopping !== undefined }
 }
 
 try {

@@ -1,7 +1,8 @@
-// While the gateway runs, what happens to files is told to the webhook: at once, or when it can be reached again. What is told, and when it is written, is the business of whoever changes a file.
+// While the gateway runs, and leads, what happens to files is told to the webhook: at once, or when it can be reached again. What is told, and when it is written, is the business of whoever changes a file.
 import fastifyPlugin from 'fastify-plugin'
 import type { Config } from '../config.ts'
 import type { Metrics } from '../plugins/metrics.ts'
+import type { Coordination } from '../records/coordination.ts'
 import type { Events } from '../records/events.ts'
 import type { Outbox } from './records.ts'
 import { createSender, type Witness } from './sender.ts'
@@ -15,6 +16,7 @@ const keptMs = 30 * 24 * 60 * 60_000
 const forgetEveryMs = 60 * 60_000
 
 type Options = {
+  coordination: Pick<Coordination, 'leads' | 'onLead' | 'tell' | 'hear'>
   webhook: Config['webhook']
   outbox: Outbox
   events: Pick<Events, 'onTold'>
@@ -22,7 +24,7 @@ type Options = {
   now: () => Date
 }
 
-export const delivery = fastifyPlugin(async (app, { webhook, outbox, events, metrics, now }: Options) => {
+export const delivery = fastifyPlugin(async (app, { coordination, webhook, outbox, events, metrics, now }: Options) => {
   const oldestKept = () => new Date(now().getTime() - keptMs)
   if (webhook === undefined) {
     // There was one once: what it was not told names users, also ones who are erased.
@@ -50,8 +52,13 @@ export const delivery = fastifyPlugin(async (app, { webhook, outbox, events, met
     troubled: (error) => app.log.error({ err: error }, 'The events for the webhook cannot be looked up or marked; it is tried again.'),
   }
 
-  const sender = createSender({ outbox, witness, now, send: createWebhook({ ...webhook, now }) })
-  events.onTold(sender.look)
+  const sender = createSender({ outbox, witness, now, send: createWebhook({ ...webhook, now }), isAllowed: coordination.leads })
+  events.onTold(() => {
+    if (coordination.leads()) sender.look()
+    else coordination.tell('told', '')
+  })
+  coordination.hear('told', sender.look)
+  coordination.onLead(sender.look)
   app.doNowAndThen({ name: 'deadEvents', everyMs: forgetEveryMs, run: () => outbox.forget(oldestKept()) })
   const timer = setInterval(sender.look, lookEveryMs)
   app.addHook('onReady', async () => sender.look())

@@ -3,6 +3,9 @@
 /** Longer than sending takes at most: when a process dies meanwhile, another takes over after that. */
 export const heldForMs = 30_000
 
+/** With less of that left, sending might take longer than it is held. */
+export const leftMs = 15_000
+
 const firstPauseMs = 1000
 const longestPauseMs = 60 * 60_000
 /** A receiver may ask for more than we would wait, but not for ever. */

@@ -1,5 +1,5 @@
 // Delivers events: each until it is taken, those of one owner one after the other, those of several side by side. What it is sent with, and where they are kept, is not its business.
-import { heldForMs, isHopeless, pauseAfter } from './patience.ts'
+import { heldForMs, isHopeless, leftMs, pauseAfter } from './patience.ts'
 import type { DueEvent, Held, Outbox } from './records.ts'
 import type { Send } from './webhook.ts'
 
@@ -16,6 +16,8 @@ export type Witness = {
 export type Sender = ReturnType<typeof createSender>
 
 type Options = {
+  /** Whether this process is to send, at this moment. What it sends is told to its end in any case. */
+  isAllowed?: () => boolean
   outbox: Pick<Outbox, 'due' | 'hold' | 'done' | 'postpone' | 'giveUp'>
   send: Send
   witness: Witness
@@ -24,13 +26,15 @@ type Options = {
 
 const atOnce = 8
 
-export function createSender ({ outbox, send, witness, now }: Options) {
+export function createSender ({ outbox, send, witness, now, isAllowed = () => true }: Options) {
   const delivering = new Map<string, Promise<void>>()
   let isStopped = false
   let looking: Promise<void> | undefined
   let isAskedAgain = false
 
   async function attempt (event: Held): Promise<void> {
+    // A process that was suspended here: another has sent it by now, and perhaps what comes after it.
+    if (event.heldUntil.getTime() - now().getTime() < leftMs) return
     const outcome = event.payload === '' ? undefined : await send(event)
     if (outcome?.isTaken !== false) {
       await outbox.done(event)
@@ -57,13 +61,13 @@ export function createSender ({ outbox, send, witness, now }: Options) {
   }
 
   async function takeUp (event: DueEvent): Promise<void> {
-    if (isStopped || delivering.size >= atOnce || delivering.has(event.ownerKey)) return
+    if (isStopped || !isAllowed() || delivering.size >= atOnce || delivering.has(event.ownerKey)) return
     const held = await outbox.hold(event, heldForMs)
     if (held !== undefined) deliver(held)
   }
 
   async function lookOnce (): Promise<void> {
-    if (delivering.size >= atOnce) return
+    if (!isAllowed() || delivering.size >= atOnce) return
     for (const event of await outbox.due(2 * atOnce)) await takeUp(event)
   }
 

@@ -1,8 +1,8 @@
 // Variants of stored pictures: out of the cache, or made once, however many ask at the same time. Who may see them is not known here.
-import { access } from 'node:fs/promises'
 import { buffer } from 'node:stream/consumers'
 import { StorageUnavailable } from '../errors.ts'
 import type { BlobId } from '../storage/ids.ts'
+import type { LocalFile } from '../storage/store.ts'
 import type { CachedVariant, VariantCache } from './cache/cache.ts'
 import { createFailed } from './failed.ts'
 import type { Jobs } from './jobs.ts'
@@ -21,8 +21,8 @@ export type VariantSource = {
   readonly frames?: number | undefined
   /** It was decoded when it came in. */
   readonly isProven: boolean
-  /** The blob's own file: once that is gone, nothing made of it is kept. `release` does not fail. */
-  open (): Promise<{ readonly path: string, release (): Promise<void> }>
+  /** The blob's own file. */
+  open (): Promise<LocalFile>
 }
 
 export type Variants = ReturnType<typeof createVariants>
@@ -67,9 +67,9 @@ export function createVariants ({ processes, cache, nowMs = () => performance.no
     if (known !== undefined) return known
     const file = await source.open()
     try {
-      return await cache.put(source.blobId, name, await work(file.path), () => isThere(file.path))
+      return await cache.put(source.blobId, name, await work(file.path), file.isThere)
     } catch (error) {
-      throw await isThere(file.path) ? error : new StorageUnavailable({ cause: error })
+      throw await file.isThere().catch(() => true) ? error : new StorageUnavailable({ cause: error })
     } finally {
       await file.release()
     }
@@ -135,10 +135,6 @@ function weightOfRender (contentType: PictureType, { width, height, frames, ...r
   // How large the file is, which may keep an animation from moving too, is not known here.
   const decoded = spec.isAnimated && canMove({ width, height, frames }, 0) ? frames : 1
   return weightOf({ contentType, width, height, frames: decoded, ...rest }) + Math.min(weightOfOutput(spec) * decoded, maxAnimatedPixelsOut * pixelBytes)
-}
-
-async function isThere (path: string): Promise<boolean> {
-  return access(path).then(() => true, (error: NodeJS.ErrnoException) => error.code !== 'ENOENT')
 }
 
 async function wholeOf (entry: CachedVariant): Promise<Buffer> {

@@ -1,5 +1,6 @@
-// When the volume is audited: soon after the start, then whenever it is due; and what is told of it, in the log and the metrics.
+// When the volume is audited, by the gateway that leads: soon after the start, then whenever it is due; and what every gateway tells of it, in the log and the metrics.
 import fastifyPlugin from 'fastify-plugin'
+import type { Coordination } from '../records/coordination.ts'
 import type { Metrics } from './metrics.ts'
 
 /** Whether one is due is asked this often; one gateway of several does it. */
@@ -13,6 +14,7 @@ type Finding = { readonly problem: string, readonly path: string, readonly detai
 type Audited = { readonly records: number, readonly hashedFiles: number, readonly hashedBytes: number, readonly findings: readonly Finding[], readonly moreFindings?: number }
 
 type Options = {
+  readonly coordination: Pick<Coordination, 'leads' | 'term' | 'onLead'>
   readonly audit: {
     runIfDue (signal: AbortSignal): Promise<Audited | undefined>
     latest (): Promise<Parameters<Metrics['audited']>[0] | undefined>
@@ -21,14 +23,14 @@ type Options = {
   readonly metrics: Pick<Metrics, 'audited'>
 }
 
-export const audit = fastifyPlugin(async (app, { audit: { runIfDue, latest }, everyMs, metrics }: Options) => {
+export const audit = fastifyPlugin(async (app, { coordination, audit: { runIfDue, latest }, everyMs, metrics }: Options) => {
   if (everyMs === 0) return
   const controller = new AbortController()
   let running: Promise<void> | undefined
 
   async function ask (): Promise<void> {
     try {
-      const audited = await runIfDue(controller.signal)
+      const audited = coordination.leads() ? await runIfDue(AbortSignal.any([controller.signal, coordination.term])) : undefined
       if (audited !== undefined) tell(audited)
       const counts = await latest()
       if (counts !== undefined) metrics.audited(counts)
@@ -50,6 +52,7 @@ export const audit = fastifyPlugin(async (app, { audit: { runIfDue, latest }, ev
   }
 
   const timer = setInterval(askOnce, Math.min(everyMs, askEveryMs))
+  coordination.onLead(askOnce)
   app.addHook('onClose', async () => {
     clearInterval(timer)
     controller.abort()

@@ -1,9 +1,13 @@
-// When erasures are finished that were not, or not for certain: at the start, a few seconds after each, and all of them now and then.
+// When erasures are finished that were not, or not for certain: at the start, and by the gateway that leads a few seconds after each, when it begins to lead, and all of them now and then.
 import fastifyPlugin from 'fastify-plugin'
+import type { Coordination } from '../records/coordination.ts'
 
 type Replayed = { readonly owners: number, readonly blobs: number }
 
 type Options = {
+  coordination: Pick<Coordination, 'leads' | 'onLead'>
+  /** Not where nothing may be changed. */
+  isReplayedAtStart: boolean
   erasure: {
     replay (options?: { isFull?: boolean }): Promise<Replayed>
     followUp (): Promise<Replayed>
@@ -17,7 +21,7 @@ const followUpEveryMs = 5000
 /** A longer one would make Node's timer go off every millisecond. */
 const longestTimerMs = 2 ** 31 - 1
 
-export const erasures = fastifyPlugin(async (app, { erasure, replayEveryMs }: Options) => {
+export const erasures = fastifyPlugin(async (app, { coordination, isReplayedAtStart, erasure, replayEveryMs }: Options) => {
   let running: Promise<void> | undefined
 
   async function attempt (work: () => Promise<Replayed>): Promise<void> {
@@ -34,12 +38,15 @@ export const erasures = fastifyPlugin(async (app, { erasure, replayEveryMs }: Op
     return running
   }
 
-  // Before the first request: what was erased is not to be seen again. What fails is tried again.
-  await run(() => erasure.replay())()
+  const whileLeading = (work: () => Promise<void>) => () => { if (coordination.leads()) work() }
+
+  // Before the first request, whoever leads: what was erased is not to be seen again. What fails is tried again.
+  if (isReplayedAtStart) await run(() => erasure.replay())()
   const timers = [
-    setInterval(run(() => erasure.followUp()), followUpEveryMs),
-    setInterval(run(() => erasure.replay({ isFull: true })), Math.min(replayEveryMs, longestTimerMs)),
+    setInterval(whileLeading(run(() => erasure.followUp())), followUpEveryMs),
+    setInterval(whileLeading(run(() => erasure.replay({ isFull: true }))), Math.min(replayEveryMs, longestTimerMs)),
   ]
+  coordination.onLead(run(() => erasure.replay()))
   app.addHook('onClose', async () => {
     for (const timer of timers) clearInterval(timer)
     await running

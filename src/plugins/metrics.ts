@@ -41,6 +41,8 @@ export type MetricsSources = {
   /** What of it uploads leave alone. */
   reserveBytes? (): Promise<number>
   staging (): Promise<{ files: number, bytes: number }>
+  /** Whether this gateway does what only one of several does. */
+  leads? (): boolean
   /** Jobs of pictures that wait for a turn. */
   waitingPictureJobs? (): number
   /** Those of the webhook, not delivered yet and given up; absent where there is none. */
@@ -63,11 +65,12 @@ export function createMetrics (sources: MetricsSources): Metrics {
   const pictureJobs = counter('picture_jobs_total', 'Jobs of pictures (header, inspect, plan and isSameLook of uploads; master and render of variants; draw of fallbacks) by outcome: done, refused, busy, lost or failed.', 'job', 'outcome')
   const scans = counter('scans_total', 'Files that the scanner was asked about: clean, infected, refused because they could not be scanned, or kept unscanned.', 'outcome')
   const refusals = counter('refusals_total', 'Errors answered, by code.', 'code')
-  const sweepEnded = createSweepGauges(registers)
+  const sweepEnded = createSweepGauges(registers, sources)
   const auditing = createAuditGauges(registers)
   const eventsSent = counter('webhook_events_sent_total', 'Events that the webhook has taken.')
   const eventsFailed = counter('webhook_attempts_failed_total', 'Attempts to deliver an event that failed; it is tried again.')
   createWaitingGauge(registers, sources)
+  createLeadGauge(registers, sources)
   const updateEvents = createEventGauges(registers, sources)
   const updateSpace = createSpaceGauges(registers, sources)
 
@@ -131,8 +134,14 @@ function outcomeOf (error: unknown): Outcome {
   return statusCode < 500 ? 'refused' : 'failed'
 }
 
-function createSweepGauges (registers: Registry[]): Metrics['sweepEnded'] {
-  const stopped = new Gauge({ name: 'uploads_sweep_stopped', help: '1 while the last sweep was held up because it would have removed too much.', registers })
+function createSweepGauges (registers: Registry[], { leads = () => true }: MetricsSources): Metrics['sweepEnded'] {
+  const stopped: Gauge = new Gauge({
+    name: 'uploads_sweep_stopped',
+    help: '1 while the last sweep was held up because it would have removed too much.',
+    registers,
+    // The last one was another gateway's.
+    collect: () => { if (!leads()) stopped.set(0) },
+  })
   const lastSuccess = new Gauge({ name: 'uploads_sweep_last_success_timestamp_seconds', help: 'When a sweep last ran to its end, in seconds since 1970; absent before the first of this process.', registers })
   lastSuccess.remove()
   return (outcome) => {
@@ -166,6 +175,11 @@ function createAuditGauges (registers: Registry[]): Pick<Metrics, 'audited' | 'a
 
 function createWaitingGauge (registers: Registry[], { waitingPictureJobs = () => 0 }: MetricsSources): void {
   const waiting: Gauge = new Gauge({ name: 'picture_jobs_waiting', help: 'Jobs of pictures that wait for a turn.', registers, collect: () => waiting.set(waitingPictureJobs()) })
+}
+
+/** Of several gateways on one PostgreSQL exactly one says 1, but for a few seconds after it died; on SQLite each does. */
+function createLeadGauge (registers: Registry[], { leads = () => true }: MetricsSources): void {
+  const gauge: Gauge = new Gauge({ name: 'uploads_leads', help: '1 while this gateway does what only one of several does: sweeps, audits, webhooks, expiry.', registers, collect: () => gauge.set(leads() ? 1 : 0) })
 }
 
 /** Gauges of what the sources say; the function brings them up to date. */

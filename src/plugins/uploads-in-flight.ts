@@ -2,9 +2,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { OwnerErased } from '../errors.ts'
+import type { Coordination } from '../records/coordination.ts'
 import type { ErasedOwner, Owners } from '../records/owners.ts'
 
-/** What is in flight of an erased user is gone a few seconds later. */
+/** What is in flight of an erased user is gone a few seconds later, also where nobody could tell of it. */
 const checkEveryMs = 5000
 
 export type UploadInFlight = {
@@ -25,11 +26,11 @@ declare module 'fastify' {
   }
 }
 
-type Options = { owners: Pick<Owners, 'epoch' | 'erasedSince' | 'keyOf'> }
+type Options = { owners: Pick<Owners, 'epoch' | 'erasedSince' | 'keyOf'>, coordination: Pick<Coordination, 'hear'> }
 
 type Entry = { readonly epoch: number, readonly ownerKeys: Set<string>, readonly controller: AbortController }
 
-export const uploadsInFlight = fastifyPlugin(async (app, { owners }: Options) => {
+export const uploadsInFlight = fastifyPlugin(async (app, { owners, coordination }: Options) => {
   const entries = new Set<Entry>()
 
   app.decorateRequest('inFlight', null)
@@ -53,9 +54,12 @@ export const uploadsInFlight = fastifyPlugin(async (app, { owners }: Options) =>
     }
   }
 
-  const timer = setInterval(() => {
+  const look = () => {
     endErased().catch((error: unknown) => app.log.warn({ err: error }, 'uploads of users who were erased meanwhile could not be looked for'))
-  }, checkEveryMs)
+  }
+  const timer = setInterval(look, checkEveryMs)
+  coordination.hear('erased', look)
+  coordination.hear('reconnected', look)
   app.addHook('onClose', async () => { clearInterval(timer) })
 }, { name: 'uploads-in-flight', fastify: '5.x' })
 

@@ -1,5 +1,4 @@
 // Resumable uploads, apart from how they are spoken of over HTTP: bytes become durable piece by piece, and the whole becomes an attachment or an avatar once.
-import { setImmediate } from 'node:timers/promises'
 import { actsForOthers, type Caller, type UserId } from '../callers/caller.ts'
 import { QuotaExceeded, ResumableFinal, ResumableGone, ResumableInvalid, ResumableNotFound, ResumableOffsetWrong, ResumableTakenOver, UploadTooLarge } from '../errors.ts'
 import type { Alongside } from '../records/commits.ts'
@@ -7,12 +6,14 @@ import type { Quota } from '../records/quota.ts'
 import { errnoOf } from '../storage/failures.ts'
 import { newBlobId, newRecordId, newUploadId, type UploadId } from '../storage/ids.ts'
 import type { SegmentFile, Segments } from '../storage/segments.ts'
+import { createAdmissions, type Admission } from './admission.ts'
 import type { Check } from './checks.ts'
 import { failureError } from './failure.ts'
 import type { Finishing } from './finishing.ts'
 import type { Leases } from './leases.ts'
 import type { ResumableRecords, StatedDigests, Upload, UploadKind } from './records.ts'
 import type { Room } from './room.ts'
+import { createUpkeep, finishPatienceMs } from './upkeep.ts'
 
 /** How much, and for how long, is lost at most of one long request when the process is killed. */
 const commitBytes = 16 * 1024 ** 2
@@ -47,12 +48,6 @@ export type Piece = {
   readonly receive: (limits: { maxBytes: number, signal: AbortSignal }) => AsyncIterable<Buffer>
 }
 
-/** Of the bytes of one request into the owner's quota: each commit of some of them goes through it. @throws QuotaExceeded */
-type Admission = {
-  commit<T> (bytes: number, work: () => Promise<T>): Promise<T>
-  end (): void
-}
-
 export type Engine = ReturnType<typeof createEngine>
 
 type Options = {
@@ -80,36 +75,7 @@ export function createEngine ({ records, segments, room, quota, leases, finishin
     return upload
   }
 
-  const reserve = ({ creator, ownerId, kind }: Upload, { bytes, files }: { bytes: number, files: number }) =>
-    quota.reserve({ callerId: creator.id, ownerId, bytes, files, isAvatar: kind === 'avatar' })
-
-  /** The row of an upload counts for what it says; until it says so, this does. `bytes`, `files`: beside what it says already. */
-  async function reserving<T> (upload: Upload, amount: { bytes: number, files: number }, work: () => Promise<T>): Promise<T> {
-    const release = await reserve(upload, amount)
-    try {
-      return await work()
-    } finally {
-      release()
-    }
-  }
-
-  /** Of a length that nobody knows the row counts what is durable: what a request announces is set aside for it, and what one does not announce must fit commit by commit. */
-  async function admit (upload: Upload, declaredBytes: number | undefined): Promise<Admission> {
-    if (upload.length !== undefined) return { commit: (_bytes, work) => work(), end: () => {} }
-    const giveBack = await reserve(upload, { bytes: declaredBytes ?? 1, files: 0 })
-    if (declaredBytes === undefined) {
-      giveBack()
-      return { commit: (bytes, work) => reserving(upload, { bytes, files: 0 }, work), end: () => {} }
-    }
-    return {
-      async commit (bytes, work) {
-        const done = await work()
-        giveBack(bytes)
-        return done
-      },
-      end: giveBack,
-    }
-  }
+  const { reserving, admit } = createAdmissions(quota)
 
   /** The upload, held by nobody else from now on, and for whom bytes come until `expiresAt`. When it takes no more bytes, as it is. */
   async function taken (id: UploadId, expiresAt?: Date): Promise<Upload> {
@@ -341,28 +307,7 @@ export function createEngine ({ records, segments, room, quota, leases, finishin
     finishDue: finishing.finishDue,
 
     /** Removes what expired and what nobody needs any more. Returns how many. */
-    async upkeep (): Promise<number> {
-      let expired = 0
-      for (const { id } of await records.expired(finishPatienceMs, mostPerRun)) {
-        // Somebody may have gone on with it meanwhile.
-        if (!await records.removeExpired(id, finishPatienceMs)) continue
-        room.release(id)
-        await segments.remove(id)
-        expired += 1
-      }
-      const folders = await segments.uploads()
-      let unused = 0
-      for (let at = 0; at < folders.length; at += foldersAtOnce) {
-        await setImmediate()
-        const group = folders.slice(at, at + foldersAtOnce)
-        const used = await records.inUse(group)
-        for (const id of group.filter((one) => !used.has(one))) {
-          await segments.remove(id)
-          unused += 1
-        }
-      }
-      return expired + unused
-    },
+    upkeep: createUpkeep({ records, segments, room }),
 
     /** Those who send bytes are ended with `reason`: what came of them is kept. */
     stopReceiving: (reason: Error): void => leases.endAll(reason),
@@ -374,14 +319,6 @@ export function createEngine ({ records, segments, room, quota, leases, finishin
     },
   }
 }
-
-/** So much longer than its bytes would be kept is tried what cannot be finished right now. */
-const finishPatienceMs = 7 * 86_400_000
-
-const mostPerRun = 500
-
-/** Looked at in one go, before requests have their turn. */
-const foldersAtOnce = 100
 
 /** Of one upload; of large ones there may be more. */
 const mostSmallPieces = 10_000

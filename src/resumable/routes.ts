@@ -205,7 +205,7 @@ export const resumableRoutes: FastifyPluginAsyncTypebox<Options> = async (app, {
   let starting: Promise<unknown> | undefined
   app.addHook('onReady', async () => {
     // Not waited for: it may take long, and its clients come back by themselves.
-    starting = engine.upkeep().then(() => engine.finishDue({ isStart: true })).catch((error: unknown) => app.log.error({ err: error }, 'Upkeep failed: resumable.'))
+    if (app.coordination.leads()) starting = engine.upkeep().then(() => engine.finishDue({ isStart: true })).catch((error: unknown) => app.log.error({ err: error }, 'Upkeep failed: resumable.'))
   })
   app.doNowAndThen({ name: 'finishing', everyMs: finishEveryMs, run: () => engine.finishDue() })
   app.doNowAndThen({ name: 'resumable', everyMs: upkeepEveryMs, run: () => engine.upkeep() })

@@ -5,6 +5,8 @@ import { test } from 'tap'
 import { delivery } from '../../src/events/delivery.ts'
 import { createOutbox } from '../../src/events/records.ts'
 import type { Chore } from '../../src/plugins/upkeep.ts'
+import { createLoneCoordination } from '../../src/records/coordination.ts'
+import { coordinationDouble } from '../fixtures/coordination.ts'
 import { collectLog } from '../fixtures/log.ts'
 import { build, multipart, picture } from '../helper.ts'
 import { refusing, taken, type Message } from './fixtures/receiver.ts'
@@ -163,7 +165,7 @@ test('once the webhook is taken away, what it was not told is kept for a month, 
   for (const name of ['storage', 'upkeep', 'erasures']) bare.register(fastifyPlugin(async () => {}, { name }))
   bare.decorate('doNowAndThen', (chore: Chore) => { chores.push(chore) })
   const now = () => new Date(at)
-  bare.register(delivery, { webhook: undefined, outbox: createOutbox({ client: database.client, now }), events: { onTold: () => t.fail('nobody is told') }, metrics: { eventSent () {}, eventFailed () {} }, now })
+  bare.register(delivery, { coordination: createLoneCoordination(), webhook: undefined, outbox: createOutbox({ client: database.client, now }), events: { onTold: () => t.fail('nobody is told') }, metrics: { eventSent () {}, eventFailed () {} }, now })
   await bare.ready()
   const run = async () => Promise.all(chores.map((chore) => chore.run(new AbortController().signal)))
   at += 29 * days
@@ -171,4 +173,34 @@ test('once the webhook is taken away, what it was not told is kept for a month, 
   at += 2 * days
   t.strictSame(await run(), [2])
   t.equal(await database.client.event.count(), 0)
+})
+
+test('a gateway that does not lead tells the one that does, which looks at once, as it does when it begins to', async (t) => {
+  const others = coordinationDouble({ leads: false })
+  const { promise: told, resolve: onTold } = Promise.withResolvers<() => void>()
+  let looks = 0
+  const none = async () => {
+    looks += 1
+    return []
+  }
+  const bare = Fastify()
+  t.teardown(() => bare.close())
+  for (const name of ['storage', 'upkeep', 'erasures']) bare.register(fastifyPlugin(async () => {}, { name }))
+  bare.decorate('doNowAndThen', () => {})
+  bare.register(delivery, { coordination: others.coordination, webhook: { url: 'http://127.0.0.1:9/', secrets: ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'] }, outbox: { due: none } as never, events: { onTold }, metrics: { eventSent () {}, eventFailed () {} }, now: () => new Date() })
+  await bare.ready()
+  const tell = await told
+  tell()
+  t.strictSame(others.told, [['told', '']])
+  t.equal(looks, 0)
+  others.lead()
+  await setImmediate()
+  t.equal(looks, 1)
+  others.hear('told', '')
+  await setImmediate()
+  t.equal(looks, 2)
+  tell()
+  await setImmediate()
+  t.equal(looks, 3)
+  t.equal(others.told.length, 1)
 })

@@ -29,6 +29,7 @@ test('an erasure is told for every file, those in the trash too; what was told b
 
   t.equal((await erase(name)).statusCode, 200)
   t.equal((await attach(name, 'new.txt')).statusCode, 201, 'a new user of that id')
+  await delivered()
   await app.close()
   t.strictSame(receiver.messages().filter(({ ownerId }) => ownerId === name).map(({ type }) => type).sort(), ['attachment.created', 'attachment.created', 'attachment.erased', 'attachment.erased', 'avatar.erased'], 'nothing is told twice')
 })

@@ -29,11 +29,12 @@ async function setUp (t: Test) {
     troubled: (error) => said.push(`troubled: ${(error as { code: string }).code}`),
   }
   /** Another sender on the same database, with what it is sending now. */
-  const begin = ({ outbox = createOutbox({ client, now }), answer }: { outbox?: Outbox, answer?: Outcome } = {}) => {
+  const begin = ({ outbox = createOutbox({ client, now }), answer, isAllowed }: { outbox?: Outbox, answer?: Outcome, isAllowed?: () => boolean } = {}) => {
     const sending: Sending[] = []
     const sent: string[] = []
     const sender = createSender({
       outbox, witness, now,
+      ...(isAllowed && { isAllowed }),
       send: ({ id }) => {
         sent.push(id)
         return answer === undefined ? new Promise((resolve) => { sending.push({ id, answer: resolve }) }) : Promise.resolve(answer)
@@ -232,4 +233,52 @@ test('what comes while it is looked is seen', async (t) => {
     await until(async () => (await rest()).length === 0)
   }
   t.pass('each without anybody asking again')
+})
+
+test('one that is not to send leaves all to another; what it began before it ends', async (t) => {
+  const { sender, tell, rest } = await setUp(t)
+  let isAllowed = true
+  await tell('ada1', 'ada2')
+  const one = sender({ isAllowed: () => isAllowed })
+  one.look()
+  await until(() => one.sent.length === 1)
+  isAllowed = false
+  await tell('bob1')
+  one.look()
+  one.answer('ada1', isTaken)
+  await until(async () => (await rest()).length === 2)
+  t.strictSame(one.sent, ['ada1'])
+  const other = sender({ answer: isTaken })
+  other.look()
+  await until(async () => (await rest()).length === 0)
+  t.strictSame(other.sent.toSorted(), ['ada2', 'bob1'])
+})
+
+test('one that was suspended between taking an event and sending it does not send it: another has, and what comes after it', async (t) => {
+  const { client, sender, tell, rest, wait, now } = await setUp(t)
+  await tell('ada1', 'ada2')
+  const outbox = createOutbox({ client, now })
+  const { promise: resumed, resolve: resume } = Promise.withResolvers<void>()
+  let isHeld = false
+  const one = sender({
+    answer: isTaken,
+    outbox: {
+      ...outbox,
+      async hold (event, ms) {
+        const held = await outbox.hold(event, ms)
+        isHeld = true
+        await resumed
+        return held
+      },
+    },
+  })
+  one.look()
+  await until(() => isHeld)
+  wait(30_000)
+  const other = sender({ answer: isTaken })
+  other.look()
+  await until(async () => (await rest()).length === 0)
+  resume()
+  await one.stop()
+  t.strictSame([one.sent, other.sent], [[], ['ada1', 'ada2']])
 })

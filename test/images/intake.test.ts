@@ -53,7 +53,7 @@ test('what is kept is another file, without what is personal; the one that arriv
 
 test('where nothing is to be taken out, or is to be, the file is the one that arrived', async (t) => {
   const clean = await setUp(t, { plan: async () => ({ edits: [], removed: [] }) })
-  t.match(await clean.intake.take(clean.arrived, how), { ...clean.arrived, facts: { metadataRemoved: [], thumbhash: 'hash' } })
+  t.match(await clean.intake.take(clean.arrived, how), { ...clean.arrived, facts: { metadataRemoved: { length: 0 }, thumbhash: 'hash' } })
   t.equal(clean.processes.ran.length, 3)
   const kept = await setUp(t)
   t.match(await kept.intake.take(kept.arrived, { ...how, keepsMetadata: true }), { ...kept.arrived, facts: { metadataRemoved: null, thumbhash: 'hash' } })

@@ -81,7 +81,7 @@ async function sourceIn (t: Test, overrides: Partial<VariantSource> = {}) {
     blobId: newBlobId(), contentType: 'image/jpeg', width: 400, height: 300, frames: 1, isProven: true,
     open: async () => {
       counts.opened++
-      return { path, release: async () => { counts.released++ } }
+      return { path, isThere: async () => existsSync(path), release: async () => { counts.released++ } }
     },
     ...overrides,
   }
@@ -262,7 +262,7 @@ test('a file that cannot be looked for counts as there', async (t) => {
   const { source, path } = await sourceIn(t)
   // ENOTDIR: nothing says that the blob is gone.
   const variants = createVariants({ cache: cacheDouble(), processes: processesDouble() })
-  const entry = await variants.get({ ...source, open: async () => ({ path: join(path, 'below'), release: async () => {} }) }, spec)
+  const entry = await variants.get({ ...source, open: async () => ({ path: join(path, 'below'), isThere: async () => true, release: async () => {} }) }, spec)
   t.equal(await textOf(entry), JSON.stringify(spec))
 })
 

@@ -3,20 +3,24 @@ import Fastify from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { test, type Test } from 'tap'
 import { erasures } from '../../src/plugins/erasures.ts'
+import { coordinationDouble } from '../fixtures/coordination.ts'
 import { collectLog } from '../fixtures/log.ts'
 
 const nothing = { owners: 0, blobs: 0 }
 
-function setUp (t: Test) {
+function setUp (t: Test, { leads = true, isReplayedAtStart = true } = {}) {
   mock.timers.enable({ apis: ['setInterval'] })
   t.teardown(() => mock.timers.reset())
   const log = collectLog()
   const order: string[] = []
+  const others = coordinationDouble({ leads })
   const work = { replay: async () => nothing, followUp: async () => nothing }
   const app = Fastify({ logger: { level: 'info', stream: log.stream } })
   t.teardown(() => app.close())
   app.register(fastifyPlugin(async () => {}, { name: 'storage' }))
   app.register(erasures, {
+    coordination: others.coordination,
+    isReplayedAtStart,
     replayEveryMs: 12_000,
     erasure: {
       replay ({ isFull = false } = {}) {
@@ -29,7 +33,7 @@ function setUp (t: Test) {
       },
     },
   })
-  return { app, log, order, work }
+  return { app, log, order, work, others }
 }
 
 const soon = () => new Promise((resolve) => { setImmediate(resolve) })
@@ -66,4 +70,26 @@ test('one at a time; what was done is told, what failed too, and neither keeps t
   resolve({ owners: 1, blobs: 2 })
   await closing
   t.match(log.lines().at(-1), { level: 30, upkeep: 'erasures', owners: 1, blobs: 2 })
+})
+
+test('a gateway that does not lead carries out what is open before its first request, and the rest when it leads', async (t) => {
+  const { app, order, others } = setUp(t, { leads: false })
+  await app.ready()
+  mock.timers.tick(60_000)
+  await soon()
+  t.strictSame(order, ['replay'])
+  others.lead()
+  await soon()
+  t.strictSame(order, ['replay', 'replay'])
+  mock.timers.tick(5000)
+  await soon()
+  t.equal(order.at(-1), 'follow-up')
+})
+
+test('where nothing may be changed, nothing is', async (t) => {
+  const { app, order } = setUp(t, { leads: false, isReplayedAtStart: false })
+  await app.ready()
+  mock.timers.tick(60_000)
+  await soon()
+  t.strictSame(order, [])
 })

@@ -1,8 +1,8 @@
 // What is kept when clients leave, stand still, come back, take over; and when the gateway stops.
-import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'tap'
 import { createFaults } from '../fixtures/faults.ts'
+import { isOnObjects } from '../fixtures/object-server.ts'
 import { clock, connect, open, patchHead, until } from './fixture.ts'
 
 test('what came before the client left is kept, to the byte, and it goes on from there', async (t) => {
@@ -48,8 +48,10 @@ test('a later request ends the one before, which keeps what it has', async (t) =
   t.match((await ada.look(url)).json(), { offset: 5 }, 'nothing of the one that was ended counts any more')
 
   const answers = await Promise.all(Array.from({ length: 8 }, () => ada.send(url, 5, 'world')))
-  t.equal(answers.filter(({ statusCode }) => statusCode === 204).length, 1, 'one of many at once')
-  t.strictSame(new Set(answers.map(({ statusCode }) => statusCode)), new Set([204, 409]))
+  const refused = answers.filter(({ statusCode }) => statusCode !== 204)
+  t.ok(refused.length >= 7, 'one of many at once, unless it was taken over with its last byte')
+  t.strictSame(new Set(refused.map(({ statusCode }) => statusCode)), new Set([409]))
+  t.match(await ada.head(url), { statusCode: 200, headers: { 'upload-offset': '10', 'upload-result': /attachments/ } }, 'whoever asks then finds all of it there')
   const { attachment } = (await ada.look(url)).json()
   t.equal(await ada.content(`/api/attachments/${attachment.id}`), 'helloworld')
   t.equal(await gateway.client.attachment.count(), 1)
@@ -70,7 +72,8 @@ test('who is on another gateway finds out with the next commit', async (t) => {
 
   const gone = await connect(gateway)
   gone.socket.write(patchHead(url, ada.own, { 'upload-offset': '0', 'content-length': '10', connection: 'close' }) + 'hello')
-  await until('it came', async () => (await readdir(join(gateway.folder, 'resumable', url.split('/').at(-1) ?? ''))).length === 2)
+  // What was overtaken has left a file there; in a store nothing is put that does not count.
+  await until('it came', async () => (await gateway.kept()).length === (isOnObjects ? 1 : 2))
   await client.resumable.deleteMany()
   gone.socket.write('world')
   t.match(await gone.answer, /^HTTP\/1\.1 410 [^]*RESUMABLE_GONE/)
@@ -105,7 +108,7 @@ test('who asks where it stands while it is becoming complete does not look for i
     path: /resumable/,
     async before () {
       await client.resumable.updateMany({ data: { state: 'finishing', offset: 10n, heldUntil: new Date(Date.now() + 60_000) } })
-      await rm(join(gateway.folder, 'resumable', url.split('/').at(-1) ?? ''), { recursive: true })
+      await gateway.app.home.fs.rm(join(gateway.folder, 'resumable', url.split('/').at(-1) ?? ''), { recursive: true })
     },
   })
   t.equal((await ada.head(url)).statusCode, 423)
@@ -162,7 +165,7 @@ test('what is cut off by more than there is room for is not taken for the whole'
 
   const long = await begin(10)
   long.chunk(4)
-  await until('it came', async () => (await gateway.kept()).some((path) => path.startsWith('resumable/')))
+  await until('it came', async () => (await gateway.kept()).some((path) => !path.startsWith('attachments/')))
   time.forward(6000)
   long.chunk(3)
   await until('that much counts', async () => (await ada.look(long.url)).json().offset === 7)
@@ -213,8 +216,8 @@ test('space is set aside for all that is to come, before any of it', async (t) =
 test('what could not begin sets nothing aside', async (t) => {
   const faults = createFaults()
   const { ada, client } = await open(t, {}, { fs: { ...faults.fs, statfs: (async () => ({ bavail: 100, blocks: 1000, bsize: 1, files: 0, ffree: 0 })) as never } })
-  await client.$executeRawUnsafe('CREATE TRIGGER "no" BEFORE INSERT ON "Resumable" BEGIN SELECT RAISE(ABORT, \'no\'); END')
+  await client.$executeRawUnsafe('ALTER TABLE "Resumable" RENAME TO "Elsewhere"')
   t.match(await ada.create({ 'upload-length': '40' }), { statusCode: 503 })
-  await client.$executeRawUnsafe('DROP TRIGGER "no"')
+  await client.$executeRawUnsafe('ALTER TABLE "Elsewhere" RENAME TO "Resumable"')
   t.match(await ada.create({ 'upload-length': '40' }), { statusCode: 201 })
 })

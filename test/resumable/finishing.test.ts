@@ -1,13 +1,11 @@
 // Complete bytes become an attachment once: when the process dies, when something fails, when two are at it.
-import { mkdir, rm, truncate, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'tap'
 import { Upload } from 'tus-js-client'
-import { buildApp } from '../../src/app.ts'
-import { readConfig } from '../../src/config.ts'
+import { append } from '../fixtures/home-files.ts'
 import { collectLog } from '../fixtures/log.ts'
-import { secret } from '../helper.ts'
+import { build } from '../helper.ts'
 import { createClamdServer } from './clamd-server.ts'
 import { bodyType, clientOf, clock, open, until } from './fixture.ts'
 
@@ -25,8 +23,7 @@ test('what was complete when the process died is finished by the next one, once,
   const id = row?.id ?? ''
   await client.resumable.update({ where: { id }, data: { state: 'finishing', finishAt: new Date(Date.now() + 200_000) } })
   await client.segment.create({ data: { id: `${id}/0-9`, uploadId: id, start: 0n, bytes: 10n } })
-  await mkdir(join(folder, 'resumable', id), { recursive: true })
-  await writeFile(join(folder, 'resumable', id, '0-9'), 'helloworld, and what was not committed')
+  await append(app.home.fs, join(folder, 'resumable', id, '0-9'), 'helloworld, and what was not committed')
   await app.close()
 
   const next = await open(t, { UPLOADS_DIR: folder })
@@ -165,8 +162,10 @@ test('an attempt that was overtaken elsewhere leaves nothing, and nobody is told
   scanner.answer = 'waits'
   const slow = ada.send(url, 0, 'hello')
   await until('it is being scanned', () => scanner.waiting() === 1)
-  const other = await buildApp(readConfig({ LOG_LEVEL: 'silent', JWT_SECRET: secret, DISK_RESERVE: '0', UPLOADS_DIR: gateway.folder }), { now: () => new Date(Date.now() + 60_000) })
+  const { app: other } = await build(t, { UPLOADS_DIR: gateway.folder }, { now: () => new Date(Date.now() + 60_000) })
   t.teardown(() => other.close())
+  // Of several, the one that leads goes on with it.
+  await gateway.app.coordination.stepDown()
   const elsewhere = await clientOf({ ...gateway, app: other }, 'ada')
   await until('it is finished there', async () => (await elsewhere.look(url)).json().state === 'finished')
   scanner.release()
@@ -194,12 +193,15 @@ test('while another process is at it, nobody is told that it failed, nor that it
 })
 
 test('bytes that a restore has not brought back are told as gone, at once and for good', async (t) => {
-  const { ada, folder, rows } = await open(t)
+  const { ada, app: { home: { fs } }, folder, rows } = await open(t)
   const [lost, short, read] = [await ada.begin(10), await ada.begin(10), await ada.begin(10)]
   for (const url of [lost, short, read]) await ada.send(url, 0, 'hello')
   const folderOf = (url: string) => join(folder, 'resumable', url.split('/').at(-1) ?? '')
-  await rm(folderOf(lost), { recursive: true })
-  for (const url of [short, read]) await truncate(join(folderOf(url), '0-1'), 3)
+  await fs.rm(folderOf(lost), { recursive: true })
+  for (const url of [short, read]) {
+    await fs.rm(join(folderOf(url), '0-1'))
+    await append(fs, join(folderOf(url), '0-1'), 'hel')
+  }
   for (const url of [lost, short]) {
     t.equal((await ada.head(url)).statusCode, 410)
     t.match((await ada.look(url)).json(), { state: 'failed', failure: { code: 'RESUMABLE_GONE' } })

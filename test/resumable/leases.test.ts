@@ -1,12 +1,14 @@
 import { test } from 'tap'
 import { ServiceStopping } from '../../src/errors.ts'
+import { createElsewhere } from '../../src/resumable/elsewhere.ts'
 import { createLeases } from '../../src/resumable/leases.ts'
 import type { UploadId } from '../../src/storage/ids.ts'
+import { coordinationDouble } from '../fixtures/coordination.ts'
 
 const id = 'one' as UploadId
 
 test('of many who want it, the last has it, once the first has let go; those between never had it', async (t) => {
-  const leases = createLeases()
+  const leases = createLeases(createElsewhere(coordinationDouble().coordination))
   const { promise: flushed, resolve: flush } = Promise.withResolvers<string>()
   const seen: string[] = []
   const first = leases.hold(id, async (signal) => {
@@ -29,7 +31,7 @@ test('of many who want it, the last has it, once the first has let go; those bet
 })
 
 test('one that failed holds up nobody, and a stop ends all', async (t) => {
-  const leases = createLeases()
+  const leases = createLeases(createElsewhere(coordinationDouble().coordination))
   await t.rejects(leases.hold(id, async () => { throw new Error('no') }), /no/)
   const waiting = leases.hold(id, (signal) => new Promise((_resolve, reject) => { signal.addEventListener('abort', () => reject(signal.reason)) }))
   leases.endAll(new ServiceStopping())

@@ -1,5 +1,4 @@
 // What unfinished uploads take of their owner's quota while nobody knows how long they are, and those that are made of parts.
-import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'tap'
 import { picture } from '../helper.ts'
@@ -39,7 +38,7 @@ test('without a length, what is announced must fit beside all else, and counts n
 test('without a length, and with bytes that nobody announced, what becomes durable must fit, and nothing else stays', async (t) => {
   const time = clock()
   const gateway = await open(t, { QUOTA_BYTES: '100' }, { now: time.now })
-  const { ada, folder } = gateway
+  const { ada, app: { home: { fs } }, folder } = gateway
   const sent = async (url: string, offset: number) => {
     const { socket, answer } = await connect(gateway)
     socket.write(patchHead(url, ada.own, { 'upload-offset': String(offset), 'transfer-encoding': 'chunked', connection: 'close' }))
@@ -71,8 +70,8 @@ test('without a length, and with bytes that nobody announced, what becomes durab
   t.match(await answer, /^HTTP\/1\.1 413 [^]*QUOTA_EXCEEDED/)
   t.match((await ada.look(url)).json(), { offset: 20, state: 'receiving' })
   const place = join(folder, 'resumable', url.split('/').at(-1) ?? '')
-  const [file = '', ...others] = await readdir(place)
-  t.strictSame([(await stat(join(place, file))).size, others], [20, []], 'what did not fit is not on the disk either')
+  const [file = '', ...others] = await fs.readdir(place)
+  t.strictSame([(await fs.stat(join(place, file))).size, others], [20, []], 'what did not fit is not on the disk either')
   t.match(await ada.send(url, 20, 'a'.repeat(80), { 'upload-length': '100' }), { statusCode: 204, headers: { 'upload-result': /attachments/ } })
 })
 

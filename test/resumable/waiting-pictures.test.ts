@@ -1,8 +1,6 @@
 // Complete pictures that wait to be finished: which of all that their user chooses is shown in the end.
 import { test, type Test } from 'tap'
-import { buildApp } from '../../src/app.ts'
-import { readConfig } from '../../src/config.ts'
-import { picture, secret } from '../helper.ts'
+import { build, picture } from '../helper.ts'
 import { createClamdServer } from './clamd-server.ts'
 import { clientOf, clock, metadata, open } from './fixture.ts'
 
@@ -156,7 +154,7 @@ test('who has no picture yet can still say that they want none of what waits', a
 test('also when both happen at once, on two gateways', async (t) => {
   const gateway = await setUp(t)
   const { folder, waiting, finish, set, restore, remove, shown } = gateway
-  const app = await buildApp(readConfig({ LOG_LEVEL: 'silent', JWT_SECRET: secret, DISK_RESERVE: '0', UPLOADS_DIR: folder }))
+  const { app } = await build(t, { UPLOADS_DIR: folder })
   t.teardown(() => app.close())
   const elsewhere = await clientOf({ ...gateway, app }, 'ada')
   const version = await set(wide)

@@ -3,10 +3,9 @@ import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { mock } from 'node:test'
 import { test } from 'tap'
-import { buildApp } from '../../src/app.ts'
-import { readConfig } from '../../src/config.ts'
+import { onVolumeOnly } from '../fixtures/object-server.ts'
 import { createFaults } from '../fixtures/faults.ts'
-import { secret } from '../helper.ts'
+import { build } from '../helper.ts'
 import { folderFor } from '../storage/fixtures/volume.ts'
 import { collectLog } from '../fixtures/log.ts'
 import { createClamdServer } from './clamd-server.ts'
@@ -18,8 +17,7 @@ test('who is at it keeps all others from beginning anew, for as long as it takes
   const [scanner, time] = [await createClamdServer(t), clock()]
   const gateway = await open(t, { CLAMD_URL: scanner.url }, { now: time.now })
   const { ada, client, folder } = gateway
-  const other = await buildApp(readConfig({ LOG_LEVEL: 'silent', JWT_SECRET: secret, DISK_RESERVE: '0', UPLOADS_DIR: folder }), { now: time.now })
-  t.teardown(() => other.close())
+  const { app: other } = await build(t, { UPLOADS_DIR: folder }, { now: time.now })
   const elsewhere = await clientOf({ ...gateway, app: other }, 'ada')
   const url = await ada.begin(5)
   scanner.answer = 'waits'
@@ -90,7 +88,7 @@ test('what cannot be finished is tried ever more rarely: each attempt copies all
   t.equal((await ada.head(url)).statusCode, 200, 'who asks need not wait for that')
 })
 
-test('bytes that are not there while the volume is not mounted are not gone', async (t) => {
+test('bytes that are not there while the volume is not mounted are not gone', { skip: onVolumeOnly }, async (t) => {
   const scanner = await createClamdServer(t)
   const databases = await folderFor(t)
   const { ada, folder } = await open(t, { CLAMD_URL: scanner.url, DATABASE_URL: `file:${join(databases, 'gateway.sqlite')}` })

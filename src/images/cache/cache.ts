@@ -26,18 +26,22 @@ type Options = {
   readonly warn: Warn
   /** Throws when the volume has no space for what can be made again. */
   readonly checkSpace?: () => Promise<void>
+  /** Whether this process keeps the budget of a folder that several share; the others only put into it. */
+  readonly isKeeper?: () => boolean
+  /** Hears of bytes that were put into the folder. */
+  readonly onKept?: (bytes: number) => void
   readonly now?: () => Date
   readonly fs?: FileSystem
 }
 
-export function createVariantCache ({ folder, maxBytes, memoryBytes, warn: warnAlways, checkSpace = async () => {}, now = () => new Date(), fs = fileSystem }: Options) {
+export function createVariantCache ({ folder, maxBytes, memoryBytes, warn: warnAlways, checkSpace = async () => {}, isKeeper = () => true, onKept = () => {}, now = () => new Date(), fs = fileSystem }: Options) {
   const nowMs = () => now().getTime()
   const warn = occasionally(warnAlways, now)
   const memory = createMemory(memoryBytes)
   const files = createFolder({ fs, folder })
   const reader = createReader({ fs, folder, files, warn, now })
-  const room = createRoom({ maxBytes, now, remove: evict, walk: () => walkEntries({ fs, folder, now, warn }) })
-  const writer = createWriter({ files, room, checkSpace, warn })
+  const room = createRoom({ maxBytes, isKeeper, now, remove: evict, walk: () => walkEntries({ fs, folder, now, warn }) })
+  const writer = createWriter({ files, room, checkSpace, onKept, warn })
   const loading = new Map<string, Promise<Entry | undefined>>()
 
   async function evict (found: Found): Promise<boolean> {
@@ -99,6 +103,12 @@ export function createVariantCache ({ folder, maxBytes, memoryBytes, warn: warnA
       writer.keep(place, entry, rendered.bytes, isWanted)
       return entry
     },
+
+    /** Another process has put so many bytes into the folder. */
+    note: (bytes: number): void => room.note(bytes),
+
+    /** For who becomes the keeper: what is there now is counted, and taken away as far as it is too much. */
+    count: (): Promise<void> => room.count(),
 
     /** Removes what was used longest ago until at most `toBytes` are taken; false when that could not be reached. */
     shrink: (toBytes: number): Promise<boolean> => room.shrink(toBytes),

@@ -11,6 +11,8 @@ export type Room = {
   readonly usedBytes: number
   /** Makes room for `bytes` and sets them aside; undefined when there is none to be had. One at a time. */
   take (bytes: number): Promise<Taken | undefined>
+  /** Another process has put so many bytes there: who takes away makes up for them. */
+  note (bytes: number): void
   /** Counts anew; those who ask meanwhile share it. */
   count (): Promise<void>
   /** Takes away what was used longest ago until at most `toBytes` are used; false when that much cannot be taken away. */
@@ -25,6 +27,8 @@ type Options<P extends Piece> = {
   readonly walk: () => AsyncIterable<P[]>
   /** Takes one away that is as it was when it was found. False when it stays, for whatever reason. Never throws. */
   readonly remove: (piece: P) => Promise<boolean>
+  /** Whether this process takes away; otherwise another does, and this one puts no more there than the budget allows. */
+  readonly isKeeper?: () => boolean
   readonly now: () => Date
 }
 
@@ -40,7 +44,7 @@ const keptShare = 3 / 4
 /** After it was found that nothing can be taken away, as on a disk that has become read-only. */
 const restMs = 60_000
 
-export function createRoom<P extends Piece> ({ maxBytes, walk, remove, now }: Options<P>): Room {
+export function createRoom<P extends Piece> ({ maxBytes, walk, remove, isKeeper = () => true, now }: Options<P>): Room {
   const uncountedBytes = Math.floor(maxBytes * uncountedShare)
   const limitBytes = maxBytes - uncountedBytes
   let usedBytes = 0
@@ -53,7 +57,7 @@ export function createRoom<P extends Piece> ({ maxBytes, walk, remove, now }: Op
   /** The newest first. */
   let oldest: P[] = []
   let keptBytes = limitBytes * keptShare
-  let counting: Promise<void> | undefined
+  let underWay: Promise<void> | undefined
   let trimming: Promise<unknown> = Promise.resolve()
   let restUntilMs = 0
   let isClosed = false
@@ -77,12 +81,12 @@ export function createRoom<P extends Piece> ({ maxBytes, walk, remove, now }: Op
     usedBytes = foundBytes + takenMeanwhileBytes
     takenBytes = takenMeanwhileBytes
     isCounted = true
-    trimming = Promise.all([trimming, evictTo(limitBytes)])
+    if (isKeeper()) trimming = Promise.all([trimming, evictTo(limitBytes)])
   }
 
   function count (): Promise<void> {
-    counting ??= countNow().finally(() => { counting = undefined })
-    return counting
+    underWay ??= countNow().finally(() => { underWay = undefined })
+    return underWay
   }
 
   /** Of those known; false when they did not suffice. */
@@ -97,14 +101,20 @@ export function createRoom<P extends Piece> ({ maxBytes, walk, remove, now }: Op
     }
   }
 
-  async function makeRoom (bytes: number): Promise<boolean> {
-    if (await evictTo(bytes)) return true
+  /** `isReached` is asked again after a count. */
+  async function counting (isReached: () => Promise<boolean>): Promise<boolean> {
+    if (await isReached()) return true
     if (now().getTime() < restUntilMs) return false
     await count()
-    if (await evictTo(bytes)) return true
+    if (await isReached()) return true
     restUntilMs = now().getTime() + restMs
     return false
   }
+
+  const makeRoom = (bytes: number) => counting(() => evictTo(bytes))
+
+  /** For who takes nothing away: up to the budget itself, of which the keeper leaves a part free. */
+  const findRoom = (bytes: number) => counting(async () => usedBytes + bytes <= maxBytes)
 
   return {
     get usedBytes () { return usedBytes },
@@ -115,7 +125,7 @@ export function createRoom<P extends Piece> ({ maxBytes, walk, remove, now }: Op
       // In time, so that nobody waits.
       if (isDue(3 / 4)) count()
       while (isDue(1)) await count()
-      if (isClosed || !await makeRoom(limitBytes - bytes)) return undefined
+      if (isClosed || !await (isKeeper() ? makeRoom(limitBytes - bytes) : findRoom(bytes))) return undefined
       usedBytes += bytes
       takenBytes += bytes
       takenMeanwhileBytes += bytes
@@ -126,13 +136,22 @@ export function createRoom<P extends Piece> ({ maxBytes, walk, remove, now }: Op
       }
     },
 
+    note (bytes) {
+      if (!isKeeper() || isClosed) return
+      usedBytes += bytes
+      takenBytes += bytes
+      takenMeanwhileBytes += bytes
+      if (takenBytes > uncountedBytes * 3 / 4) count()
+      else trimming = Promise.all([trimming, makeRoom(limitBytes)])
+    },
+
     count,
 
     async shrink (toBytes) {
       if (isCounted && await evictTo(toBytes)) return true
       keptBytes = Math.min(keptBytes, toBytes)
       try {
-        await counting
+        await underWay
         await count()
         return await evictTo(toBytes)
       } finally {
@@ -142,7 +161,7 @@ export function createRoom<P extends Piece> ({ maxBytes, walk, remove, now }: Op
 
     async close () {
       isClosed = true
-      await counting
+      await underWay
       await trimming
     },
   }

@@ -29,10 +29,12 @@ type Options = {
   room: Pick<Room, 'take'>
   /** Throws when there is no space for what can be made again. */
   checkSpace: () => Promise<void>
+  /** Hears of bytes that are kept from now on. */
+  onKept?: (bytes: number) => void
   warn: Warn
 }
 
-export function createWriter ({ files, room, checkSpace, warn }: Options) {
+export function createWriter ({ files, room, checkSpace, onKept = () => {}, warn }: Options) {
   /** Of each variant the last. */
   const waiting = new Map<string, Put>()
   // So that the room which one has taken is not counted upon by another.
@@ -54,6 +56,7 @@ export function createWriter ({ files, room, checkSpace, warn }: Options) {
     } finally {
       taken(isKept)
     }
+    if (isKept) onKept(bytes)
   }
 
   /** Whether it is kept. */

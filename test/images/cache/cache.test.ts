@@ -324,3 +324,27 @@ test('after closing nothing goes on, and it still answers', async (t) => {
   t.strictSame(await bytesOf(await cache.get(id, name)), rendered(100_000).bytes)
   t.strictSame(openBelow(folder), [])
 })
+
+test('of two on one folder the one that does not keep its budget tells what it puts there, and the other makes up for it', async (t) => {
+  const { open, volume } = await setUp(t)
+  const maxBytes = 32 * 64 * 1024
+  const keeper = open({ maxBytes })
+  const kept: number[] = []
+  const other = open({
+    maxBytes,
+    isKeeper: () => false,
+    onKept: (bytes) => {
+      kept.push(bytes)
+      keeper.note(bytes)
+    },
+  })
+  await Promise.all([keeper.start(), other.start()])
+  for (let round = 0; round < 60; round += 1) {
+    await other.put(newBlobId(), name, rendered(60_000))
+    await written(other)
+    await keeper.count()
+  }
+  t.equal(kept.length, 60, 'none of them is refused')
+  await keeper.close()
+  t.ok(takenBelow(volume) <= maxBytes, `${takenBelow(volume)} of ${maxBytes} bytes`)
+})

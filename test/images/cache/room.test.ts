@@ -16,8 +16,9 @@ function setUp ({ maxBytes = 1600, isStuck = () => false }: { maxBytes?: number,
   const gates: Array<Promise<void>> = []
   const removed: Array<Promise<void>> = []
 
-  const open = (): Room => createRoom<Piece>({
+  const open = (isKeeper = () => true): Room => createRoom<Piece>({
     maxBytes,
+    isKeeper,
     now: () => new Date(clock.ms),
     async * walk () {
       counts.walks += 1
@@ -248,4 +249,61 @@ test('closing ends counting and removing, and takes no more', async (t) => {
   for (let at = 0; at < 5; at += 1) await setImmediate()
   t.equal(counts.removals, removals)
   t.equal(await room.take(1), undefined)
+})
+
+test('of several, one keeps the budget: the others put pieces there and take none away', async (t) => {
+  const { disk, open, put, taken } = setUp()
+  const keeper = open()
+  const others = [open(() => false), open(() => false)]
+  await Promise.all([keeper, ...others].map((room) => room.count()))
+  const kept = []
+  for (let round = 0; round < 200; round += 1) {
+    for (const room of others) {
+      const piece = await put(room, 10)
+      if (piece === undefined) continue
+      kept.push(piece.id)
+      keeper.note(10)
+      await keeper.shrink(1500)
+    }
+    t.ok(taken() <= 1600 + 100, `${taken()} bytes`)
+  }
+  t.equal(kept.length, 400, 'nobody has to wait for the keeper')
+  t.equal(disk.has(0), false, 'what was used longest ago went')
+  await Promise.all([keeper, ...others].map((room) => room.close()))
+})
+
+test('where nobody keeps the budget, the others put no more there than it allows, and do not count each time', async (t) => {
+  const { counts, clock, open, put, taken } = setUp()
+  const room = open(() => false)
+  await room.count()
+  for (let round = 0; round < 300; round += 1) await put(room, 10)
+  t.equal(taken(), 1600)
+  t.equal(counts.removals, 0)
+  const { walks } = counts
+  for (let round = 0; round < 20; round += 1) t.equal(await put(room, 10), undefined)
+  t.equal(counts.walks, walks)
+  room.note(10)
+  t.equal(room.usedBytes, 1600, 'what others put there is the keeper\'s business')
+  clock.ms += 60_000
+  await put(room, 10)
+  t.equal(counts.walks, walks + 1)
+  await room.close()
+})
+
+test('the keeper takes away for what others have put there, and counts when that is much', async (t) => {
+  const { counts, disk, clock, open, put, taken } = setUp()
+  const room = open()
+  await room.count()
+  for (let round = 0; round < 150; round += 1) await put(room, 10)
+  const { walks } = counts
+  for (let round = 0; round < 50; round += 1) {
+    clock.ms += second
+    disk.set(10_000 + round, { id: 10_000 + round, bytes: 10, usedAtMs: clock.ms })
+    room.note(10)
+    for (let turn = 0; turn < 50; turn += 1) await setImmediate()
+  }
+  t.ok(counts.walks > walks)
+  t.ok(taken() <= 1500, `${taken()} bytes`)
+  await room.close()
+  room.note(10)
 })

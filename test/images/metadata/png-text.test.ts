@@ -40,6 +40,6 @@ test('neither damage nor bombs are looked into', (t) => {
   t.same(judged('zTXt', 'Raw profile type xmp\0\0not compressed'), { kinds: ['xmp'], removed: [] })
   t.same(judged('zTXt', compressed('Raw profile type xmp\0\0', Buffer.alloc(2 ** 24))), { kinds: ['xmp'], removed: [] })
   const many = Array.from({ length: 8 }, () => 'Raw profile type xmp\0\0')
-  t.match(judged('zTXt', ...many, compressed('Raw profile type xmp\0\0', xmp)), { removed: [] })
+  t.match(judged('zTXt', ...many, compressed('Raw profile type xmp\0\0', xmp)), { removed: { length: 0 } })
   t.end()
 })

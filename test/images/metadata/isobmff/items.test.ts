@@ -24,7 +24,7 @@ const refused = (t: Test, ...boxes: Buffer[]) => t.throws(() => items(...boxes),
 
 test('items have an id, a type, a name and, if they are files, a type of content', (t) => {
   t.match(items(iinf(0, infe(2, 1, 'av01Color\0'), infe(3, 70_000, 'mimeone\0text/plain\0gzip\0'), infe(2, 3, 'uri \0tag:x\0'), infe(2, 4, 'Exif'), infe(2, 5, 'mime\0a/b')), nowhere), [
-    { id: 1, type: 'av01', text: 'Color', contentType: '', extents: [] },
+    { id: 1, type: 'av01', text: 'Color', contentType: '', extents: { length: 0 } },
     { id: 70_000, type: 'mime', text: 'one', contentType: 'text/plain', encoding: { text: 'gzip' } },
     { id: 3, type: 'uri ', text: '', contentType: 'tag:x' },
     { id: 4, type: 'Exif', text: '' },
