@@ -102,5 +102,6 @@ export const StorageUnavailable = define('STORAGE_UNAVAILABLE', 503, 'The storag
 export const DatabaseUnavailable = define('DATABASE_UNAVAILABLE', 503, 'The database cannot do this right now; try again later.')
 export const ServiceOverloaded = define('SERVICE_OVERLOADED', 503, 'The service has more work than it can do right now; try again after the seconds in Retry-After.')
 export const ImagesBusy = define('IMAGES_BUSY', 503, 'More pictures are waiting than the service can work on right now; try again after the seconds in Retry-After.')
+export const ReadOnly = define('READ_ONLY', 503, 'The service takes no changes for now, and serves what there is; send it again after the seconds in Retry-After.')
 export const ServiceStopping = define('SERVICE_STOPPING', 503, 'The service is stopping; try again.')
 export const InternalError = define('INTERNAL_ERROR', 500, 'Something went wrong on our side; the requestId finds it in the log.')

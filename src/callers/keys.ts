@@ -1,6 +1,6 @@
 // The keys that tokens are checked with, by the mode that the configuration chose. A token never chooses its algorithm.
-import { dirname, join } from 'node:path'
 import type { Config } from '../config.ts'
+import type { SecretName, Secrets } from '../secrets.ts'
 import { createJwks } from './jwks.ts'
 import { publicKey } from './public-key.ts'
 import { generatedSecret } from './generated-secret.ts'
@@ -19,16 +19,16 @@ export type KeyRing = {
 }
 
 /** Of the secret that is made when no key is configured. */
-export const generatedKeyFile = (databaseFile: string): string => join(dirname(databaseFile), 'jwt.secret')
+export const generatedKeyName: SecretName = 'jwt.secret'
 
 /**
- * With no key configured, a secret is created beside the embedded database, so the volume must have been accepted before.
+ * With no key configured, a secret is made and kept with the database, so the volume must have been accepted before.
  * @throws ConfigError when a key is of no use.
  */
-export async function openKeys ({ keys, databaseFile }: Pick<Config, 'keys' | 'databaseFile'>): Promise<KeyRing> {
+export async function openKeys ({ keys }: Pick<Config, 'keys'>, secrets: Pick<Secrets, 'get'>): Promise<KeyRing> {
   switch (keys.mode) {
     case 'secret': return withSecrets(keys.secrets)
-    case 'generated': return withSecrets([await generatedSecret(generatedKeyFile(databaseFile))])
+    case 'generated': return withSecrets([await generatedSecret(secrets, { name: generatedKeyName, signed: 'tokens', setting: 'JWT_SECRET' })])
     case 'public-key': return withKeys([publicKey(keys.pem)])
     case 'jwks': return createJwks(keys.url)
   }

@@ -1,11 +1,14 @@
 // What the gateway signs for itself and hands out: addresses of links, cookies of media sessions. What they say is not decided here.
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import { dirname, join } from 'node:path'
 import type { Config } from '../config.ts'
+import type { SecretName, Secrets } from '../secrets.ts'
 import { generatedSecret } from './generated-secret.ts'
 
 /** What is signed for one purpose is of no use for another. */
 export type Purpose = 'link' | 'media-session'
+
+/** Of the secret that is made when none is configured. */
+export const linkSecretName: SecretName = 'link.secret'
 
 /** Of a signature. */
 export const signatureBytes = 32
@@ -27,9 +30,9 @@ export function createSigner (secrets: readonly [string, ...string[]]): Signer {
 }
 
 /**
- * With no secret configured, one is created beside the embedded database, so the volume must have been accepted before.
+ * With no secret configured, one is made and kept with the database, so the volume must have been accepted before.
  * @throws ConfigError when it cannot be kept.
  */
-export async function openSigner ({ linkSecrets, databaseFile }: Pick<Config, 'linkSecrets' | 'databaseFile'>): Promise<Signer> {
-  return createSigner(linkSecrets ?? [await generatedSecret(join(dirname(databaseFile), 'link.secret'), { signed: 'links and media sessions', setting: 'LINK_SECRET' })])
+export async function openSigner ({ linkSecrets }: Pick<Config, 'linkSecrets'>, secrets: Pick<Secrets, 'get'>): Promise<Signer> {
+  return createSigner(linkSecrets ?? [await generatedSecret(secrets, { name: linkSecretName, signed: 'links and media sessions', setting: 'LINK_SECRET' })])
 }

@@ -513,6 +513,7 @@ export interface components {
          *     | `DATABASE_UNAVAILABLE` | 503 | The database cannot do this right now; try again later. |
          *     | `SERVICE_OVERLOADED` | 503 | The service has more work than it can do right now; try again after the seconds in Retry-After. |
          *     | `IMAGES_BUSY` | 503 | More pictures are waiting than the service can work on right now; try again after the seconds in Retry-After. |
+         *     | `READ_ONLY` | 503 | The service takes no changes for now, and serves what there is; send it again after the seconds in Retry-After. |
          *     | `SERVICE_STOPPING` | 503 | The service is stopping; try again. |
          *     | `INTERNAL_ERROR` | 500 | Something went wrong on our side; the requestId finds it in the log. |
          */
@@ -521,7 +522,7 @@ export interface components {
              * @description For programs; never changes meaning.
              * @enum {string}
              */
-            code: "REQUEST_INVALID" | "BODY_TOO_LARGE" | "CONTENT_TYPE_UNSUPPORTED" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "PRECONDITION_FAILED" | "RANGE_NOT_SATISFIABLE" | "REQUEST_TIMEOUT" | "HEADERS_TOO_LARGE" | "TOKEN_MISSING" | "TOKEN_INVALID" | "SCOPE_MISSING" | "OWNER_FORBIDDEN" | "KEYS_UNAVAILABLE" | "EMAIL_TAKEN" | "CREDENTIALS_INVALID" | "PASSWORD_WRONG" | "ATTEMPTS_EXCEEDED" | "ACCOUNTS_OFF" | "ACCOUNT_NOT_FOUND" | "UPLOAD_MISSING" | "UPLOAD_MALFORMED" | "UPLOAD_FIELD_INVALID" | "UPLOAD_FILES_EXCEEDED" | "UPLOAD_TOO_LARGE" | "UPLOAD_TYPE_REJECTED" | "UPLOAD_STALLED" | "UPLOAD_ABORTED" | "UPLOAD_CONFLICT" | "OWNER_ERASED" | "IMAGE_INVALID" | "IMAGE_TOO_LARGE" | "IMAGE_TOO_SLOW" | "METADATA_UNREADABLE" | "PICTURE_REPLACED" | "CROP_INVALID" | "UPLOAD_DIGEST_MISMATCH" | "DIGEST_INVALID" | "UPLOAD_INFECTED" | "SCANNER_UNAVAILABLE" | "IDEMPOTENCY_KEY_INVALID" | "IDEMPOTENCY_KEY_REUSED" | "IDEMPOTENCY_IN_PROGRESS" | "QUOTA_EXCEEDED" | "RATE_EXCEEDED" | "RESUMABLE_INVALID" | "RESUMABLE_NOT_FOUND" | "RESUMABLE_GONE" | "RESUMABLE_OFFSET_WRONG" | "RESUMABLE_TAKEN_OVER" | "RESUMABLE_FINISHING" | "RESUMABLE_FINAL" | "RESUMABLE_VERSION" | "CHECKSUM_MISMATCH" | "LINK_NOT_FOUND" | "LINKS_EXCEEDED" | "AVATAR_NOT_FOUND" | "ATTACHMENT_NOT_FOUND" | "PREVIEW_UNAVAILABLE" | "FILE_NOT_FOUND" | "AVATAR_URL_REJECTED" | "STORAGE_FULL" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "SERVICE_OVERLOADED" | "IMAGES_BUSY" | "SERVICE_STOPPING" | "INTERNAL_ERROR";
+            code: "REQUEST_INVALID" | "BODY_TOO_LARGE" | "CONTENT_TYPE_UNSUPPORTED" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "PRECONDITION_FAILED" | "RANGE_NOT_SATISFIABLE" | "REQUEST_TIMEOUT" | "HEADERS_TOO_LARGE" | "TOKEN_MISSING" | "TOKEN_INVALID" | "SCOPE_MISSING" | "OWNER_FORBIDDEN" | "KEYS_UNAVAILABLE" | "EMAIL_TAKEN" | "CREDENTIALS_INVALID" | "PASSWORD_WRONG" | "ATTEMPTS_EXCEEDED" | "ACCOUNTS_OFF" | "ACCOUNT_NOT_FOUND" | "UPLOAD_MISSING" | "UPLOAD_MALFORMED" | "UPLOAD_FIELD_INVALID" | "UPLOAD_FILES_EXCEEDED" | "UPLOAD_TOO_LARGE" | "UPLOAD_TYPE_REJECTED" | "UPLOAD_STALLED" | "UPLOAD_ABORTED" | "UPLOAD_CONFLICT" | "OWNER_ERASED" | "IMAGE_INVALID" | "IMAGE_TOO_LARGE" | "IMAGE_TOO_SLOW" | "METADATA_UNREADABLE" | "PICTURE_REPLACED" | "CROP_INVALID" | "UPLOAD_DIGEST_MISMATCH" | "DIGEST_INVALID" | "UPLOAD_INFECTED" | "SCANNER_UNAVAILABLE" | "IDEMPOTENCY_KEY_INVALID" | "IDEMPOTENCY_KEY_REUSED" | "IDEMPOTENCY_IN_PROGRESS" | "QUOTA_EXCEEDED" | "RATE_EXCEEDED" | "RESUMABLE_INVALID" | "RESUMABLE_NOT_FOUND" | "RESUMABLE_GONE" | "RESUMABLE_OFFSET_WRONG" | "RESUMABLE_TAKEN_OVER" | "RESUMABLE_FINISHING" | "RESUMABLE_FINAL" | "RESUMABLE_VERSION" | "CHECKSUM_MISMATCH" | "LINK_NOT_FOUND" | "LINKS_EXCEEDED" | "AVATAR_NOT_FOUND" | "ATTACHMENT_NOT_FOUND" | "PREVIEW_UNAVAILABLE" | "FILE_NOT_FOUND" | "AVATAR_URL_REJECTED" | "STORAGE_FULL" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "SERVICE_OVERLOADED" | "IMAGES_BUSY" | "READ_ONLY" | "SERVICE_STOPPING" | "INTERNAL_ERROR";
             /** @description What went wrong and what to do, for people. */
             detail: string;
             /** @description With REQUEST_INVALID and UPLOAD_FIELD_INVALID: each thing that is wrong. */
@@ -885,6 +886,17 @@ export interface operations {
                     "*/*": string;
                 };
             };
+            /** @description Only with DELIVERY=redirect, and for stored bytes as they are: they are at Location, in the object store, for a minute. A Range goes along; credentials must not. */
+            302: {
+                headers: {
+                    /** @description A URL that needs no credentials. Not to be kept. */
+                    Location?: string;
+                    /** @description Finds this request in the log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
         };
     };
     getAttachmentsByIdLinks: {
@@ -1197,6 +1209,17 @@ export interface operations {
                     "*/*": string;
                 };
             };
+            /** @description Only with DELIVERY=redirect, and for stored bytes as they are: they are at Location, in the object store, for a minute. A Range goes along; credentials must not. */
+            302: {
+                headers: {
+                    /** @description A URL that needs no credentials. Not to be kept. */
+                    Location?: string;
+                    /** @description Finds this request in the log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
         };
     };
     putAvatarsByUserId: {
@@ -1412,6 +1435,17 @@ export interface operations {
                 content: {
                     "*/*": string;
                 };
+            };
+            /** @description Only with DELIVERY=redirect, and for stored bytes as they are: they are at Location, in the object store, for a minute. A Range goes along; credentials must not. */
+            302: {
+                headers: {
+                    /** @description A URL that needs no credentials. Not to be kept. */
+                    Location?: string;
+                    /** @description Finds this request in the log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -1792,6 +1826,8 @@ export interface operations {
                             /** @description Uploads that they may begin in a minute. null: no limit. */
                             uploadsPerMinute: number | null;
                         };
+                        /** @description Whether every change is refused for now, as while the service is moved. */
+                        readOnly: boolean;
                         resumable: {
                             /** @description Of one request of a resumable upload, as proxies let through; a file that is larger is better sent so. */
                             chunkBytes: number;

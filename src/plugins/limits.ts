@@ -27,16 +27,19 @@ const answer = Type.Object({
     chunkBytes: Type.Integer({ description: 'Of one request of a resumable upload, as proxies let through; a file that is larger is better sent so.' }),
     maxBytes: Type.Integer({ description: 'Of the whole file.' }),
   }),
+  readOnly: Type.Boolean({ description: 'Whether every change is refused for now, as while the service is moved.' }),
   caller: Type.Object(LimitsSchema.properties, { description: 'Of one caller, if no other limits are set for them: GET /api/usage says.' }),
 })
 
-export const limitsRoute: FastifyPluginAsyncTypebox<{ avatar: Limit, attachment: Limit, chunkBytes: number, usual: CallerLimits }> = async (app, { avatar, attachment, chunkBytes, usual }) => {
+export const limitsRoute: FastifyPluginAsyncTypebox<{ avatar: Limit, attachment: Limit, chunkBytes: number, usual: CallerLimits, isReadOnly: boolean }> = async (app, { avatar, attachment, chunkBytes, usual, isReadOnly }) => {
   app.get('/api/limits', { schema: { tags: ['operations'], summary: 'What may be uploaded', response: { 200: answer } } }, async (_request, reply) => {
-    reply.header('Cache-Control', 'public, max-age=300')
+    // Who waits for its end is to see it.
+    reply.header('Cache-Control', isReadOnly ? 'no-cache' : 'public, max-age=300')
     return {
       avatar: { maxBytes: avatar.maxBytes, maxPixels, maxSide, types: [...avatarTypes], sizes: [...avatarSizes] },
       attachment: { maxBytes: attachment.maxBytes, maxFiles: attachment.maxFiles, types: null, previewSizes: [...previewSizes] },
       resumable: { chunkBytes, maxBytes: attachment.maxBytes },
+      readOnly: isReadOnly,
       caller: presentLimits(usual),
     }
   })

@@ -51,11 +51,13 @@ type Options = {
   scrub: (options: { isThorough: boolean }) => Promise<boolean>
   hash: KeyedHash
   now: () => Date
+  /** Hears of each erasure once it is in the rows, before anything is removed. */
+  begun?: () => void
 }
 
 type Gone = OwnedBlob | ErasedOrphan
 
-export function createErasure ({ records, orphans, store, erasures, entomb, mentions, unfinished, removeDeadStaging, scrub, hash, now }: Options) {
+export function createErasure ({ records, orphans, store, erasures, entomb, mentions, unfinished, removeDeadStaging, scrub, hash, now, begun = () => {} }: Options) {
   const entryOf = ({ id, epoch, owner, at }: ErasureRow): Erasure => ({ id, epoch, owner, volume: volumeHash(hash), at })
 
   /** Makes the rows and every place of the ledger agree. Returns the erasures that found no row. */
@@ -155,6 +157,7 @@ export function createErasure ({ records, orphans, store, erasures, entomb, ment
       await agree()
       const owner = hash('owner', ownerId)
       const erasure = await records.begin({ id: randomUUID(), owner, at: now().toISOString() })
+      begun()
       await storing(() => erasures.append(entryOf(erasure)))
       await removeBlobs(ownerId, erasure.epoch)
       await records.silence(owner, erasure.epoch)

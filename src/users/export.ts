@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises'
 import { Readable } from 'node:stream'
 import { pack, type Pack } from 'tar-stream'
 import type { UserId } from '../callers/caller.ts'
+import { errnoOf } from '../storage/failures.ts'
 import type { BlobId } from '../storage/ids.ts'
 import type { Store } from '../storage/store.ts'
 import { cleanFilename } from '../transfer/filename.ts'
@@ -167,8 +168,9 @@ async function pour (bytes: Readable, { size, sha256 }: ExportedBlob, entry: Nod
   return failure ?? (actual === sha256 ? undefined : `the bytes have the sha-256 ${actual}`)
 }
 
-/** The causes say what the operating system does. */
+/** The causes say what the operating system or the store does: the last one often too little by itself. */
 function reasonOf (error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  return error.cause === undefined ? error.message : reasonOf(error.cause)
+  if (error.cause === undefined) return error.message
+  return errnoOf(error) === 'STORAGE_UNAVAILABLE' ? reasonOf(error.cause) : `${error.message}: ${reasonOf(error.cause)}`
 }

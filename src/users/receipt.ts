@@ -1,9 +1,8 @@
 // Receipts of erasures: what was erased, signed, so that whoever holds one can prove later that it was not changed.
-import { dirname, join } from 'node:path'
 import { calculateJwkThumbprint, CompactSign, compactVerify, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose'
 import { Type, type Static } from 'typebox'
 import { Check } from 'typebox/value'
-import { secretFile } from '../callers/secret-file.ts'
+import type { Secrets } from '../secrets.ts'
 import { ErasedSchema, type Erased } from './schema.ts'
 
 /** RFC 8037; the signature is Ed25519. */
@@ -21,12 +20,9 @@ export class ReceiptError extends Error {
   override name = 'ReceiptError'
 }
 
-/** Beside the database, as the other secrets. */
-export const signingKeyFile = (databaseFile: string): string => join(dirname(databaseFile), 'erasure-signing.jwk')
-
-/** With the key pair in `file`, made when there is none. @throws ConfigError when it cannot be used */
-export async function openReceipts (file: string) {
-  const { kty, crv, x, d } = parseKey(await secretFile({ file, make: newKey, isWhole: (text) => parseKey(text) !== undefined, purpose: 'The key that receipts of erasures are signed with', advice: '' })) as Key
+/** With the key pair among these, made when there is none. @throws ConfigError when it cannot be used */
+export async function openReceipts (secrets: Pick<Secrets, 'get'>) {
+  const { kty, crv, x, d } = parseKey(await secrets.get({ name: 'erasure-signing.jwk', make: newKey, isWhole: (text) => parseKey(text) !== undefined, purpose: 'The key that receipts of erasures are signed with', advice: '' })) as Key
   const publicKey: JWK = { kty, crv, x, alg, use: 'sig', kid: await calculateJwkThumbprint({ kty, crv, x }) }
   const [signing, verifying] = await Promise.all([importJWK({ kty, crv, x, d }, alg), importJWK(publicKey, alg)])
 

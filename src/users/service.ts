@@ -23,13 +23,16 @@ export type ErasureSite = {
   readonly now: () => Date
   /** Hears of every file that is erased. */
   readonly events?: Pick<Events, 'telling' | 'told'>
+  /** Hears of each erasure that is asked for here, before anything is removed. */
+  readonly begun?: () => void
 }
 
-export function erasureAt ({ fs, root, client, storage: { store, segments, erasures, hash, staging }, ledger, now, events }: ErasureSite): ErasureService {
+export function erasureAt ({ fs, root, client, storage: { store, segments, erasures, hash, staging }, ledger, now, events, begun }: ErasureSite): ErasureService {
   return createErasure({
     records: createErasureRecords({ client, now, ...(events && { events }) }),
     orphans: createOrphans({ fs, root, store, ledger, hash }),
     store, erasures, hash, now,
+    ...(begun && { begun }),
     entomb: ledger.entomb,
     mentions: createMentions({ client, settling: createSettling({ client, store, now }), hash, now }),
     unfinished: createUnfinished({ client, segments, hash }),

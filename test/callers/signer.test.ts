@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 import { createSigner, openSigner, signatureBytes } from '../../src/callers/signer.ts'
+import { secretFiles } from '../../src/storage/secret-files.ts'
 import { temporaryFolder } from '../helper.ts'
 
 const [old, fresh] = ['an old secret that is long enough to be one', 'a new secret that is long enough to be one'] as const
@@ -34,16 +35,16 @@ test('while secrets rotate the first signs and all verify', (t) => {
 
 test('without a secret one is made beside the database, for its owner only, and the next start signs with the same', async (t) => {
   const folder = await temporaryFolder(t)
-  const config = { linkSecrets: undefined, databaseFile: join(folder, 'database', 'gateway.sqlite') }
-  const signature = (await openSigner(config)).sign('link', content)
-  t.ok((await openSigner(config)).isSigned('link', content, signature))
+  const [config, secrets] = [{ linkSecrets: undefined }, secretFiles(join(folder, 'database'))]
+  const signature = (await openSigner(config, secrets)).sign('link', content)
+  t.ok((await openSigner(config, secrets)).isSigned('link', content, signature))
   const file = join(folder, 'database', 'link.secret')
   t.equal(statSync(file).mode & 0o777, 0o600)
   t.ok(createSigner([readFileSync(file, 'utf8').trim()]).isSigned('link', content, signature))
-  t.ok((await openSigner({ ...config, linkSecrets: [fresh, old] })).isSigned('link', content, createSigner([old]).sign('link', content)))
+  t.ok((await openSigner({ linkSecrets: [fresh, old] }, secrets)).isSigned('link', content, createSigner([old]).sign('link', content)))
 })
 
 test('a secret that cannot be kept is refused with the setting that helps', async (t) => {
   const folder = t.testdir({ file: 'not a folder' })
-  await t.rejects(openSigner({ linkSecrets: undefined, databaseFile: join(folder, 'file', 'gateway.sqlite') }), { name: 'ConfigError', message: /links and media sessions.*set LINK_SECRET/ })
+  await t.rejects(openSigner({ linkSecrets: undefined }, secretFiles(join(folder, 'file'))), { name: 'ConfigError', message: /links and media sessions.*set LINK_SECRET/ })
 })

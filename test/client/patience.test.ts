@@ -6,7 +6,7 @@ const failure = (status: number, code: ErrorCode = 'ANSWER_UNKNOWN', retryAfterS
 const pace = { retries: 3, delayMs: 0 }
 
 test('what may pass is tried again, so often and no more', async (t) => {
-  for (const error of [networkFailed('cut'), failure(408), failure(409, 'IDEMPOTENCY_IN_PROGRESS'), failure(429), failure(500), failure(502), failure(503), failure(507)]) {
+  for (const error of [networkFailed('cut'), failure(408), failure(409, 'IDEMPOTENCY_IN_PROGRESS'), failure(429), failure(500), failure(502), failure(503), failure(503, 'READ_ONLY'), failure(507)]) {
     let attempts = 0
     await t.rejects(patiently(pace, async () => { attempts += 1; throw error }), error)
     t.equal(attempts, 4, `${error.status} ${error.code}`)
