@@ -40,6 +40,7 @@ import { audit } from './plugins/audit.ts'
 import { auth } from './plugins/auth.ts'
 import { clientErrorHandler } from './plugins/client-errors.ts'
 import { connections } from './plugins/connections.ts'
+import { coordination as coordinating } from './plugins/coordination.ts'
 import { cors } from './plugins/cors.ts'
 import { erasures } from './plugins/erasures.ts'
 import { describeEvents } from './plugins/event-description.ts'
@@ -59,6 +60,7 @@ import { tellingSweeps } from './plugins/sweep-outcome.ts'
 import { upkeep } from './plugins/upkeep.ts'
 import { quotaLimits, quotas } from './plugins/quota.ts'
 import { rateLimits } from './plugins/rates.ts'
+import { readOnly } from './plugins/read-only.ts'
 import { uploadsInFlight } from './plugins/uploads-in-flight.ts'
 import { usageRoute } from './plugins/usage.ts'
 import { countingUploads } from './plugins/upload-count.ts'
@@ -71,22 +73,26 @@ import { createLinkRecords } from './records/links.ts'
 import { createKnownPaths } from './records/old-paths.ts'
 import { createOwners } from './records/owners.ts'
 import { createQuota } from './records/quota.ts'
+import { openSecrets } from './records/secrets.ts'
 import { createSettling } from './records/sidecars.ts'
 import { createTombstoneRecords } from './records/tombstones.ts'
 import { createClamd } from './scanning/clamd.ts'
 import { greetingScanner } from './scanning/greeting.ts'
 import { createScan, withoutScanner } from './scanning/scan.ts'
+import { standingStill } from './resumable/read-only.ts'
 import { resumableRoutes } from './resumable/routes.ts'
 import { createResumables } from './resumable/service.ts'
+import { withoutMaking } from './secrets.ts'
 import { fileSystem, type FileSystem } from './storage/fs.ts'
 import { createSightings } from './storage/orphans.ts'
+import { createStrayVariants } from './storage/stray-variants.ts'
 import { createSweep } from './storage/sweep.ts'
 import { findOwnFiles } from './storage/volume/own-files.ts'
 import { bodyDeadline } from './transfer/body-deadline.ts'
 import { drainUnread } from './transfer/drain.ts'
 import { erasedEvents } from './users/events.ts'
 import { createExports } from './users/export.ts'
-import { openReceipts, signingKeyFile } from './users/receipt.ts'
+import { openReceipts } from './users/receipt.ts'
 import { createExportRecords } from './users/records.ts'
 import { userRoutes } from './users/routes.ts'
 import { erasureAt, requireLedger } from './users/service.ts'
@@ -138,7 +144,7 @@ export async function buildApp (config: Config, options: AppOptions = {}): Promi
   }
 }
 
-async function compose (app: FastifyInstance, config: Config, { fs = fileSystem, now = () => new Date(), monotonicMs = () => performance.now() }: AppOptions): Promise<void> {
+async function compose (app: FastifyInstance, config: Config, { fs: machine = fileSystem, now = () => new Date(), monotonicMs = () => performance.now() }: AppOptions): Promise<void> {
   await app.register(connections)
   await app.register(drainUnread)
   await app.register(bodyDeadline)
@@ -146,29 +152,35 @@ async function compose (app: FastifyInstance, config: Config, { fs = fileSystem,
   await app.register(validation)
   await app.register(requestLog)
   await app.register(openapi, { version, webhooks: describeEvents({ ...attachmentEvents, ...avatarEvents, ...erasedEvents }) })
-  await app.register(storage, { config, fs, monotonicMs })
-  const { database: { client, check: checkDatabase }, storage: { store, segments, space, staging, probe, hash, tombstones } } = app
+  await app.register(storage, { config, fs: machine, monotonicMs })
+  const { home, home: { fs }, database: { client, check: checkDatabase }, storage: { store, segments, space, staging, probe, hash, tombstones } } = app
+
+  await app.register(coordinating, { config })
+  const { coordination } = app
 
   const isWanted = config.webhook !== undefined
-  await noteWebhook(client, isWanted)
+  if (!config.isReadOnly) await noteWebhook(client, isWanted)
   const events = createEvents({ client, hash, now, isWanted })
   const outbox = createOutbox({ client, now })
-  const metrics = createMetrics({ ...(config.webhook && { events: outbox.depth }), freeBytes: async () => (await space.measure()).freeBytes, reserveBytes: async () => (await space.measure()).reserveBytes, staging: staging.usage, waitingPictureJobs: () => app.images.waiting() })
+  const metrics = createMetrics({ ...(config.webhook && { events: outbox.depth }), freeBytes: async () => (await space.measure()).freeBytes, reserveBytes: async () => (await space.measure()).reserveBytes, staging: staging.usage, leads: coordination.leads, waitingPictureJobs: () => app.images.waiting() })
   await app.register(metricsEndpoint, { metrics })
   await app.register(cors, config)
   await app.register(methods)
   await app.register(overload, config)
+  if (config.isReadOnly) await app.register(readOnly)
   await app.register(expectContinue)
   await app.register(health, { checks: [{ name: 'volume', check: probe.check }, { name: 'database', check: checkDatabase }] })
 
   const settling = createSettling({ client, store, now })
   const tombstoneRecords = createTombstoneRecords({ client, tombstones, hash, now })
   const ledger = createLedger({ client, settling, entomb: tombstoneRecords.entomb, now })
+  const removeStrays = createStrayVariants({ fs, root: config.uploadsDir, ledger, monotonicMs })
   await app.register(upkeep, {
+    coordination,
     sweep: tellingSweeps(metrics, createSweep({
       fs, store, ledger, now,
       root: config.uploadsDir,
-      removeDeadStaging: staging.removeDead,
+      removeDeadStaging: app.storage.removeLeftovers,
       settleSidecars: () => settling.settleDue(),
       look: createSightings({ graceMs: config.sweepGraceMs, monotonicMs }),
       trashMs: config.trashRetentionMs,
@@ -176,15 +188,17 @@ async function compose (app: FastifyInstance, config: Config, { fs = fileSystem,
       maxPercent: config.sweepMaxPercent,
     }).run),
     sweepEveryMs: config.sweepIntervalMs,
-    removeDeadStaging: staging.removeDead,
+    removeDeadStaging: home.objects === undefined ? staging.removeDead : async () => await staging.removeDead() + await removeStrays(),
+    isStagingShared: home.objects === undefined,
     settleSidecars: () => settling.settleDue({ isStart: true }),
   })
 
-  await requireLedger({ fs, root: config.uploadsDir, secondPlace: config.erasureLedger, erasures: app.storage.erasures })
-  const erasure = erasureAt({ fs, root: config.uploadsDir, client, storage: app.storage, ledger, now, events })
-  await app.register(erasures, { erasure, replayEveryMs: config.sweepIntervalMs })
+  if (!config.isReadOnly) await requireLedger({ fs, root: config.uploadsDir, secondPlace: config.erasureLedger, erasures: app.storage.erasures })
+  const erasure = erasureAt({ fs, root: config.uploadsDir, client, storage: app.storage, ledger, now, events, begun: () => coordination.tell('erased', '') })
+  await app.register(erasures, { coordination, isReplayedAtStart: !config.isReadOnly, erasure, replayEveryMs: config.sweepIntervalMs })
 
   await app.register(audit, {
+    coordination,
     metrics,
     everyMs: config.auditIntervalMs,
     audit: createScheduledAudit({
@@ -197,15 +211,17 @@ async function compose (app: FastifyInstance, config: Config, { fs = fileSystem,
   })
 
   const accountRecords = createAccountRecords(client)
-  const keys = await openKeys(config)
+  const kept = openSecrets(app.database, config.databaseFile)
+  const secrets = config.isReadOnly ? withoutMaking(kept) : kept
+  const keys = await openKeys(config, secrets)
   const revocation = config.hasAccounts && { isRevoked: createRevocation(accountRecords) }
   await app.register(auth, { config, keys, ...revocation })
-  const signer = await openSigner(config)
+  const signer = await openSigner(config, secrets)
   await app.register(mediaSession, { signer, seconds: config.mediaSessionSeconds, publicUrl: config.publicUrl, now, ...revocation })
 
   const owners = createOwners({ client, hash })
   await app.register(idempotency, { answers: createAnswers({ client, owners, hash, now }), owners })
-  await app.register(uploadsInFlight, { owners })
+  await app.register(uploadsInFlight, { owners, coordination })
   await app.register(rateLimits, { limitsOf: config.callerLimits, monotonicMs })
   await app.register(quotas, { quota: createQuota({ client, owners, limitsFor: quotaLimits(config.callerLimits), trashMaxBytes: config.trashMaxBytesPerOwner }) })
   const warn = (error: unknown, message: string) => app.log.warn({ err: error }, message)
@@ -241,10 +257,10 @@ async function compose (app: FastifyInstance, config: Config, { fs = fileSystem,
     attachment: createResumedAttachments({ attachments, uploads: attachmentUploads, counting: countingAttachments, maxBytes: config.attachmentMaxBytes }),
     avatar: createResumedAvatars({ avatars, uploads: avatarUploads, counting: countingAvatars, maxBytes: config.avatarMaxBytes }),
   }
-  const engine = createResumables({ client, owners, segments, store, quota: app.quota, features: resumed, expiryMs: config.resumableExpiryMs, now, warn })
-  await app.register(resumableRoutes, { engine, features: resumed, pace })
+  const engine = createResumables({ client, coordination, owners, segments, store, quota: app.quota, features: resumed, expiryMs: config.resumableExpiryMs, now, warn })
+  await app.register(resumableRoutes, { engine: config.isReadOnly ? standingStill(engine) : engine, features: resumed, pace })
 
-  await app.register(userRoutes, { erasure, receipts: await openReceipts(signingKeyFile(config.databaseFile)), exports: createExports({ store, records: createExportRecords(client), now }) })
+  await app.register(userRoutes, { erasure, receipts: await openReceipts(secrets), exports: createExports({ store, records: createExportRecords(client), now }) })
 
   const avatarUrlOf = async (id: string) => {
     const userId = asUserId(id)
@@ -259,7 +275,7 @@ async function compose (app: FastifyInstance, config: Config, { fs = fileSystem,
   await app.register(systemM, { ...compat, publicUrl: config.publicUrl, acceptsAnonymous: config.hasAnonymousAvatars, now })
   const readThrough = await createReadThrough({ folders: config.readThroughDirs, own: [config.uploadsDir, config.databaseFile], isKnown: createKnownPaths({ client, tombstones: tombstoneRecords }) })
   await app.register(oldPaths, { behind: [(path, { view }) => avatars.behind(path, view), (path, { caller }) => attachments.behind(caller, path), readThrough] })
-  await app.register(delivery, { webhook: config.webhook, outbox, events, metrics, now })
-  await app.register(limitsRoute, { avatar: onePicture, attachment: manyFiles, chunkBytes: config.resumableChunkBytes, usual: config.callerLimits('') })
+  await app.register(delivery, { coordination, webhook: config.webhook, outbox, events, metrics, now })
+  await app.register(limitsRoute, { avatar: onePicture, attachment: manyFiles, chunkBytes: config.resumableChunkBytes, usual: config.callerLimits(''), isReadOnly: config.isReadOnly })
   await app.register(usageRoute, { quota: app.quota, callerLimits: config.callerLimits })
 }

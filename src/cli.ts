@@ -12,6 +12,8 @@ const commands: Record<string, () => Promise<(program: Command) => void>> = {
   restore: async () => (await import('./commands/restore.ts')).restoreCommand,
   verify: async () => (await import('./commands/verify.ts')).verifyCommand,
   audit: async () => (await import('./commands/audit.ts')).auditCommand,
+  database: async () => (await import('./commands/database.ts')).databaseCommand,
+  storage: async () => (await import('./commands/storage.ts')).storageCommand,
   rebuild: async () => (await import('./commands/rebuild.ts')).rebuildCommand,
   explain: async () => (await import('./commands/explain.ts')).explainCommand,
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,

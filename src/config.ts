@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { envSchema } from 'env-schema'
 import { Type, type Static, type TSchemaOptions } from 'typebox'
 import { wordingOf, type SchemaFailure } from './wording.ts'
@@ -31,6 +32,9 @@ const Environment = Type.Object({
   STORAGE_URL: text('Where uploads are kept instead of the volume: s3://bucket/prefix or azblob://container/prefix. Empty: in UPLOADS_DIR.', { pattern: '^((s3|azblob)://[^/?#]+(/[^?#]*)?)?$', 'x-allowed': 'of the form s3://bucket/prefix or azblob://container/prefix' }),
   STORAGE_ENDPOINT: text('The object store, as an http or https URL: of an S3-compatible one, or the blob service of an Azure account. Empty: Amazon S3, or what the Azure credentials say.', { pattern: '^(https?://.+)?$', 'x-allowed': 'an http or https URL' }),
   STORAGE_PATH_STYLE: flag('Name the bucket in the path instead of the host, as most S3-compatible stores want it.'),
+  STORAGE_FALLBACK_URL: text('While uploads move: the other home, where what is not in this one is read, and removed too; file:/path of a volume, s3://bucket/prefix or azblob://container/prefix.', { pattern: '^(file:.+|(s3|azblob)://[^/?#]+(/[^?#]*)?)?$', 'x-allowed': 'of the form file:/path, s3://bucket/prefix or azblob://container/prefix' }),
+  STORAGE_FALLBACK_ENDPOINT: text('As STORAGE_ENDPOINT, of the other home.', { pattern: '^(https?://.+)?$', 'x-allowed': 'an http or https URL' }),
+  STORAGE_FALLBACK_PATH_STYLE: flag('As STORAGE_PATH_STYLE, of the other home.'),
   DELIVERY: Type.Enum(['stream', 'redirect'], { description: 'How clients get stored bytes of an object store: stream (through the gateway) or redirect (to a URL of the store that works for a minute).', default: 'stream' }),
   READ_ONLY: flag('Serve what there is and refuse every change with 503, as while a deployment moves to another database.'),
 
@@ -143,6 +147,7 @@ function derive (env: Static<typeof Environment>) {
     // Of the embedded database; with PostgreSQL, where it would be.
     databaseFile: env.DATABASE_URL.startsWith('file:') ? resolve(env.DATABASE_URL.slice('file:'.length)) : join(uploadsDir, 'database', 'gateway.sqlite'),
     objectStore: objectStore(env),
+    fallback: fallback(env, uploadsDir),
     isRedirecting: env.DELIVERY === 'redirect',
     isReadOnly: env.READ_ONLY,
     avatarMaxBytes: env.AVATAR_MAX_BYTES,
@@ -212,6 +217,24 @@ export function objectStoreAddress (value: string, endpoint: string, isPathStyle
   if (kind !== 's3' && kind !== 'azblob') return undefined
   const prefix = path.split('/').filter((part) => part !== '').join('/')
   return { kind, container, prefix: prefix === '' ? '' : `${prefix}/`, endpoint: endpoint === '' ? undefined : endpoint, isPathStyle }
+}
+
+/** Where uploads may be: on a volume of this machine, or in an object store. */
+export type HomeAddress = { readonly kind: 'volume', readonly folder: string } | ObjectStoreAddress
+
+/** `value`: as STORAGE_FALLBACK_URL; empty: UPLOADS_DIR. Undefined when it is none of these. */
+export function homeAddress (value: string, endpoint: string, isPathStyle: boolean, uploadsDir: string): HomeAddress | undefined {
+  if (value === '') return { kind: 'volume', folder: uploadsDir }
+  if (/^file:./.test(value)) return { kind: 'volume', folder: resolve(value.slice('file:'.length)) }
+  return objectStoreAddress(value, endpoint, isPathStyle)
+}
+
+function fallback (env: Static<typeof Environment>, uploadsDir: string): HomeAddress | undefined {
+  if (env.STORAGE_FALLBACK_URL === '') return undefined
+  const other = homeAddress(env.STORAGE_FALLBACK_URL, env.STORAGE_FALLBACK_ENDPOINT, env.STORAGE_FALLBACK_PATH_STYLE, uploadsDir)
+  const own = homeAddress(env.STORAGE_URL, env.STORAGE_ENDPOINT, env.STORAGE_PATH_STYLE, uploadsDir)
+  if (isDeepStrictEqual(own, other)) throw new ConfigError('STORAGE_FALLBACK_URL names the very home that the gateway writes to. It must name the other one of a move, or be empty when none is under way.')
+  return other
 }
 
 const list = (value: string) => value.split(',').map((item) => item.trim()).filter((item) => item !== '')

@@ -5,6 +5,7 @@ import { Type } from 'typebox'
 import { authenticate, callerOf } from '../plugins/auth.ts'
 import { digestHeaders } from '../plugins/digest-description.ts'
 import { answerOnce, idempotent } from '../plugins/idempotency.ts'
+import { redirected } from '../plugins/redirect-description.ts'
 import { tokenRequired } from '../plugins/route-description.ts'
 import { send } from '../transfer/send.ts'
 import type { Links, MadeLinks } from './links.ts'
@@ -12,7 +13,7 @@ import { ContentQuery, IdParams, isYes, LinkAddressParams, LinkIdParams, LinkLis
 
 const tags = ['attachments']
 const codes = ['ATTACHMENT_NOT_FOUND', 'STORAGE_FULL', 'DATABASE_UNAVAILABLE']
-const bytes = { responses: { 200: { description: 'The bytes.', bytes: ['*/*'], headers: digestHeaders }, 206: { description: 'A range of them.', bytes: ['*/*'], headers: digestHeaders } }, codes: ['LINK_NOT_FOUND', 'PRECONDITION_FAILED', 'RANGE_NOT_SATISFIABLE', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE'] }
+const bytes = { responses: { 200: { description: 'The bytes.', bytes: ['*/*'], headers: digestHeaders }, 206: { description: 'A range of them.', bytes: ['*/*'], headers: digestHeaders }, ...redirected }, codes: ['LINK_NOT_FOUND', 'PRECONDITION_FAILED', 'RANGE_NOT_SATISFIABLE', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE'] }
 
 const making = {
   summary: 'Make a link to an attachment',

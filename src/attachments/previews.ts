@@ -25,7 +25,7 @@ export function createPreviews ({ attachments, store, variants }: { attachments:
       const source = { blobId: blobIdOf(row), contentType, width, height, isProven: thumbhash !== null, open: () => store.localFile(addressOf(row)) }
       const entry = await variants.get(source, spec).catch((error: unknown) => { throw isOfThePicture(error) ? new PreviewUnavailable({ cause: error }) : error })
       const { size: bytes, sha256, contentType: type, read } = entry
-      return { ...attachments.represent(row, false), size: bytes, sha256, contentType: type, filename: previewName(row.filename, type), read }
+      return { ...attachments.represent(row, false), size: bytes, sha256, contentType: type, filename: previewName(row.filename, type), read, elsewhere: undefined }
     },
   }
 }

@@ -6,6 +6,7 @@ import { RequestInvalid } from '../errors.ts'
 import { PreviewQuery } from '../images/query.ts'
 import { authenticate, callerOf, identify, requireScope } from '../plugins/auth.ts'
 import { digestHeaders, intactCodes, Sha256Field, UploadHeaders } from '../plugins/digest-description.ts'
+import { redirected } from '../plugins/redirect-description.ts'
 import { readerOptional, tokenOptional, tokenRequired } from '../plugins/route-description.ts'
 import { checkedFields } from '../plugins/form-fields.ts'
 import { identifyReader } from '../plugins/media-session.ts'
@@ -55,7 +56,7 @@ const restoration = {
   description: 'Needs a token with the scope uploads:admin. Undoes a deletion, whoever the owner is, for as long as the trash keeps the attachment. One that was not deleted stays as it is.',
 }
 const restoring = { scope: 'uploads:admin', responses: { 200: { description: 'The attachment, which is back where it was.' } }, codes: ['ATTACHMENT_NOT_FOUND', 'STORAGE_FULL', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE'] } as const
-const bytes = { responses: { 200: { description: 'The bytes.', bytes: ['*/*'], headers: digestHeaders }, 206: { description: 'A range of them.', bytes: ['*/*'], headers: digestHeaders } }, codes: [...missing.codes, 'PRECONDITION_FAILED', 'RANGE_NOT_SATISFIABLE', 'STORAGE_UNAVAILABLE'] }
+const bytes = { responses: { 200: { description: 'The bytes.', bytes: ['*/*'], headers: digestHeaders }, 206: { description: 'A range of them.', bytes: ['*/*'], headers: digestHeaders }, ...redirected }, codes: [...missing.codes, 'PRECONDITION_FAILED', 'RANGE_NOT_SATISFIABLE', 'STORAGE_UNAVAILABLE'] }
 const preview = { responses: { 200: { description: 'The picture.', bytes: ['image/avif', 'image/webp', 'image/jpeg', 'image/png'], headers: digestHeaders }, 206: { description: 'A range of it.', bytes: ['*/*'], headers: digestHeaders } }, codes: [...missing.codes, 'PREVIEW_UNAVAILABLE', 'PRECONDITION_FAILED', 'RANGE_NOT_SATISFIABLE', 'IMAGES_BUSY', 'STORAGE_UNAVAILABLE'] }
 
 export const attachmentRoutes: FastifyPluginAsyncTypebox<AttachmentRoutesOptions> = async (app, { attachments, uploads, previews, receiving, counting }) => {

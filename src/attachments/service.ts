@@ -7,6 +7,7 @@ import type { Settling } from '../records/sidecars.ts'
 import { createAttempts } from '../storage/attempts.ts'
 import type { Store } from '../storage/store.ts'
 import { cleanFilename } from '../transfer/filename.ts'
+import { elsewhere } from '../transfer/elsewhere.ts'
 import type { Representation } from '../transfer/representation.ts'
 import { mayChange, mayRead } from './access.ts'
 import { expiryAllowed, expiryIn } from './expiry.ts'
@@ -23,7 +24,7 @@ export type Attachments = ReturnType<typeof createAttachments>
 
 type ListQuery = { owner?: string, limit: number, cursor?: string, contextType?: string, contextId?: string }
 
-export function createAttachments ({ store, records, settling, now }: { store: Pick<Store, 'read'>, records: AttachmentRecords, settling: Settling, now: () => Date }) {
+export function createAttachments ({ store, records, settling, now }: { store: Pick<Store, 'read' | 'presign'>, records: AttachmentRecords, settling: Settling, now: () => Date }) {
   async function readable (caller: Caller | null, id: string): Promise<AttachmentRow> {
     const row = await records.find(id)
     if (row === null || !mayRead(caller, row)) throw new AttachmentNotFound()
@@ -36,7 +37,7 @@ export function createAttachments ({ store, records, settling, now }: { store: P
     return {
       size: Number(blob.size), sha256: blob.sha256, contentType: blob.contentType, lastModified: blob.createdAt,
       cacheControl: isPublic ? revalidated.public : revalidated.private, isPublic, filename, asDownload,
-      read: (range) => store.read(addressOf(row), range),
+      read: (range) => store.read(addressOf(row), range), ...elsewhere(store, addressOf(row)),
     }
   }
 

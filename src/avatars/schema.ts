@@ -1,6 +1,7 @@
 // The shapes of the avatar API: what clients send and get.
 import { Type, type Static } from 'typebox'
 import { digestHeaders, intactCodes } from '../plugins/digest-description.ts'
+import { redirected } from '../plugins/redirect-description.ts'
 import { userIdPattern } from '../user-id.ts'
 import { ScanSchema } from '../scanning/schema.ts'
 import { avatarTypes } from '../transfer/sniff.ts'
@@ -41,4 +42,4 @@ export const keepCodes = ['UPLOAD_CONFLICT', 'OWNER_ERASED', 'STORAGE_FULL', 'ST
 export const uploadCodes = ['QUOTA_EXCEEDED', 'RATE_EXCEEDED', 'UPLOAD_MISSING', 'UPLOAD_MALFORMED', 'UPLOAD_TOO_LARGE', 'UPLOAD_TYPE_REJECTED', 'IMAGE_INVALID', 'IMAGE_TOO_LARGE', 'IMAGE_TOO_SLOW', 'METADATA_UNREADABLE', 'IMAGES_BUSY', 'UPLOAD_STALLED', ...intactCodes, 'UPLOAD_INFECTED', 'SCANNER_UNAVAILABLE', ...keepCodes]
 /** Of making a variant, which a plain address may come to as well. */
 export const variantCodes = ['IMAGE_INVALID', 'IMAGE_TOO_LARGE', 'IMAGE_TOO_SLOW', 'IMAGES_BUSY']
-export const shown = { responses: { 200: { description: 'The picture.', bytes: [...avatarTypes, 'image/svg+xml'], headers: digestHeaders }, 206: { description: 'A range of it.', bytes: ['*/*'], headers: digestHeaders } }, codes: ['AVATAR_NOT_FOUND', 'PRECONDITION_FAILED', 'RANGE_NOT_SATISFIABLE', 'STORAGE_UNAVAILABLE', ...variantCodes] }
+export const shown = { responses: { 200: { description: 'The picture.', bytes: [...avatarTypes, 'image/svg+xml'], headers: digestHeaders }, 206: { description: 'A range of it.', bytes: ['*/*'], headers: digestHeaders }, ...redirected }, codes: ['AVATAR_NOT_FOUND', 'PRECONDITION_FAILED', 'RANGE_NOT_SATISFIABLE', 'STORAGE_UNAVAILABLE', ...variantCodes] }

@@ -5,6 +5,7 @@ import { isHeic, isPictureType, type PictureType } from '../images/types.ts'
 import type { Variants } from '../images/variants.ts'
 import type { BlobId } from '../storage/ids.ts'
 import type { Store } from '../storage/store.ts'
+import { elsewhere } from '../transfer/elsewhere.ts'
 import { namesOtherPictures, negotiateFormat } from '../transfer/negotiate.ts'
 import type { Representation } from '../transfer/representation.ts'
 import type { AvatarBlob } from './records.ts'
@@ -22,12 +23,12 @@ export type Show = (blob: AvatarBlob, cached: Cached, view?: View) => Promise<Re
 const addressOf = ({ id, extension }: AvatarBlob) => ({ kind: 'avatar' as const, id: id as BlobId, extension })
 
 /** The stored bytes, whatever is asked for. */
-export const showingStored = ({ store }: { store: Pick<Store, 'read'> }): Show => async (blob, cached) => ({
-  ...cached, size: Number(blob.size), sha256: blob.sha256, contentType: blob.contentType, isPublic: true, read: (range) => store.read(addressOf(blob), range),
+export const showingStored = ({ store }: { store: Pick<Store, 'read' | 'presign'> }): Show => async (blob, cached) => ({
+  ...cached, size: Number(blob.size), sha256: blob.sha256, contentType: blob.contentType, isPublic: true, read: (range) => store.read(addressOf(blob), range), ...elsewhere(store, addressOf(blob)),
 })
 
 /** HEIC goes as it is only to those who do not say that they show other pictures. */
-export function showing ({ store, variants }: { store: Pick<Store, 'read' | 'localFile'>, variants: Variants }): Show {
+export function showing ({ store, variants }: { store: Pick<Store, 'read' | 'presign' | 'localFile'>, variants: Variants }): Show {
   const showStored = showingStored({ store })
 
   async function variant (blob: AvatarBlob, contentType: PictureType, { query, accept }: View, cached: Cached, kind: 'avatar' | 'preview'): Promise<Representation> {

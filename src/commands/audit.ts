@@ -23,7 +23,7 @@ export function auditCommand (program: Command): void {
       const audit = await atWork(config, { work: repair ? repairWork : 'audit' }, (workplace) =>
         auditVolume(workplace, { isRepair: repair, removesForeign: removeForeign, progress, ...(from !== undefined && { from }) }))
       return { report: audit, text: auditText(audit), hasFindings: audit.findings.some(({ outcome }) => outcome !== 'mended') || audit.moreFindings !== undefined }
-    }))
+    }, ({ repair = false }) => repair))
 }
 
 const headings: Readonly<Record<Outcome, string>> = { mended: 'Mended', mendable: 'Would be mended', failed: 'Failed', left: 'Left' }

@@ -26,9 +26,15 @@ function settingsOf (env: Record<string, string | undefined>, url: string | unde
     return [readConfig(env), { url }]
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    const { UPLOADS_DIR, DATABASE_URL } = env
-    const isFile = /^file:./.test(DATABASE_URL ?? '')
-    return [readConfig({ UPLOADS_DIR, ...(isFile && { DATABASE_URL }) }), { invalid: error.message, url }]
+    const { UPLOADS_DIR, DATABASE_URL, STORAGE_URL, STORAGE_ENDPOINT, STORAGE_PATH_STYLE } = env
+    const isUrl = /^(file:.|postgres(ql)?:\/\/)/.test(DATABASE_URL ?? '') && URL.canParse(DATABASE_URL ?? '')
+    const places = { UPLOADS_DIR, ...(isUrl && { DATABASE_URL }) }
+    const invalid = { invalid: error.message, url }
+    try {
+      return [readConfig({ ...places, STORAGE_URL, STORAGE_ENDPOINT, STORAGE_PATH_STYLE }), invalid]
+    } catch {
+      return [readConfig(places), invalid]
+    }
   }
 }
 

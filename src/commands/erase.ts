@@ -34,7 +34,7 @@ export function eraseCommand (program: Command): void {
       if (!yes) await confirm(owner, createAsk({ input: process.stdin, output: process.stderr }))
       const report = await eraseOwner(config, { owner, receiptFile: receipt, progress })
       return { report, text: erasedText(report, receipt), hasFindings: !report.hadAnything || report.findings.length > 0 }
-    }))
+    }, ({ owner }) => owner !== undefined))
 }
 
 /** @throws Refusal unless somebody says yes; `ask` is undefined where nobody can */

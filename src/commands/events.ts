@@ -37,7 +37,7 @@ function retryCommand (events: Command): void {
       if (all === (ids.length > 0)) events.error('error: name what is to be tried again: ids, or --all', { exitCode: 2 })
       const report = await atWork(config, { work: 'events retry', progress }, (workplace) => retryEvents(workplace, all ? undefined : ids))
       return { report, text: retryText(report), hasFindings: report.left.length > 0 }
-    }))
+    }, () => true))
 }
 
 const minutes = (time: string | null): string => time?.slice(0, 16).replace('T', ' ') ?? ''

@@ -46,7 +46,7 @@ function systemR (parent: Command): void {
       resultOf(await importSystemR(config, {
         ...how(options), progress, databaseUrl, publicDir, table,
         columns: { id: idColumn, data: dataColumn, type: typeColumn, url: urlColumn, date: dateColumn },
-      }), options)))
+      }), options), imports))
 }
 
 function systemMAvatars (parent: Command): void {
@@ -58,7 +58,7 @@ function systemMAvatars (parent: Command): void {
     .addOption(visibility('who may read what is nobody\'s avatar').default('public'))
     .addHelpText('after', helpWith('upload-gateway import system-m-avatars /srv/old/public/i --users users.ndjson --owner archive --report report.ndjson'))
     .action(running(async ({ config, progress }, options: SystemMOptions, folder: string) =>
-      resultOf(await importSystemMAvatars(config, { ...how(options), progress, folder, users: options.users, owner: options.owner, visibility: options.visibility }), options)))
+      resultOf(await importSystemMAvatars(config, { ...how(options), progress, folder, users: options.users, owner: options.owner, visibility: options.visibility }), options), imports))
 }
 
 function systemMAttachments (parent: Command): void {
@@ -70,8 +70,10 @@ function systemMAttachments (parent: Command): void {
     .addOption(visibility('public: the old addresses stay open to everyone. private: they answer to the owner and to services, with a token').makeOptionMandatory())
     .addHelpText('after', helpWith('upload-gateway import system-m-attachments /srv/old/uploads --index attachments.ndjson --visibility private --run'))
     .action(running(async ({ config, progress }, options: SystemMOptions, folder: string) =>
-      resultOf(await importSystemMAttachments(config, { ...how(options), progress, folder, index: options.index, owner: options.owner, visibility: options.visibility }), options)))
+      resultOf(await importSystemMAttachments(config, { ...how(options), progress, folder, index: options.index, owner: options.owner, visibility: options.visibility }), options), imports))
 }
+
+const imports = ({ run = false }: Common): boolean => run
 
 const how = ({ run = false, report }: Common) => ({ isRun: run, reportFile: report })
 

@@ -30,7 +30,7 @@ export function privacyCommand (program: Command): void {
       if (owner !== undefined && ownerId === undefined) throw new ConfigError('--owner must be 1 to 128 of A-Z a-z 0-9 . _ : @ -, and not "me".')
       const report = await atWork(config, { work: privacySweepWork, onlyReads: !isRun, progress }, (workplace) => privacySweep(workplace, config, { isRun, kind, ownerId, withServices, progress }))
       return { report, text: textOf(report), hasFindings: report.left.length > 0 }
-    }))
+    }, ({ run: isRun = false }) => isRun))
 }
 
 const whatStays = `

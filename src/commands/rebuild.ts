@@ -17,7 +17,7 @@ export function rebuildCommand (program: Command): void {
       const report = await rebuild(config, progress)
       const { findings, accounts: { isOldThere, failure } } = report
       return { report, text: rebuildText(report, config.hasAccounts), hasFindings: findings.length > 0 || failure !== null || (config.hasAccounts && !isOldThere) }
-    }))
+    }, () => true))
 }
 
 export function rebuildText (report: Rebuilt, hasAccounts: boolean): string {
@@ -31,7 +31,7 @@ export function rebuildText (report: Rebuilt, hasAccounts: boolean): string {
   ].join('\n')
 }
 
-function factsOf ({ database, totals, tombstones, erasures, erased, leftovers, foreign, superseded, accounts, oldDatabase, ms }: Rebuilt, hasAccounts: boolean): string[] {
+function factsOf ({ database, databaseKind, totals, tombstones, erasures, erased, leftovers, foreign, superseded, accounts, oldDatabase, ms }: Rebuilt, hasAccounts: boolean): string[] {
   return [
     `${database} is made anew, in ${(ms / 1000).toFixed(1)} s`,
     `${counted(totals.currentAvatars, 'user')} with a current avatar, ${counted(totals.oldUrls, 'old URL')}, ${counted(erasures, 'erasure')}, ${counted(tombstones, 'tombstone')}`,
@@ -39,19 +39,19 @@ function factsOf ({ database, totals, tombstones, erasures, erased, leftovers, f
     ...(erased === 0 ? [] : [`${counted(erased, 'upload')} of erased owners left out; the gateway removes the files at its start`]),
     ...(leftovers === 0 ? [] : [`${counted(leftovers, 'file')} that interrupted imports left, not brought back; the sweep removes ${leftovers === 1 ? 'it' : 'them'}`]),
     ...(foreign === 0 ? [] : [`${counted(foreign, 'entry', 'entries')} on the volume not of the gateway's making; "upload-gateway verify" lists them`]),
-    ...hasAccounts || accounts.count > 0 || accounts.failure !== null ? accountFacts(accounts, database) : [],
+    ...hasAccounts || accounts.count > 0 || accounts.failure !== null ? accountFacts(accounts, { database, databaseKind }) : [],
     ...(oldDatabase === null ? [] : [`The old database is kept as ${oldDatabase}; remove it when it is not needed any more`]),
   ]
 }
 
 /** The copy from a backup is of no use to accounts that were brought over: it would replace them. */
-function accountFacts ({ count, isOldThere, failure }: Rebuilt['accounts'], database: string): string[] {
+function accountFacts ({ count, isOldThere, failure }: Rebuilt['accounts'], { database, databaseKind }: Pick<Rebuilt, 'database' | 'databaseKind'>): string[] {
   const brought = `${counted(count, 'embedded account')} brought over from the old database`
   const without = 'their users have to register again, which gives them new ids and none of their uploads'
   if (count > 0) return [failure === null ? brought : `${brought}; the others could not be read (${failure}), and ${without}`]
   return [
     failure !== null ? `${brought}; the others could not be read (${failure})` : isOldThere ? 'The old database had no embedded accounts' : 'There was no old database to bring embedded accounts over from, and no sidecar has them: they are lost',
-    `If there were any: before the gateway starts again, put a database of this volume that has them at ${database}, such as snapshots/NEWEST/database.sqlite of a backup, and run this again. Otherwise ${without}`,
+    `If there were any: before the gateway starts again, ${databaseKind === 'sqlite' ? `put a database of this volume that has them at ${database}, such as snapshots/NEWEST/database.sqlite of a backup` : 'copy a database of this volume that has them into an empty PostgreSQL database with "upload-gateway database copy --from file:...", such as snapshots/NEWEST/database.sqlite of a backup, set DATABASE_URL to that'}, and run this again. Otherwise ${without}`,
   ]
 }
 

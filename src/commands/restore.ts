@@ -27,7 +27,7 @@ export function restoreCommand (program: Command): void {
       const wanted = { ledgers: ledger.map((file) => resolve(file)), withoutLedger, isPartial: partial, progress, ...(snapshot !== undefined && { snapshot }), ...(into !== undefined && { into: resolve(into) }) }
       const report = await (options.drill === true ? drill : restore)(config, resolve(dir), wanted)
       return { report, text: restoreText(report, { dir: resolve(dir), isDrill: options.drill === true }), hasFindings: report.damaged.length + report.verification.findings.length > 0 }
-    }))
+    }, ({ drill: isDrill = false, into }) => !isDrill && into === undefined))
 }
 
 const unknownErasures = {

@@ -29,9 +29,16 @@ export type Result = {
 
 type Tools = { readonly config: Config, readonly progress: Progress }
 
-/** For `action`: reads the settings, shows progress while `work` is done, and prints its result. */
-export function running<Options extends { json?: boolean }, Arguments extends unknown[]> (work: (tools: Tools, options: Options, ...args: Arguments) => Promise<Result | undefined>) {
-  return reporting<Options, Arguments>((progress, options, ...args) => work({ config: readConfig(environment()), progress }, options, ...args))
+/**
+ * For `action`: reads the settings, shows progress while `work` is done, and prints its result. `changes`: whether it changes anything
+ * of the deployment, which READ_ONLY=true refuses.
+ */
+export function running<Options extends { json?: boolean }, Arguments extends unknown[]> (work: (tools: Tools, options: Options, ...args: Arguments) => Promise<Result | undefined>, changes: (options: Options) => boolean = () => false) {
+  return reporting<Options, Arguments>((progress, options, ...args) => {
+    const config = readConfig(environment())
+    if (config.isReadOnly && changes(options)) throw new Refusal('Nothing was done: this changes something, and READ_ONLY=true says that nothing is to be changed. Run it again with READ_ONLY=false, where the gateway runs so too.')
+    return work({ config, progress }, options, ...args)
+  })
 }
 
 /** The same for a command that reads the settings itself. */

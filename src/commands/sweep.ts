@@ -23,7 +23,7 @@ export function sweepCommand (program: Command): void {
       const ask = createAsk({ input: process.stdin, output: process.stderr })
       const report = await atWork(config, { work: 'sweep', progress }, (workplace) => sweep(workplace, config, { isDryRun: dryRun, isForced: force, ask, progress }))
       return { report, text: sweepText(report), hasFindings: report.failures.length > 0 }
-    }))
+    }, ({ dryRun = false }) => !dryRun))
 }
 
 const names = { pending: 'claimed by nobody', trash: 'in the trash for long enough', quota: 'trash over its owner\'s limit', orphans: 'without a record' }

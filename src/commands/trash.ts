@@ -45,7 +45,7 @@ function restoreCommand (trash: Command): void {
     .action(running(async ({ config, progress }, { current = false }: { current?: boolean, json?: boolean }, ids: string[]) => {
       const report = await atWork(config, { work: 'trash restore', progress }, (workplace) => restoreTrash(workplace, ids, { isCurrent: current, retentionMs: config.trashRetentionMs, progress }))
       return { report, text: restoreText(report), hasFindings: report.left.length > 0 }
-    }))
+    }, () => true))
 }
 
 type PurgeOptions = { owner?: string, olderThan?: number, all?: boolean, yes?: boolean, json?: boolean }
@@ -65,7 +65,7 @@ function purgeCommand (trash: Command): void {
       const confirm = createConfirm(options.yes === true, createAsk({ input: process.stdin, output: process.stderr }))
       const report = await atWork(config, { work: 'trash purge', progress }, (workplace) => purgeTrash(workplace, selection, { confirm, progress }))
       return { report, text: purgeText(report), hasFindings: report.left.length > 0 }
-    }))
+    }, () => true))
 }
 
 /** Exported for its test. */

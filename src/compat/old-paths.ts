@@ -5,6 +5,7 @@ import { viewOf, type View } from '../avatars/view.ts'
 import type { Caller } from '../callers/caller.ts'
 import { FileNotFound } from '../errors.ts'
 import { identify } from '../plugins/auth.ts'
+import { redirected } from '../plugins/redirect-description.ts'
 import { tokenOptional } from '../plugins/route-description.ts'
 import type { Representation } from '../transfer/representation.ts'
 import { send } from '../transfer/send.ts'
@@ -22,10 +23,12 @@ export type OldPathsOptions = {
 
 const prefixes = [['/i/', '/i/'], ['/uploads/', '/uploads/'], ['/api/uploads/avatars/', '/uploads/avatars/']] as const
 const schema = { tags: ['compatibility'], summary: 'A file under the path an older system gave it', security: tokenOptional }
-const config = { openapi: { responses: { 200: { description: 'The bytes.', bytes: ['*/*'] }, 206: { description: 'A range of them.', bytes: ['*/*'] } }, codes: ['FILE_NOT_FOUND', 'PRECONDITION_FAILED', 'RANGE_NOT_SATISFIABLE', 'STORAGE_UNAVAILABLE', ...variantCodes] } }
+const config = { openapi: { responses: { 200: { description: 'The bytes.', bytes: ['*/*'] }, 206: { description: 'A range of them.', bytes: ['*/*'] }, ...redirected }, codes: ['FILE_NOT_FOUND', 'PRECONDITION_FAILED', 'RANGE_NOT_SATISFIABLE', 'STORAGE_UNAVAILABLE', ...variantCodes] } }
 
 export const oldPaths: FastifyPluginAsync<OldPathsOptions> = async (app, { behind }) => {
   async function find (path: string, asked: Asked): Promise<Representation | undefined> {
+    // No file has it in its name, and PostgreSQL takes it in no text.
+    if (path.includes('\0')) return undefined
     for (const known of behind) {
       const representation = await known(path, asked)
       if (representation !== undefined) return representation

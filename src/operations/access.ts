@@ -1,11 +1,13 @@
 // Whether this user may open what a command needs. What may not be opened is neither missing nor damaged, and nothing is to be made anew.
 import { errnoOf } from '../storage/failures.ts'
 import type { FileSystem } from '../storage/fs.ts'
+import { ObjectsRefused } from '../storage/objects/objects.ts'
 import { Refusal } from './refusal.ts'
 
 export const asGatewayUser = 'Run this as the user that runs the gateway.'
 
-export const isDenied = (error: unknown): boolean => errnoOf(error) === 'EACCES' || errnoOf(error) === 'EPERM'
+/** An object store that refuses says itself what to do. */
+export const isDenied = (error: unknown): boolean => !(error instanceof ObjectsRefused) && (errnoOf(error) === 'EACCES' || errnoOf(error) === 'EPERM')
 
 /** A sentence without its stop. */
 export const deniedText = (path: string, error: unknown, verb = 'read'): string => `${path} may not be ${verb} by this user (${errnoOf(error) ?? ''})`

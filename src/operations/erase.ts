@@ -3,7 +3,7 @@ import type { JWK } from 'jose'
 import { asUserId } from '../callers/caller.ts'
 import { copiesBeside, removeUnfinished } from '../records/leftovers.ts'
 import type { FileSystem } from '../storage/fs.ts'
-import { openReceipts, signingKeyFile } from '../users/receipt.ts'
+import { openReceipts } from '../users/receipt.ts'
 import type { Earlier, ErasureService } from '../users/erasure.ts'
 import type { Erased } from '../users/schema.ts'
 import { erasureAt, requireLedger } from '../users/service.ts'
@@ -13,7 +13,7 @@ import type { Finding } from './finding.ts'
 import type { Progress } from './progress.ts'
 import { receiptHeldIn, writeReceipt, type HeldReceipt } from './receipt-file.ts'
 import { Refusal } from './refusal.ts'
-import { atWork, type WorkplaceConfig } from './workplace.ts'
+import { atWork, isThere, type WorkplaceConfig } from './workplace.ts'
 
 export type EraseReport = {
   /** What all erasures of the user removed, this one and those before it. */
@@ -32,20 +32,20 @@ export type EraseReport = {
  * of a command that is run once more, is left as it is, and so is the user.
  * @throws Refusal, ConfigError, StorageUnavailable
  */
-export async function eraseOwner (config: WorkplaceConfig, { owner, receiptFile, progress }: { owner: string, receiptFile?: string | undefined, progress: Progress }): Promise<EraseReport> {
+export async function eraseOwner (config: WorkplaceConfig, { owner, receiptFile, progress, fs: machine }: { owner: string, receiptFile?: string | undefined, progress: Progress, fs?: FileSystem }): Promise<EraseReport> {
   if (asUserId(owner) === undefined) throw new Refusal(`"${owner}" can be no user's id: it must be 1 to 128 of A-Z a-z 0-9 . _ : @ -, and not "me".`)
-  return atWork(config, { work: 'erase' }, async (workplace) => {
-    const { fs, root, client, storage: { erasures, hash } } = workplace
+  return atWork(config, { work: 'erase', ...(machine && { fs: machine }) }, async (workplace) => {
+    const { fs, root, client, secrets, storage: { erasures, hash } } = workplace
     const service = erasureAt(workplace)
     await refuseEmail(owner, service, createKnownAccounts(client))
     await requireLedger({ fs, root, secondPlace: config.erasureLedger, erasures })
-    const receipts = await openReceipts(signingKeyFile(config.databaseFile))
+    const receipts = await openReceipts(secrets)
     const earlier = await service.earlier(owner)
     if (receiptFile !== undefined) {
       const held = await receiptHeldIn(receiptFile, receipts)
       if (held !== undefined) {
         refuseOther(receiptFile, held, hash('owner', owner), earlier)
-        return { ...held, erasedBefore: held.erased.at, hadAnything: isNamed(held.erased), findings: await copiesOf(fs, config.databaseFile) }
+        return { ...held, erasedBefore: held.erased.at, hadAnything: isNamed(held.erased), findings: await copiesOf(fs, config) }
       }
     }
     progress.step('Erasing')
@@ -55,7 +55,7 @@ export async function eraseOwner (config: WorkplaceConfig, { owner, receiptFile,
     await removeUnfinished(fs, config.databaseFile).catch(() => {})
     const receipt = await receipts.sign(erased)
     if (receiptFile !== undefined) await writeReceipt(receiptFile, receipt)
-    return { erased, receipt, erasedBefore: erasedBefore(erased, earlier), hadAnything: wasThere || isNamed(erased), findings: await copiesOf(fs, config.databaseFile) }
+    return { erased, receipt, erasedBefore: erasedBefore(erased, earlier), hadAnything: wasThere || isNamed(erased), findings: await copiesOf(fs, config) }
   })
 }
 
@@ -84,12 +84,14 @@ function erasedBefore (erased: Erased, earlier: Earlier | undefined): string | n
 }
 
 /** Other copies of the database, which nothing is erased in. */
-export async function copiesOf (fs: FileSystem, databaseFile: string): Promise<Finding[]> {
-  const paths = await copiesBeside(fs, databaseFile)
-  return paths.map((path) => ({ problem: 'erased-present', path, detail: 'This copy of the database lies beside it, as a rebuild or a restore left it: it may still name the erased user.', mend: 'Delete this file.' }))
+export async function copiesOf (fs: FileSystem, { database, databaseFile }: Pick<WorkplaceConfig, 'database' | 'databaseFile'>): Promise<Finding[]> {
+  // Where the rows are in PostgreSQL, a file is what they were copied from, or made into.
+  const own = database.kind === 'postgresql' && await isThere(fs, databaseFile) ? [databaseFile] : []
+  const paths = [...own, ...await copiesBeside(fs, databaseFile)]
+  return paths.map((path) => ({ problem: 'erased-present', path, detail: path === databaseFile ? 'This is the embedded database from before the records were moved to PostgreSQL: it may still name the erased user.' : 'This copy of the database lies beside it, as a rebuild or a restore left it: it may still name the erased user.', mend: 'Delete this file.' }))
 }
 
 /** What receipts are checked with elsewhere. */
 export async function receiptKey (config: WorkplaceConfig): Promise<JWK> {
-  return atWork(config, { work: 'erase' }, async () => (await openReceipts(signingKeyFile(config.databaseFile))).publicKey)
+  return atWork(config, { work: 'erase' }, async ({ secrets }) => (await openReceipts(secrets)).publicKey)
 }

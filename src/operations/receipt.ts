@@ -2,11 +2,12 @@
 import { readFile } from 'node:fs/promises'
 import { basename, relative } from 'node:path'
 import { createErasures, ledgerPlaces } from '../storage/erasures.ts'
+import type { FileSystem } from '../storage/fs.ts'
 import type { BlobId } from '../storage/ids.ts'
 import { createDurable } from '../storage/volume/durable.ts'
 import { blobPath, sidecarPath } from '../storage/volume/layout.ts'
 import { scanVolume } from '../storage/volume/scan.ts'
-import { openReceipts, ReceiptError, signingKeyFile } from '../users/receipt.ts'
+import { openReceipts, ReceiptError } from '../users/receipt.ts'
 import { createErasureRecords } from '../users/records.ts'
 import type { Erased } from '../users/schema.ts'
 import { copiesOf } from './erase.ts'
@@ -28,10 +29,10 @@ export type ReceiptReport = {
  * Whether what the receipt says is gone is gone, and stays so.
  * @throws Refusal when the receipt is not one of this gateway
  */
-export async function verifyReceipt (config: WorkplaceConfig, { receiptFile, progress }: { receiptFile: string, progress: Progress }): Promise<ReceiptReport> {
+export async function verifyReceipt (config: WorkplaceConfig, { receiptFile, progress, fs: machine }: { receiptFile: string, progress: Progress, fs?: FileSystem }): Promise<ReceiptReport> {
   const text = await readFile(receiptFile, 'utf8').catch((error: Error) => { throw new Refusal(`The receipt cannot be read: ${error.message}.`, { cause: error }) })
-  return atWork(config, { work: 'erase --verify' }, async (workplace) => {
-    const receipts = await openReceipts(signingKeyFile(config.databaseFile))
+  return atWork(config, { work: 'erase --verify', ...(machine && { fs: machine }) }, async (workplace) => {
+    const receipts = await openReceipts(workplace.secrets)
     const erased = await receipts.verify(text).catch((error: unknown) => {
       if (!(error instanceof ReceiptError)) throw error
       throw new Refusal(`${error.message}. Receipts are checked with the key beside the database that they were signed with; "erase --public-key" prints this gateway's.`, { cause: error })
@@ -43,7 +44,7 @@ export async function verifyReceipt (config: WorkplaceConfig, { receiptFile, pro
         ...places.filter(({ hasEntry }) => !hasEntry).map(({ path }): Finding => ({ problem: 'ledger-damaged', path, detail: 'The ledger of erasures has no entry for this receipt.', mend: 'Start the gateway: it gives each place of the ledger what another has. If none has it, erase the user again.' })),
         ...await remainingRows(workplace, erased),
         ...await remainingFiles(workplace, erased, progress),
-        ...await copiesOf(workplace.fs, config.databaseFile),
+        ...await copiesOf(workplace.fs, config),
       ],
     }
   })

@@ -1,6 +1,7 @@
 // Where a command that only reads goes when the volume takes no writes, being full or read-only: a folder among the system's temporary files, and a copy of the database there.
 import { randomUUID } from 'node:crypto'
 import { dirname, join } from 'node:path'
+import type { DatabaseAddress } from '../config.ts'
 import { copyDatabase } from '../records/copy.ts'
 import { openDatabase, type Database } from '../records/database.ts'
 import { writeFailure } from '../records/failures.ts'
@@ -34,17 +35,26 @@ export function createRetreat (fs: FileSystem, progress: Pick<Progress, 'say'>) 
   }
 }
 
-/** The database in `file`, or with a `retreat`, where SQLite cannot write, a copy. `file`: where it is open. @throws Refusal, ConfigError */
-export async function openReadable (fs: FileSystem, file: string, retreat: Retreat | undefined): Promise<{ database: Database, file: string }> {
+/** Of a command, to PostgreSQL. */
+const connections = 4
+
+/**
+ * The database at `wanted`, or with a `retreat`, where SQLite cannot write, a copy. `address`: where it is open. `isReadOnly`: nothing is
+ * migrated, and no connection can write.
+ * @throws Refusal, ConfigError
+ */
+export async function openReadable (fs: FileSystem, wanted: DatabaseAddress, retreat: Retreat | undefined, isReadOnly = false): Promise<{ database: Database, address: DatabaseAddress }> {
   // Whether the database may lie where it does was settled when the gateway made it.
-  const open = async (path: string) => ({ database: await openDatabase({ file: path, requireMount: false }), file: path })
+  const open = async (address: DatabaseAddress) => ({ database: await openDatabase({ address, requireMount: false, connections, isReadOnly }), address })
   try {
-    return await open(file)
+    return await open(wanted)
   } catch (error) {
+    if (wanted.kind === 'postgresql') throw error
+    const { file } = wanted
     const why = writeFailure(error) ? await obstacleTo(fs, dirname(file)) : undefined
     if (why === undefined) throw error
     if (retreat === undefined) throw new Refusal(`The database ${file} cannot be opened, because its file system is ${why}, and run this again. "upload-gateway verify" and "backup" work there as it is.`, { cause: error })
-    return open(await retreat.copyOf(file))
+    return open({ kind: 'sqlite', file: await retreat.copyOf(file) })
   }
 }
 

@@ -1,18 +1,23 @@
 // What a command works with, beside a running gateway or alone: the volume and its database, opened as the gateway does.
 import { join } from 'node:path'
-import type { Config } from '../config.ts'
+import type { Config, DatabaseAddress } from '../config.ts'
+import { nameOf } from '../records/address.ts'
 import { createEvents, hasWebhook, type Events } from '../records/events.ts'
 import { createLedger } from '../records/ledger.ts'
-import type { Database, PrismaClient } from '../records/database.ts'
+import { appendingAlone, type Database, type PrismaClient } from '../records/database.ts'
+import { openSecrets } from '../records/secrets.ts'
 import { createSettling, type Settling } from '../records/sidecars.ts'
 import { createTombstoneRecords, type TombstoneRecords } from '../records/tombstones.ts'
 import { createVolumeRecord } from '../records/volume.ts'
+import { withoutMaking, type Secrets } from '../secrets.ts'
 import { errnoOf } from '../storage/failures.ts'
-import { fileSystem, type FileSystem } from '../storage/fs.ts'
+import { homeName, homeRemedy, type FileSystem } from '../storage/fs.ts'
+import type { HomeConfig } from '../storage/home.ts'
 import type { Ledger } from '../storage/ledger.ts'
 import { openStorage, type Storage } from '../storage/open.ts'
 import { identityFile } from '../storage/volume/layout.ts'
 import { findOwnFiles, type IsOwn } from '../storage/volume/own-files.ts'
+import { atHome } from './at-home.ts'
 import { silent, type Progress } from './progress.ts'
 import { Refusal } from './refusal.ts'
 import { createRetreat, openReadable, type Retreat } from './retreat.ts'
@@ -24,8 +29,10 @@ export type Workplace = {
   readonly now: () => Date
   readonly database: Database
   /** Where it is open: where the settings say, or a copy. */
-  readonly databaseFile: string
+  readonly address: DatabaseAddress
   readonly client: PrismaClient
+  /** Of the gateway. */
+  readonly secrets: Secrets
   readonly storage: Storage
   readonly settling: Settling
   readonly tombstones: TombstoneRecords
@@ -36,7 +43,7 @@ export type Workplace = {
   readonly isOwn: IsOwn
 }
 
-export type WorkplaceConfig = Pick<Config, 'uploadsDir' | 'databaseFile' | 'diskReserveBytes' | 'erasureLedger' | 'jwtPublicKeyFile' | 'readThroughDirs'> & Partial<Pick<Config, 'webhook'>>
+export type WorkplaceConfig = HomeConfig & Pick<Config, 'database' | 'diskReserveBytes' | 'jwtPublicKeyFile' | 'readThroughDirs'> & Partial<Pick<Config, 'webhook' | 'isReadOnly'>>
 
 type Options = {
   /** The command, for those who find its heartbeat. */
@@ -55,15 +62,20 @@ type Options = {
  * Does `work` with the volume and the database of `config`, and closes them.
  * @throws Refusal, ConfigError when they are not there, do not belong together or are in use by one that must be alone
  */
-export async function atWork<T> (config: WorkplaceConfig, options: Options, use: (workplace: Workplace) => Promise<T>): Promise<T> {
-  const { onlyReads = false, progress = silent, fs = fileSystem } = options
+export const atWork = <T>(config: WorkplaceConfig, options: Options, use: (workplace: Workplace) => Promise<T>): Promise<T> =>
+  atHome(config, options.fs, (fs) => withDatabase(config, { ...options, fs }, use))
+
+async function withDatabase<T> (config: WorkplaceConfig, options: Options & Required<Pick<Options, 'fs'>>, use: (workplace: Workplace) => Promise<T>): Promise<T> {
+  // The command line lets nothing else through then.
+  const { isReadOnly = false } = config
+  const { onlyReads = isReadOnly, progress = silent, fs } = options
   await refuseAbsent(fs, config)
   await refuseForeignRoot(fs, config.uploadsDir)
   const retreat = onlyReads ? createRetreat(fs, progress) : undefined
   try {
-    const { database, file } = await openReadable(fs, config.databaseFile, retreat)
+    const { database, address } = await openReadable(fs, config.database, retreat, isReadOnly)
     try {
-      return await onVolume(config, { ...options, fs, progress }, { database, databaseFile: file, retreat }, use)
+      return await onVolume(config, { ...options, fs, progress }, { database, address, retreat }, use)
     } finally {
       await database.close()
     }
@@ -72,29 +84,36 @@ export async function atWork<T> (config: WorkplaceConfig, options: Options, use:
   }
 }
 
-type Opened = Pick<Workplace, 'database' | 'databaseFile'> & { readonly retreat: Retreat | undefined }
+type Opened = Pick<Workplace, 'database' | 'address'> & { readonly retreat: Retreat | undefined }
 
-async function onVolume<T> (config: WorkplaceConfig, options: Options & Required<Pick<Options, 'fs' | 'progress'>>, { database, databaseFile, retreat }: Opened, use: (workplace: Workplace) => Promise<T>): Promise<T> {
+async function onVolume<T> (config: WorkplaceConfig, options: Options & Required<Pick<Options, 'fs' | 'progress'>>, { database, address, retreat }: Opened, use: (workplace: Workplace) => Promise<T>): Promise<T> {
   const { work, isExclusive = false, progress, fs, now = () => new Date() } = options
   const { client } = database
   const root = config.uploadsDir
-  const storage = await openStorage({ fs, root, reserveBytes: config.diskReserveBytes, known: await createVolumeRecord(client).known(), secondLedger: config.erasureLedger, role: { work, isExclusive }, retreat: retreat?.home, onWait: ([other]) => progress.say(`Watching for up to 90 seconds whether ${other?.work} of another host or container still runs on this volume.`) })
+  const storage = await openStorage({ fs, root, reserveBytes: config.diskReserveBytes, known: await createVolumeRecord(client).known(), secondLedger: config.erasureLedger, alone: appendingAlone(database), role: { work, isExclusive }, retreat: retreat?.home, onWait: ([other]) => progress.say(`Watching for up to 90 seconds whether ${other?.work} of another host or container still runs on this volume.`) })
   try {
     const tombstones = createTombstoneRecords({ client, tombstones: storage.tombstones, hash: storage.hash, now })
     const settling = createSettling({ client, store: storage.store, now })
     const ledger = createLedger({ client, settling, entomb: tombstones.entomb, now })
     const events = createEvents({ client, hash: storage.hash, now, isWanted: config.webhook !== undefined || await hasWebhook(client) })
-    return await use({ fs, root, now, events, database, databaseFile, client, storage, tombstones, ledger, settling, isOwn: await findOwnFiles(fs, { ...config, root }) })
+    const kept = openSecrets(database, config.databaseFile)
+    const secrets = config.isReadOnly === true ? { ...kept, ...withoutMaking(kept) } : kept
+    return await use({ fs, root, now, events, database, address, client, secrets, storage, tombstones, ledger, settling, isOwn: await findOwnFiles(fs, { ...config, root }) })
   } finally {
     await storage.staging.close()
   }
 }
 
 /** A command never makes a volume or a database: it would hide that the right one is missing. */
-async function refuseAbsent (fs: FileSystem, { uploadsDir, databaseFile }: WorkplaceConfig): Promise<void> {
-  if (!await isThere(fs, join(uploadsDir, identityFile))) throw new Refusal(`There is no uploads volume at UPLOADS_DIR ${uploadsDir}: it has no ${identityFile}. Set UPLOADS_DIR to the volume; the gateway makes one at its first start, and "restore" brings one back.`)
-  if (!await isThere(fs, databaseFile)) throw new Refusal(`There is no database at ${databaseFile}. Set DATABASE_URL to where it is, or make it anew from the volume with "upload-gateway rebuild".`)
+async function refuseAbsent (fs: FileSystem, { uploadsDir, database }: WorkplaceConfig): Promise<void> {
+  if (!await isThere(fs, join(uploadsDir, identityFile))) throw new Refusal(`There is no uploads volume at ${homeName(fs, uploadsDir)}: it has no ${identityFile}. ${fs.objects === undefined ? 'Set UPLOADS_DIR to the volume' : homeRemedy(fs, 'the volume')}; the gateway makes one at its first start, and "restore" brings one back.`)
+  const absence = database.kind === 'sqlite' ? `There is no database at ${database.file}` : `${nameOf(database)} holds no tables of the gateway`
+  if (!await isMade(fs, database)) throw new Refusal(`${absence}. Set DATABASE_URL to where it is, or make it anew from the volume with "upload-gateway rebuild".`)
 }
+
+/** Whether there is a database of a gateway, of whatever version. @throws Refusal, ConfigError when that cannot be told */
+export const isMade = async (fs: FileSystem, address: DatabaseAddress): Promise<boolean> =>
+  address.kind === 'sqlite' ? isThere(fs, address.file) : (await import('../records/postgres/tables.ts')).hasTables(address.url)
 
 /** @throws Refusal when this user may not know */
 export async function isThere (fs: Pick<FileSystem, 'stat'>, path: string): Promise<boolean> {

@@ -9,6 +9,7 @@ import { createProcesses, usualProcesses } from '../images/processes/pool.ts'
 import { createVariants, type Variants } from '../images/variants.ts'
 import type { FileSystem } from '../storage/fs.ts'
 import { cacheFolder } from '../storage/volume/layout.ts'
+import { createCacheBudget } from './cache-budget.ts'
 import type { Metrics } from './metrics.ts'
 import { countingJobs } from './picture-count.ts'
 
@@ -18,7 +19,7 @@ declare module 'fastify' {
   }
 }
 
-type Options = { config: Pick<Config, 'uploadsDir' | 'cacheMaxBytes' | 'imageProcesses' | 'imageMemoryBytes'>, metrics: Pick<Metrics, 'pictureJobEnded'>, fs: FileSystem, now: () => Date }
+type Options = { config: Pick<Config, 'uploadsDir' | 'objectStore' | 'cacheMaxBytes' | 'imageProcesses' | 'imageMemoryBytes'>, metrics: Pick<Metrics, 'pictureJobEnded'>, fs: FileSystem, now: () => Date }
 
 /** Jobs; those of one upload are three or four, one after the other. */
 const maxWaiting = 256
@@ -41,8 +42,10 @@ export const images = fastifyPlugin(async (app, { config, metrics, fs, now }: Op
   })
   const processes = { run: countingJobs(pool.run, metrics) }
   app.addHook('onClose', () => pool.close())
-  const { store, space } = app.storage
-  const cache = createVariantCache({ fs, folder: join(config.uploadsDir, cacheFolder), maxBytes: config.cacheMaxBytes, memoryBytes, checkSpace: () => space.check(), warn, now })
+  const { coordination, storage: { store, space } } = app
+  const { isKeeper, onKept, attend } = createCacheBudget({ coordination, isShared: config.objectStore === undefined })
+  const cache = createVariantCache({ fs, folder: join(config.uploadsDir, cacheFolder), maxBytes: config.cacheMaxBytes, memoryBytes, checkSpace: () => space.check(), isKeeper, onKept, warn, now })
+  attend(cache, warn)
   // Not waited for: a large cache takes long to count.
   app.addHook('onReady', async () => { cache.start().catch((error: unknown) => warn(error, 'The picture cache could not be counted.')) })
   // A little more than is asked for, or the next upload would ask again.
@@ -54,4 +57,4 @@ export const images = fastifyPlugin(async (app, { config, metrics, fs, now }: Op
     drawings: createDrawings({ processes }),
     waiting: () => pool.waiting,
   })
-}, { name: 'images', fastify: '5.x', dependencies: ['storage'] })
+}, { name: 'images', fastify: '5.x', dependencies: ['storage', 'coordination'] })

@@ -3,6 +3,7 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifySchema, RouteOptions } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
+import { mayChange } from './read-only.ts'
 import { describe, mediaCookie, Problem } from './route-description.ts'
 
 /** The page runs its own scripts and talks to its own origin, nothing else; its styles are set from script, hence 'unsafe-inline' for them. */
@@ -44,7 +45,7 @@ function operation (schema: FastifySchema | undefined, url: string, { method, co
     url: path,
     schema: {
       operationId: operationId(String(method), path),
-      ...describe(schema, { ...said, codes: [...codes, ...(path.startsWith('/api/') ? everywhere : [])] }),
+      ...describe(schema, { ...said, codes: [...codes, ...(path.startsWith('/api/') ? everywhere : []), ...(mayChange(String(method), url) ? ['READ_ONLY'] : [])] }),
       ...(path !== url && { params: restOfPath }),
     },
   }

@@ -86,6 +86,8 @@ function log (error: KnownError, request: FastifyRequest): void {
   const { code, statusCode: status } = error
   // A full disk and a full queue are no faults to be traced: operators watch them.
   if (status === 507 || code === 'IMAGES_BUSY') return request.log.warn({ code, status, req: request, ...reasonOf(error) }, error.message)
+  // The operator wants it so.
+  if (code === 'READ_ONLY') return request.log.info({ code, status, req: request }, error.message)
   if (status >= 500) return request.log.error({ err: error, code, status, req: request }, error.message)
   // The line of the completed request says as much of these, and scanners cause many.
   const level = status === 401 || status === 403 || status === 404 ? 'debug' : 'info'

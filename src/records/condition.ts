@@ -1,8 +1,9 @@
 // The condition of the embedded database, for whoever wonders about it: what it is set to, whether it is sound. Changes nothing.
 import { statSync } from 'node:fs'
 import BetterSqlite3 from 'better-sqlite3'
-import { shippedMigrations } from './migrations.ts'
+import { requiredKey, shippedMigrations } from './migrations.ts'
 import { harden } from './sqlite.ts'
+import { volumeKey } from './volume.ts'
 
 export type Condition = {
   readonly bytes: number
@@ -17,6 +18,8 @@ export type Condition = {
   readonly pending: readonly string[]
   /** Migrations that a newer version of the gateway has applied. */
   readonly unknown: readonly string[]
+  /** One without which no version may use it; undefined when there is none. */
+  readonly required: string | undefined
   /** Owners of whom it says another usage than their blobs do. */
   readonly miscounted: number
   readonly volumeId: string | undefined
@@ -29,6 +32,7 @@ export function conditionOf (file: string): Condition {
   const connection = new BetterSqlite3(file, { readonly: true, fileMustExist: true })
   try {
     const has = (table: string) => connection.prepare('SELECT 1 FROM sqlite_master WHERE name = ?').get(table) !== undefined
+    const setting = (key: string) => has('Setting') ? connection.prepare<[string], string>('SELECT value FROM Setting WHERE key = ?').pluck().get(key) : undefined
     const applied = has('_prisma_migrations') ? connection.prepare<[], string>('SELECT migration_name FROM _prisma_migrations WHERE rolled_back_at IS NULL').pluck().all() : []
     const shipped = shippedMigrations().map(({ name }) => name)
     return {
@@ -40,7 +44,8 @@ export function conditionOf (file: string): Condition {
       pending: shipped.filter((name) => !applied.includes(name)),
       unknown: applied.filter((name) => !shipped.includes(name)),
       miscounted: has('Usage') ? connection.prepare<[], number>(miscounted).pluck().get() ?? 0 : 0,
-      volumeId: has('Setting') ? connection.prepare<[], string>("SELECT value FROM Setting WHERE key = 'volumeId'").pluck().get() : undefined,
+      required: setting(requiredKey),
+      volumeId: setting(volumeKey),
       newestAt: has('Blob') ? connection.prepare<[], string | null>('SELECT max(createdAt) FROM Blob').pluck().get() ?? undefined : undefined,
     }
   } finally {

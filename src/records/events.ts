@@ -56,7 +56,7 @@ export const webhookKey = 'webhook'
 /** For commands, whose settings may not be those of the gateway: whether the one that started last has a webhook. */
 export const noteWebhook = (client: PrismaClient, isThere: boolean): Promise<void> => querying(async () => {
   if (isThere === await hasWebhook(client)) return
-  if (isThere) await client.setting.upsert({ where: { key: webhookKey }, create: { key: webhookKey, value: 'set' }, update: {} })
+  if (isThere) await client.setting.upsert({ where: { key: webhookKey }, create: { key: webhookKey, value: 'set' }, update: { value: 'set' } })
   else await client.setting.deleteMany({ where: { key: webhookKey } })
 })
 

@@ -115,10 +115,10 @@ export function createImportRecords ({ client, owners, hash, now }: { client: Pr
     // The record goes over to the new bytes, so that whoever knows its id keeps it; the old bytes go to the trash under another.
     return [
       creating(placing, at),
+      retiring(replaces.id, 'deleted', at),
       client.attachment.update({ where: { id, blobId: replaces.id, deletedAt: null }, data: { blobId: sidecar.id } }),
       client.attachment.create({ data: { ...record, id: successorId, blobId: replaces.id, deletedAt: at } }),
       ...movingPaths(placing),
-      retiring(replaces.id, 'deleted', at),
     ]
   }
 
@@ -200,8 +200,8 @@ export function createImportRecords ({ client, owners, hash, now }: { client: Pr
       const at = now()
       const taker = heir === undefined ? {} : { ownerId: heir.ownerId }
       const leaving = ids.flatMap((blobId) => [
-        client.attachment.update({ where: { blobId, deletedAt: null }, data: { deletedAt: at, ...taker } }),
         retiring(blobId, 'deleted', at, taker),
+        client.attachment.update({ where: { blobId, deletedAt: null }, data: { deletedAt: at, ...taker } }),
       ])
       const inheriting = ({ id, ownerId, epoch }: Heir) => [
         owners.entering(ownerId, epoch),

@@ -22,7 +22,7 @@ export function createRemoved (client: PrismaClient) {
     noting (owner: string, removed: Removed) {
       const value = JSON.stringify(removed)
       const key = `${notesOf(owner)}${createHash('sha256').update(value).digest('hex')}`
-      return client.setting.upsert({ where: { key }, create: { key, value }, update: {} })
+      return client.setting.upsert({ where: { key }, create: { key, value }, update: { value } })
     },
 
     async of (owner: string): Promise<Removed> {

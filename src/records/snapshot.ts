@@ -4,6 +4,7 @@ import type { Erasure } from '../storage/erasures.ts'
 import type { BlobId } from '../storage/ids.ts'
 import { remembering, type KeyedHash } from '../storage/keyed-hash.ts'
 import type { Sidecar } from '../storage/sidecar.ts'
+import { secretKeyPrefix } from './secrets.ts'
 import { idsIn, joinIds } from './sidecars.ts'
 
 /** Others may be in the middle of a commit. */
@@ -12,7 +13,7 @@ const busyTimeoutMs = 30_000
 const idsPerQuery = 500
 
 /** Of use for a while, and full of names; the segments are in no backup either: no snapshot has any of it. */
-const passing = ['Answer', 'Segment', 'Resumable']
+export const passing: readonly string[] = ['Answer', 'Segment', 'Resumable']
 
 /** What belongs to the file besides it; one left by another database would be read into it. */
 export const companions: readonly string[] = ['-wal', '-shm', '-journal']
@@ -20,7 +21,7 @@ export const companions: readonly string[] = ['-wal', '-shm', '-journal']
 /** States without a file that counts: on the way out, or gone. */
 const withFile = "state NOT IN ('purging', 'swept')"
 
-/** Copies the database `source` as it is at one moment, but for what passes, into the new file `target`; in WAL mode nobody waits for it. */
+/** Copies the database `source` as it is at one moment, but for what passes and for secrets, into the new file `target`; in WAL mode nobody waits for it. */
 export function takeSnapshot (source: string, target: string): void {
   withConnection(new BetterSqlite3(source, { readonly: true, fileMustExist: true, timeout: busyTimeoutMs }), (connection) => {
     connection.prepare('VACUUM INTO ?').run(target)
@@ -28,6 +29,7 @@ export function takeSnapshot (source: string, target: string): void {
   withConnection(new BetterSqlite3(target), (connection) => {
     withoutTrace(connection, () => {
       for (const table of passing.filter((name) => hasTable(connection, name))) connection.exec(`DELETE FROM "${table}"`)
+      if (hasTable(connection, 'Setting')) connection.prepare('DELETE FROM "Setting" WHERE substr("key", 1, ?) = ?').run(secretKeyPrefix.length, secretKeyPrefix)
     })
   })
 }

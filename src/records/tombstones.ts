@@ -13,7 +13,7 @@ export function createTombstoneRecords ({ client, tombstones, hash, now }: { cli
   async function missing (keys: readonly string[]): Promise<string[]> {
     const known = new Set<string>()
     for (let at = 0; at < keys.length; at += keysPerQuery) {
-      const rows = await querying(() => client.tombstone.findMany({ where: { key: { in: keys.slice(at, at + keysPerQuery) } } }))
+      const rows = await querying(() => client.tombstone.findMany({ where: { key: { in: keys.slice(at, at + keysPerQuery) } }, select: { key: true } }))
       for (const { key } of rows) known.add(key)
     }
     return [...new Set(keys)].filter((key) => !known.has(key))

@@ -1,21 +1,30 @@
-// Which volume this database belongs to, and whether it knows any files on it.
+// Which volume this database belongs to, and whether it knows any files on it; and which database it is.
+import { randomUUID } from 'node:crypto'
 import type { KnownVolume } from '../storage/identity.ts'
 import type { PrismaClient } from './database.ts'
 import { querying } from './failures.ts'
 
-const key = 'volumeId'
+/** Of the setting. */
+export const volumeKey = 'volumeId'
+
+const databaseKey = 'databaseId'
 
 export function createVolumeRecord (client: PrismaClient) {
+  /** The first value stays. */
+  const keep = (key: string, value: string): Promise<string> => querying(async () =>
+    (await client.setting.upsert({ where: { key }, create: { key, value }, update: { key } })).value)
+
   return {
     known: (): Promise<KnownVolume> => querying(async () => {
-      const setting = await client.setting.findUnique({ where: { key } })
+      const setting = await client.setting.findUnique({ where: { key: volumeKey } })
       const blob = await client.blob.findFirst({ where: { state: { not: 'swept' } }, select: { id: true } })
       return { volumeId: setting?.value, knowsFiles: blob !== null }
     }),
 
     /** The volume's identity is durable before the database keeps it; the first to say it is right. */
-    remember: (volumeId: string): Promise<void> => querying(async () => {
-      await client.setting.upsert({ where: { key }, create: { key, value: volumeId }, update: {} })
-    }),
+    remember: async (volumeId: string): Promise<void> => { await keep(volumeKey, volumeId) },
+
+    /** Of this database, and of every copy of it. */
+    databaseId: (): Promise<string> => keep(databaseKey, randomUUID()),
   }
 }

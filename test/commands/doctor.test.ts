@@ -17,7 +17,7 @@ test('doctor looks at what is there, and exits with 3 when something is wrong', 
 
 test('settings that are not valid are told, and the volume looked at all the same', async (t) => {
   const { root } = await openVolume(t)
-  for (const settings of [{ ATTACHMENT_MAX_BYTES: 'many' }, { PORT: '-1' }, { DATABASE_URL: 'mysql://x' }]) {
+  for (const settings of [{ ATTACHMENT_MAX_BYTES: 'many' }, { PORT: '-1' }, { DATABASE_URL: 'mysql://x' }, { STORAGE_URL: 'ftp://x' }]) {
     t.match(commandLine(root, ['doctor', ...nowhere], { settings }), { status: 3, stdout: /PROBLEM +configuration, settings: The gateway does not start with them: [^]*ok +volume, identity/ })
   }
 })

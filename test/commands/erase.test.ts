@@ -1,22 +1,13 @@
-import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { confirm, erasedText, verifiedText } from '../../src/commands/erase.ts'
 import { build, temporaryFolder } from '../helper.ts'
-
-const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+import { commandLine } from './fixtures/command-line.ts'
 
 t.test('it asks, checks and prints', async (t) => {
   const { app, folder } = await build(t)
   await app.close()
-  const { NODE_V8_COVERAGE, PATH } = process.env
-  const run = (...args: string[]) => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, [cli, 'erase', ...args], {
-      encoding: 'utf8', timeout: 20_000, env: { PATH, UPLOADS_DIR: folder, ...(NODE_V8_COVERAGE !== undefined && { NODE_V8_COVERAGE }) },
-    })
-    return { status, stdout, stderr }
-  }
+  const run = (...args: string[]) => commandLine(folder, ['erase', ...args])
   t.match(run('--owner', 'ada'), { status: 1, stdout: '', stderr: /Nothing was erased: there is no terminal.*--yes/ })
   t.match(run(), { status: 1, stderr: /--owner ID/ })
   t.match(run('--owner', 'ada', '--verify', 'x'), { status: 2 })

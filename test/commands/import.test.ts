@@ -1,19 +1,11 @@
-import { spawnSync } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { test } from 'tap'
-import { build, secret, temporaryFolder } from '../helper.ts'
+import { build, temporaryFolder } from '../helper.ts'
+import { commandLine } from './fixtures/command-line.ts'
 
-const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
-
-function run (folder: string, ...args: string[]) {
-  const { NODE_V8_COVERAGE, PATH } = process.env
-  const env = { PATH, JWT_SECRET: secret, DISK_RESERVE: '0', UPLOADS_DIR: folder, ...(NODE_V8_COVERAGE !== undefined && { NODE_V8_COVERAGE }) }
-  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, 'import', ...args], { encoding: 'utf8', timeout: 60_000, cwd: tmpdir(), env })
-  return { status, stdout, stderr }
-}
+const run = (folder: string, ...args: string[]) => commandLine(folder, ['import', ...args], { cwd: tmpdir() })
 
 test('a dry run is what one gets; --run imports; refusals are told and make the exit code 3', async (t) => {
   // This process stands still while the command runs.

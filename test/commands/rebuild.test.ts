@@ -9,7 +9,7 @@ import { openVolume, publish } from '../storage/fixtures/volume.ts'
 import { commandLine } from './fixtures/command-line.ts'
 
 const report: Rebuilt = {
-  database: '/srv/uploads/database/gateway.sqlite', ms: 1234, oldDatabase: null, findings: [], superseded: 0, tombstones: 1, erasures: 0, erased: 0, leftovers: 0, foreign: 0,
+  database: '/srv/uploads/database/gateway.sqlite', databaseKind: 'sqlite', ms: 1234, oldDatabase: null, findings: [], superseded: 0, tombstones: 1, erasures: 0, erased: 0, leftovers: 0, foreign: 0,
   accounts: { count: 2, isOldThere: true, failure: null },
   totals: { currentAvatars: 1, oldUrls: 0, blobs: [{ kind: 'avatar', state: 'live', count: 1 }, { kind: 'attachment', state: 'deleted', count: 12_345 }] },
 }
@@ -52,6 +52,7 @@ test('where embedded accounts are lost, or may be, it says how to bring them ove
   t.equal(textOf({ count: 0, isOldThere: true, failure: 'no database' }), `0 embedded accounts brought over from the old database; the others could not be read (no database).\n${recipe}`)
   t.equal(textOf({ count: 1, isOldThere: true, failure: 'no database' }), '1 embedded account brought over from the old database; the others could not be read (no database), and their users have to register again, which gives them new ids and none of their uploads.')
   t.equal(textOf({ count: 0, isOldThere: false, failure: null }, false), '', 'ACCOUNTS=off')
+  t.match(rebuildText({ ...report, databaseKind: 'postgresql', accounts: { count: 0, isOldThere: false, failure: null } }, true), /copy a database of this volume that has them into an empty PostgreSQL database with "upload-gateway database copy --from file:\.\.\."/)
   t.equal(textOf({ count: 1, isOldThere: true, failure: null }, false), '1 embedded account brought over from the old database.')
   t.end()
 })

@@ -36,7 +36,7 @@ test('all of the trash goes for good, and nothing else', async (t) => {
   const progress = { ...silent, advance: (count = 1) => { advanced.push(count) } }
   const report = await working((place) => purgeTrash(place, { filter: {} }, { confirm, progress }))
   t.strictSame(asked, [{ count: 3, bytes: report.bytes }])
-  t.match(report, { purged: 3, left: [] })
+  t.match(report, { purged: 3, left: { length: 0 } })
   t.strictSame(advanced, [3])
   t.notOk(existsSync(blobPath(folder, gone)) || existsSync(sidecarPath(folder, gone)))
   t.strictSame([await statusOf('ada', live.url), await statusOf('ada', '/api/avatars/ada')], [200, 200])
@@ -56,7 +56,7 @@ test('of one owner, of the oldest, or what is named; what went to the trash afte
   t.strictSame((await client.attachment.findMany()).map(({ id }) => id), [ada])
   const version = await put('ada', 1)
   await put('ada', 2)
-  t.match(await working((place) => purgeTrash(place, { ids: [ada, version, version] }, yes)), { purged: 2, left: [] })
+  t.match(await working((place) => purgeTrash(place, { ids: [ada, version, version] }, yes)), { purged: 2, left: { length: 0 } })
   t.notOk(bob === ada)
 
   const confirm = async () => {
@@ -86,7 +86,7 @@ test('what its user removed stays removed when the picture they removed last is 
   t.match(await app.storage.store.readSidecar(await addressOf(second)), { state: 'deleted' }, 'which a rebuild would see')
   t.match(await app.storage.store.readSidecar(await addressOf(first)), { state: 'superseded', revision: 2 })
 
-  t.match(await working((place) => purgeTrash(place, { ids: [second] }, yes)), { finished: 1, left: [] })
+  t.match(await working((place) => purgeTrash(place, { ids: [second] }, yes)), { finished: 1, left: { length: 0 } })
   t.equal(await client.blob.count({ where: { id: second } }), 0)
   t.strictSame(await shown(), [404, 404, 200])
   t.match(await app.storage.store.readSidecar(await addressOf(first)), { state: 'deleted', revision: 3, aliases: [path] })
@@ -100,7 +100,7 @@ test('what was replaced and what was deleted go together, in whatever order they
   const { client, working, put, removeAvatar } = await setUp(t)
   const [first, second] = [await put('ada', 1), await put('ada', 2)]
   await removeAvatar('ada')
-  t.match(await working((place) => purgeTrash(place, { ids: [second, first] }, yes)), { purged: 2, left: [] })
+  t.match(await working((place) => purgeTrash(place, { ids: [second, first] }, yes)), { purged: 2, left: { length: 0 } })
   t.equal(await client.blob.count(), 0)
 })
 
@@ -129,7 +129,7 @@ test('a sidecar that lags behind its row, or is damaged, is written anew, and th
   if (sidecar === undefined) throw new Error('there is a sidecar')
   await store.writeSidecar({ ...sidecar, state: 'live', revision: 1 })
   await writeFile(sidecarPath(folder, damaged), 'damaged')
-  t.match(await working((place) => purgeTrash(place, { filter: {} }, yes)), { purged: 2, left: [] })
+  t.match(await working((place) => purgeTrash(place, { filter: {} }, yes)), { purged: 2, left: { length: 0 } })
   t.equal(await client.blob.count(), 0)
 })
 
@@ -173,7 +173,7 @@ test('one that cannot be removed is told, keeps no other, and goes the next time
   t.match(await client.blob.findMany(), [{ id: stuck.id, state: 'purging' }])
   const confirm = () => t.fail('it was confirmed when it was begun') as never
   t.match(await working((place) => purgeTrash({ ...place, storage: { ...place.storage, store: { ...place.storage.store, remove: () => Promise.reject(new Error('still no way')) } } }, { filter: {} }, { ...yes, confirm })), { purged: 0, finished: 0, left: [{ id: stuck.id, reason: /being removed for good, which failed: still no way/ }] })
-  t.match(await working((place) => purgeTrash(place, { ids: [id] }, { ...yes, confirm })), { purged: 0, finished: 1, left: [] })
+  t.match(await working((place) => purgeTrash(place, { ids: [id] }, { ...yes, confirm })), { purged: 0, finished: 1, left: { length: 0 } })
   t.equal(await client.blob.count(), 0)
 })
 

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { test, type Test } from 'tap'
 import { receiptHeldIn, writeReceipt } from '../../src/operations/receipt-file.ts'
+import { secretFiles } from '../../src/storage/secret-files.ts'
 import { openReceipts } from '../../src/users/receipt.ts'
 import { temporaryFolder } from '../helper.ts'
 
@@ -12,7 +13,7 @@ const erased = { id: 'e', at: '2026-11-21T10:00:00.000Z', owner: 'hash', epoch: 
 
 async function setUp (t: Test) {
   const [home, keys] = [await temporaryFolder(t), await temporaryFolder(t)]
-  const receipts = await openReceipts(join(keys, 'key.jwk'))
+  const receipts = await openReceipts(secretFiles(keys))
   return { home, path: join(home, 'ada.jws'), receipts, receipt: await receipts.sign(erased) }
 }
 

@@ -41,7 +41,7 @@ test('a dry run lists what each step would remove, with the reason, and removes 
   await app.close()
   const before = [await files(), spawnSync('ls', ['-lR', folder]).stdout.length]
   const report = await run({ isDryRun: true }, () => new Date(Date.now() + 2 * day))
-  t.match(report, { isDryRun: true, wouldStop: null, wouldHoldOnly: null, removed: null, failures: [], deadStaging: ['0a1b2c3d-0000-4000-8000-000000000000'] })
+  t.match(report, { isDryRun: true, wouldStop: null, wouldHoldOnly: null, removed: null, failures: { length: 0 }, deadStaging: ['0a1b2c3d-0000-4000-8000-000000000000'] })
   t.match(step(report, 'pending'), { count: 1, bytes: 2, blobs: [{ reason: 'claimed by nobody since 1970-01-01T00:00:00.000Z' }] })
   t.match(step(report, 'trash'), { count: 1, bytes: 5, blobs: [{ path: /^attachments\/\d{4}\/\d\d\/\d\d\/.*\.txt$/, bytes: 5, reason: /^deleted since / }] })
   t.match(step(report, 'quota'), { count: 1, bytes: 5, blobs: [{ reason: /deleted since .* the trash of bob is over its limit/ }] })
@@ -59,7 +59,7 @@ test('a run removes what is due, and says how much', async (t) => {
   await app.close()
   const told: string[] = []
   const report = await run({ progress: { ...silent, step: (name) => { told.push(name) } } }, () => new Date(Date.now() + 2 * day))
-  t.match(report, { removed: { trash: 1, quota: 1, orphans: 1, pending: 0 }, failures: [] })
+  t.match(report, { removed: { trash: 1, quota: 1, orphans: 1, pending: 0 }, failures: { length: 0 } })
   t.match(told, ['Looking through the volume'])
   t.equal((await files()).filter((path) => path.startsWith('a')).length, 4)
   t.match(await run(), { removed: { trash: 0, quota: 0, orphans: 0 } }, 'again there is nothing to do')
@@ -70,7 +70,7 @@ test('files without a record are left to a gateway that runs, and so are those t
   await orphan()
   const later = () => new Date(Date.now() + 2 * day)
   const beside = await run({}, later)
-  t.match(step(beside, 'orphans'), { count: 0, blobs: [], leftToGateway: 1 })
+  t.match(step(beside, 'orphans'), { count: 0, blobs: { length: 0 }, leftToGateway: 1 })
   t.match(beside.removed, { orphans: 0 })
   await app.close()
   t.match(step(await run(), 'orphans'), { count: 0, leftToGateway: 0 }, 'within SWEEP_GRACE_SECONDS')
@@ -114,7 +114,7 @@ test('too much at once is refused where nobody can be asked, and asked where som
   t.match(await run({ progress, ask: async (question) => question === 'Remove them now?' }), { removed: { trash: 101 }, wouldStop: /101 blobs/ })
   t.equal(await client.blob.count(), 0)
   await old(101)
-  t.match(await run({ isForced: true, ask: () => t.fail('there is nothing to ask') as never }), { removed: { trash: 101 }, failures: [] })
+  t.match(await run({ isForced: true, ask: () => t.fail('there is nothing to ask') as never }), { removed: { trash: 101 }, failures: { length: 0 } })
 })
 
 test('too much trash of one owner holds up its own part only, unless somebody says that it is meant', async (t) => {
@@ -130,7 +130,7 @@ test('too much trash of one owner holds up its own part only, unless somebody sa
   t.match(await run({ progress, ask: async () => false }), { removed: { trash: 1, quota: 0 }, failures: [/would remove 101/] })
   const failing = () => atWork(config, { work: 'sweep' }, (place) => sweep({ ...place, settling: { ...place.settling, settleDue: () => Promise.reject(new Error('no way')) } }, config, { progress: silent }))
   t.match(await failing(), { failures: [/would remove 101/, 'no way'] })
-  t.match(await run({ progress, ask: async () => true }), { removed: { quota: 101 }, failures: [], wouldHoldOnly: 'quota' })
+  t.match(await run({ progress, ask: async () => true }), { removed: { quota: 101 }, failures: { length: 0 }, wouldHoldOnly: 'quota' })
   t.equal(await client.blob.count(), 1)
 })
 
@@ -146,5 +146,5 @@ test('what failed is told, each with its reason, beside what was done', async (t
     return sweep({ ...place, storage: { ...place.storage, store: { ...store, remove } } }, config, { progress: silent })
   })
   t.match(report.failures, ['no way'])
-  t.match(await run(), { removed: { pending: 1 }, failures: [] }, 'and is finished the next time')
+  t.match(await run(), { removed: { pending: 1 }, failures: { length: 0 } }, 'and is finished the next time')
 })

@@ -21,7 +21,7 @@ test('the list says what it is, whose, since when, and until when it is kept', a
     { id, blobId, kind: 'attachment', ownerId: 'ada', state: 'deleted', filename: 'notes.txt', bytes: 5 },
   ])
   for (const { stateAt, keptUntil } of items) t.equal(new Date(keptUntil).getTime() - new Date(stateAt).getTime(), 30 * day)
-  t.match(await working((place) => listTrash(place, { filter: { ownerId: 'bob', kind: 'attachment' }, limit: 10, retentionMs: 0 })), { count: 0, bytes: 0, items: [] })
+  t.match(await working((place) => listTrash(place, { filter: { ownerId: 'bob', kind: 'attachment' }, limit: 10, retentionMs: 0 })), { count: 0, bytes: 0, items: { length: 0 } })
   t.match(await working((place) => listTrash(place, { filter: {}, limit: 1, retentionMs: 0 })), { count: 2, items: { length: 1 } })
 })
 
@@ -55,7 +55,7 @@ test('a picture of a user who has another now comes back as an earlier one, unle
   const current = await put('ada', 3)
   t.equal(await statusOf('ada', `/api/avatars/ada/${deleted}`), 404, 'who removes their picture means all of them')
   const before = await app.database.client.blob.findUniqueOrThrow({ where: { id: deleted } })
-  t.match(await working((place) => restoreTrash(place, [deleted, superseded], { retentionMs: 30 * day, progress: silent })), { restored: [{ as: 'earlier picture' }, { as: 'earlier picture' }], left: [] })
+  t.match(await working((place) => restoreTrash(place, [deleted, superseded], { retentionMs: 30 * day, progress: silent })), { restored: [{ as: 'earlier picture' }, { as: 'earlier picture' }], left: { length: 0 } })
   t.equal(await statusOf('ada', `/api/avatars/ada/${deleted}`), 200)
   t.match(await app.database.client.blob.findUnique({ where: { id: deleted } }), { state: 'superseded', revision: before.revision + 1, sidecarDueAt: null }, 'and is kept anew from now on')
   t.match(await app.database.client.avatar.findMany(), [{ userId: 'ada', blobId: current }])
@@ -81,7 +81,7 @@ test('a picture that is an earlier one already is left alone, and keeps its time
   const failing = working((place) => restoreTrash({ ...place, settling: { ...place.settling, settle: () => Promise.reject(new Error('no space')) } }, [earlier], { retentionMs: 30 * day, progress: silent }))
   await t.rejects(failing, { message: 'no space' })
   t.match(await client.blob.findUnique({ where: { id: earlier } }), { state: 'superseded', sidecarDueAt: Date })
-  t.match(await working((place) => restoreTrash(place, [earlier], { retentionMs: 30 * day, progress: silent })), { restored: [], left: [{ id: earlier }] }, 'it was back before')
+  t.match(await working((place) => restoreTrash(place, [earlier], { retentionMs: 30 * day, progress: silent })), { restored: { length: 0 }, left: [{ id: earlier }] }, 'it was back before')
   t.match(await client.blob.findUnique({ where: { id: earlier } }), { sidecarDueAt: null }, 'and asking again finishes it')
 })
 
@@ -126,7 +126,7 @@ test('one that is purged between the look and the restore is told, and nothing i
     }) as typeof place.client
     return restoreTrash({ ...place, client: racing }, [id], { retentionMs: 30 * day, progress: silent })
   })
-  t.match(report, { restored: [], left: [{ id, reason: /purged or changed/ }] })
+  t.match(report, { restored: { length: 0 }, left: [{ id, reason: /purged or changed/ }] })
   t.match(await client.blob.findUnique({ where: { id: version } }), { state: 'purging' })
 })
 

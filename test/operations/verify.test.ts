@@ -5,6 +5,7 @@ import { test, type Test } from 'tap'
 import { silent } from '../../src/operations/progress.ts'
 import { createFindings } from '../../src/operations/verify/observed.ts'
 import { verifyVolume, type VerifyOptions } from '../../src/operations/verify.ts'
+import { againstKeys } from '../records/fixtures/by-hand.ts'
 import { publish } from '../storage/fixtures/volume.ts'
 import { placeFor } from './fixtures/place.ts'
 
@@ -25,16 +26,14 @@ test('a volume on which all is right is clean, and an empty one too', async (t) 
 })
 
 test('each part of the check says what it finds, and what is related is told together', async (t) => {
-  const { check, attachment, avatar, storage, blobPath, client, root } = await setUp(t)
+  const { check, attachment, avatar, storage, blobPath, client, database, root } = await setUp(t)
   const [one, other] = [await attachment('hello'), await attachment('hallo')]
   await rename(blobPath(one), `${blobPath(one)}.x`)
   await rename(blobPath(other), blobPath(one))
   await rename(`${blobPath(one)}.x`, blobPath(other))
   await publish(storage.store, 'no row')
   const face = await avatar('face')
-  await client.$executeRaw`PRAGMA foreign_keys = OFF`
-  await client.avatar.create({ data: { userId: 'nobody', blobId: 'none' } })
-  await client.$executeRaw`PRAGMA foreign_keys = ON`
+  await againstKeys(database, client.avatar.create({ data: { userId: 'nobody', blobId: 'none' } }))
   await appendFile(join(root, 'tombstones.ndjson'), 'x\n')
   await storage.erasures.append({ id: 'e', epoch: 1, owner: storage.hash('owner', face.ownerId ?? ''), volume: storage.hash('volume', ''), at: new Date().toISOString() })
   await client.blob.updateMany({ where: { kind: 'attachment' }, data: { epoch: 1 } })

@@ -8,6 +8,7 @@ import { atWork, isThere } from '../../src/operations/workplace.ts'
 import { ownHeartbeat } from '../../src/storage/volume/instance.ts'
 import { openBelow } from '../storage/fixtures/volume.ts'
 import { fileSystem } from '../../src/storage/fs.ts'
+import { onSqliteOnly } from '../fixtures/database-server.ts'
 import { createFaults } from '../fixtures/faults.ts'
 import { usedGateway } from './fixtures/used-gateway.ts'
 
@@ -64,7 +65,7 @@ test('what may not be looked at is not taken for absent', async (t) => {
   t.equal(await isThere(fileSystem, import.meta.filename), true)
 })
 
-test('a command never makes a volume or a database: it would hide that the right one is missing', async (t) => {
+test('a command never makes a volume or a database: it would hide that the right one is missing', { skip: onSqliteOnly }, async (t) => {
   const { app, folder, config } = await usedGateway(t)
   await app.close()
   await rm(config.databaseFile)
@@ -113,12 +114,12 @@ async function unwritable (t: Test, errno: string) {
   return { folder, config, fs: faults.fs }
 }
 
-test('who only reads works where nothing can be written: on a copy of the database, and with a place elsewhere', async (t) => {
+test('who only reads works where nothing can be written: on a copy of the database, and with a place elsewhere', { skip: onSqliteOnly }, async (t) => {
   const { folder, config, fs } = await unwritable(t, 'EROFS')
   const said: string[] = []
-  const place = await atWork(config, { work: 'verify', onlyReads: true, fs, progress: { ...silent, say: (message) => { said.push(message) } } }, async ({ databaseFile, client, storage }) => {
+  const place = await atWork(config, { work: 'verify', onlyReads: true, fs, progress: { ...silent, say: (message) => { said.push(message) } } }, async ({ address, client, storage }) => {
     t.equal(await client.attachment.count(), 1)
-    return { databaseFile, staging: storage.staging.folder }
+    return { databaseFile: address.kind === 'sqlite' ? address.file : '', staging: storage.staging.folder }
   })
   for (const path of Object.values(place)) {
     t.ok(path.startsWith(join(tmpdir(), 'upload-gateway-reading-')))
@@ -128,14 +129,14 @@ test('who only reads works where nothing can be written: on a copy of the databa
   t.strictSame(await readdir(join(folder, 'staging')), [])
 })
 
-test('who writes is told that the file system is full or read-only, and where', async (t) => {
+test('who writes is told that the file system is full or read-only, and where', { skip: onSqliteOnly }, async (t) => {
   for (const [errno, sentence] of [['EROFS', /read-only: mount it writable/], ['ENOSPC', /full: free some space or inodes on it/]] as const) {
     const { config, fs } = await unwritable(t, errno)
     await t.rejects(atWork(config, { work: 'sweep', fs }, async () => {}), { name: 'Refusal', message: sentence })
   }
 })
 
-test('another fault of the database is told as it is, also to who only reads', async (t) => {
+test('another fault of the database is told as it is, also to who only reads', { skip: onSqliteOnly }, async (t) => {
   const other = await unwritable(t, 'EIO')
   await t.rejects(atWork(other.config, { work: 'verify', onlyReads: true, fs: other.fs }, async () => {}), { name: 'ConfigError', message: /cannot be used/ })
   const { app, config } = await usedGateway(t)

@@ -4,10 +4,10 @@ import { toRows } from '../../src/records/adopt.ts'
 import { openBulk } from '../../src/records/bulk.ts'
 import { newBlobId } from '../../src/storage/ids.ts'
 import { sidecarFor } from '../storage/fixtures/volume.ts'
-import { databaseFor, keep } from './fixtures/database.ts'
+import { sqliteFor, keep } from './fixtures/database.ts'
 
 t.test('a row is stored exactly as Prisma stores it', async (t) => {
-  const { client, file } = await databaseFor(t)
+  const { client, file } = await sqliteFor(t)
   const due = new Date('2026-11-22T12:00:00.123Z')
   const one = () => sidecarFor('x', { id: newBlobId(), kind: 'attachment', recordId: newBlobId(), filename: 'ä.pdf', visibility: 'public', state: 'deleted', stateAt: '2026-11-21T10:00:00.007Z', createdAt: '2026-11-20T00:00:00.000Z', contextType: 'message', source: 'system-m:/uploads/a', sourceSha256: 'ab', epoch: 2, size: 2 ** 40, aliases: [] })
   const [byPrisma, byBulk] = [one(), one()]
@@ -24,7 +24,7 @@ t.test('a row is stored exactly as Prisma stores it', async (t) => {
 })
 
 t.test('all of a batch or none', async (t) => {
-  const { client, file } = await databaseFor(t)
+  const { client, file } = await sqliteFor(t)
   const bulk = openBulk(file)
   t.teardown(() => bulk.close())
   const twice = toRows(sidecarFor('x', { aliases: ['/i/a'] }), null)

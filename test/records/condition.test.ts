@@ -5,16 +5,16 @@ import t from 'tap'
 import { conditionOf, refusedSetting } from '../../src/records/condition.ts'
 import { createVolumeRecord } from '../../src/records/volume.ts'
 import { sidecarFor } from '../storage/fixtures/volume.ts'
-import { databaseFor, keep } from './fixtures/database.ts'
+import { sqliteFor, keep } from './fixtures/database.ts'
 
 t.test('a sound database says what it is', async (t) => {
-  const { client, file } = await databaseFor(t)
+  const { client, file } = await sqliteFor(t)
   t.match(conditionOf(file), { volumeId: undefined, newestAt: undefined })
   await createVolumeRecord(client).remember('abc')
   const sidecar = sidecarFor('x', { createdAt: '2026-11-22T10:00:00.000Z' })
   await keep(client, sidecar)
   const condition = conditionOf(file)
-  t.match(condition, { journalMode: 'wal', refusedSetting: undefined, faults: [], pending: [], unknown: [], volumeId: 'abc' })
+  t.match(condition, { journalMode: 'wal', refusedSetting: undefined, faults: { length: 0 }, pending: { length: 0 }, unknown: { length: 0 }, volumeId: 'abc' })
   t.equal(new Date(condition.newestAt ?? '').toISOString(), sidecar.createdAt)
   t.equal(condition.bytes, statSync(file).size)
   t.ok(condition.logBytes > 0)

@@ -7,11 +7,11 @@ const hash = createKeyedHash('a volume')
 const at = new Date('2026-11-23T10:11:12.345Z')
 
 async function setUp (t: Test, { isWanted = true } = {}) {
-  const { client, connect } = await databaseFor(t)
+  const { client } = await databaseFor(t)
   const events = createEvents({ client, hash, now: () => at, isWanted })
   const rows = () => client.event.findMany({ orderBy: { seq: 'asc' } })
   return {
-    client, connect, events, rows,
+    client, events, rows,
     tell: (...happenings: Happening[]) => client.$transaction(events.telling(happenings)),
     due: async () => (await rows()).filter(({ dueAt }) => dueAt !== null).map(({ id }) => id),
   }
@@ -20,14 +20,14 @@ async function setUp (t: Test, { isWanted = true } = {}) {
 const created = (ownerId: string, id: string, others: Partial<Happening> = {}): Happening => ({ type: 'attachment.created', ownerId, epoch: 0, data: { name: id }, id, ...others })
 
 test('an event is written as it is sent, with its owner\'s name in nothing else', async (t) => {
-  const { client, tell, rows, connect } = await setUp(t)
+  const { client, tell, rows } = await setUp(t)
   await tell({ type: 'avatar.replaced', ownerId: 'ada', epoch: 3, data: { version: 'v' } })
   const [row] = await rows()
   t.match(row, { type: 'avatar.replaced', ownerKey: hash('owner', 'ada'), epoch: 3, createdAt: at, dueAt: at, attempts: 0, deadAt: null })
   t.strictSame(JSON.parse(row?.payload ?? ''), { id: row?.id, type: 'avatar.replaced', occurredAt: at.toISOString(), ownerId: 'ada', data: { version: 'v' } })
   t.match(row?.id, /^[0-9a-f]{8}-[0-9a-f]{4}-7/)
   await client.event.updateMany({ data: { deadAt: at } })
-  const times = connect().prepare('SELECT DISTINCT "createdAt", "dueAt" FROM "Event" WHERE "createdAt" = "deadAt" AND "dueAt" = "deadAt"').all()
+  const times = await client.$queryRaw<unknown[]>`SELECT DISTINCT "createdAt", "dueAt" FROM "Event" WHERE "createdAt" = "deadAt" AND "dueAt" = "deadAt"`
   t.equal(times.length, 1, 'times are written as Prisma writes them')
 })
 

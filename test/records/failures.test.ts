@@ -1,5 +1,6 @@
 import { test } from 'tap'
 import { breaks, databaseRefusal, isStale, isTaken, querying, writeFailure } from '../../src/records/failures.ts'
+import { isOnPostgres } from '../fixtures/database-server.ts'
 import { databaseFor } from './fixtures/database.ts'
 
 test('stale and taken are for the caller to judge; everything else is the database\'s failure', async (t) => {
@@ -14,9 +15,12 @@ test('stale and taken are for the caller to judge; everything else is the databa
 })
 
 test('a full disk is told as one, whichever database says it', async (t) => {
-  for (const message of ['database or disk is full', 'Disk quota exceeded', 'code: 53100']) {
+  for (const message of ['database or disk is full', 'Disk quota exceeded']) {
     await t.rejects(querying(() => Promise.reject(new Error(message))), { code: 'STORAGE_FULL', cause: { message } })
   }
+  const ofPostgres = (originalCode: string) => Promise.reject(Object.assign(new Error('53100'), { meta: { driverAdapterError: { cause: { originalCode } } } }))
+  await t.rejects(querying(() => ofPostgres('53100')), { code: 'STORAGE_FULL' })
+  await t.rejects(querying(() => ofPostgres('53200')), { code: 'DATABASE_UNAVAILABLE' })
   // eslint-disable-next-line prefer-promise-reject-errors -- foreign code may throw anything
   await t.rejects(querying(() => Promise.reject('disk is full')), { code: 'DATABASE_UNAVAILABLE' })
 })
@@ -25,7 +29,7 @@ test('what is said of a refused query has its codes, and nothing of what was ask
   const { client } = await databaseFor(t)
   const failures = [
     [await client.account.create({ data: { email: 'ada@example.org' } as never }).catch((error: unknown) => error), '(PrismaClientValidationError).'],
-    [await client.$queryRawUnsafe("SELECT nothing WHERE 'ada'").catch((error: unknown) => error), '(PrismaClientKnownRequestError, P2010, SQLITE_ERROR).'],
+    [await client.$queryRawUnsafe("SELECT nothing WHERE 'ada'").catch((error: unknown) => error), `(PrismaClientKnownRequestError, P2010, ${isOnPostgres ? '42703' : 'SQLITE_ERROR'}).`],
     [Object.assign(new Error('ada'), { name: 'DriverAdapterError', cause: { originalCode: 'SQLITE_BUSY' } }), '(DriverAdapterError, SQLITE_BUSY).'],
   ] as const
   for (const [error, codes] of failures) t.equal(databaseRefusal(error), `The database refused what was asked of it ${codes}`)

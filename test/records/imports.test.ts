@@ -31,9 +31,9 @@ test('what is here is told for many at once, each its own', async (t) => {
   t.strictSame(await Promise.all([records.place('ada', plain(first)), records.place('bob', plain(other))]), [true, true])
   const [ada, bob, none] = await records.presentOf([asked, { kind: 'attachment', source: 't', ownerId: 'bob', paths: ['/uploads/b', '/i/a'] }, { ...asked, source: 'u', ownerId: 'eve', paths: [] }])
   t.match(ada, { latest: { id: first.id }, avatars: [{ id: first.id }], ownerCommits: 1, isErased: false, isEntombed: false, removedAvatar: false })
-  t.match(bob, { latest: { id: other.id }, avatars: [], ownerCommits: 1 })
+  t.match(bob, { latest: { id: other.id }, avatars: { length: 0 }, ownerCommits: 1 })
   t.strictSame([...bob?.takers ?? []].map(([path, { id }]) => [path, id]), [['/uploads/b', other.id], ['/i/a', first.id]])
-  t.match(none, { latest: undefined, avatars: [], ownerCommits: undefined })
+  t.match(none, { latest: undefined, avatars: { length: 0 }, ownerCommits: undefined })
   t.match(await records.recordOf(other.id), { recordId: other.recordId, filename: 'a.png', ownerId: 'bob' })
   t.equal(await records.recordOf(first.id), undefined)
   t.strictSame(await records.presentOf([]), [])
@@ -45,7 +45,7 @@ test('of a group, those that nothing stands in the way of are committed, and the
   t.strictSame(await Promise.all([records.place('ada', plain(one)), records.place('ada', plain(same)), records.place('ada', plain(taken)), records.place('bob', plain(fine))]), [true, false, false, true],
     'the avatar of ada fails too: her first commit came between')
   t.equal(await client.blob.count(), 2)
-  t.match(await records.presentOf([asked]), [{ ownerCommits: 1, avatars: [] }])
+  t.match(await records.presentOf([asked]), [{ ownerCommits: 1, avatars: { length: 0 } }])
 })
 
 test('an owner who is erased meanwhile keeps nothing of it, alone and in a group', async (t) => {

@@ -3,6 +3,7 @@ import { createInventory } from '../../src/records/inventory.ts'
 import { newBlobId, newRecordId, type BlobId } from '../../src/storage/ids.ts'
 import type { Sidecar } from '../../src/storage/sidecar.ts'
 import { sidecarFor } from '../storage/fixtures/volume.ts'
+import { removeBlobRows } from './fixtures/by-hand.ts'
 import { databaseFor, keep } from './fixtures/database.ts'
 
 async function setUp (t: Test) {
@@ -87,14 +88,12 @@ test('rows that no gateway made are told', async (t) => {
 })
 
 test('records that were left when their row was removed by hand are found', async (t) => {
-  const { inventory, attachment, connect, kept, client } = await setUp(t)
+  const { inventory, attachment, connect, kept, client, kind } = await setUp(t)
   const one = await attachment({ aliases: ['/uploads/a'] })
   const other = await kept()
   await client.avatar.create({ data: { userId: 'ada', blobId: other.id } })
   t.same(await inventory.dangling(10), [])
-  const connection = connect()
-  connection.pragma('foreign_keys = OFF')
-  connection.exec('DELETE FROM Blob')
+  await removeBlobRows({ client, kind, connect })
   t.same(await inventory.dangling(10), [
     { blobId: one.id, what: 'the record of an attachment' },
     { blobId: other.id, what: 'the record of a current avatar' },

@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { test, type Test } from 'tap'
 import { copiesBeside, removeUnfinished } from '../../src/records/leftovers.ts'
 import { fileSystem } from '../../src/storage/fs.ts'
@@ -41,6 +41,7 @@ test('a gateway removes them at its start, and starts also when it cannot', asyn
   const { app, folder } = await build(t)
   await app.close()
   const place = join(folder, 'database', 'gateway.sqlite')
+  mkdirSync(dirname(place), { recursive: true })
   writeFileSync(`${place}.rebuild-a`, 'x')
   const { fs, inject } = createFaults()
   inject({ on: 'rm', path: /rebuild-a/, errno: 'EIO' })

@@ -3,13 +3,13 @@ import { join } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
 import t from 'tap'
 import { carryAccounts } from '../../src/records/old-accounts.ts'
-import { databaseFor } from './fixtures/database.ts'
+import { sqliteFor } from './fixtures/database.ts'
 
 const at = new Date('2026-11-22T12:00:00.123Z')
 const account = (id: string) => ({ id, email: `${id}@example.com`, displayName: id, passwordHash: '$argon2id$x', tokenGeneration: 2, createdAt: at, updatedAt: at })
 
 t.test('accounts come over as they are, however many', async (t) => {
-  const [old, fresh] = [await databaseFor(t), await databaseFor(t)]
+  const [old, fresh] = [await sqliteFor(t), await sqliteFor(t)]
   const accounts = Array.from({ length: 1101 }, (_, index) => account(`user-${index}`))
   await old.client.account.createMany({ data: accounts })
   t.strictSame(await carryAccounts(old.file, fresh.client), { count: 1101, failure: undefined })
@@ -18,14 +18,14 @@ t.test('accounts come over as they are, however many', async (t) => {
 })
 
 t.test('a database that never had accounts has none', async (t) => {
-  const { client } = await databaseFor(t)
+  const { client } = await sqliteFor(t)
   const file = join(t.testdir(), 'empty.sqlite')
   writeFileSync(file, '')
   t.strictSame(await carryAccounts(file, client), { count: 0, failure: undefined })
 })
 
 t.test('rows that are damaged keep no other out, and are counted without a word of what is in them', async (t) => {
-  const [old, fresh] = [await databaseFor(t), await databaseFor(t)]
+  const [old, fresh] = [await sqliteFor(t), await sqliteFor(t)]
   const names = ['id', 'email', 'name', 'hash', 'generation', 'created', 'updated', 'odd', 'whole', 'last']
   await old.client.account.createMany({ data: names.map(account) })
   const connection = old.connect()
@@ -37,7 +37,7 @@ t.test('rows that are damaged keep no other out, and are counted without a word 
 })
 
 t.test('of two rows with one address, as in a database whose index is damaged, one comes over', async (t) => {
-  const fresh = await databaseFor(t)
+  const fresh = await sqliteFor(t)
   const file = join(t.testdir(), 'old.sqlite')
   const old = new BetterSqlite3(file)
   old.exec('CREATE TABLE Account (id, email, displayName, passwordHash, tokenGeneration, createdAt, updatedAt)')
@@ -48,7 +48,7 @@ t.test('of two rows with one address, as in a database whose index is damaged, o
 })
 
 t.test('accounts that cannot be read are told of; a new database that fails is another matter', async (t) => {
-  const [old, fresh] = [await databaseFor(t), await databaseFor(t)]
+  const [old, fresh] = [await sqliteFor(t), await sqliteFor(t)]
   const file = join(t.testdir(), 'old.sqlite')
   writeFileSync(file, 'no database at all'.repeat(1000))
   t.match(await carryAccounts(file, fresh.client), { count: 0, failure: /not a database/ })

@@ -4,13 +4,13 @@ import BetterSqlite3 from 'better-sqlite3'
 import t from 'tap'
 import { emptyLog, isCount, isText, lookAtOld, openOld, rowsAfter, timeIn, using } from '../../src/records/old-database.ts'
 import { createVolumeRecord } from '../../src/records/volume.ts'
-import { databaseFor } from './fixtures/database.ts'
+import { sqliteFor } from './fixtures/database.ts'
 
 const at = new Date('2026-11-22T12:00:00.123Z')
 const account = (id: string) => ({ id, email: `${id}@example.com`, displayName: id, passwordHash: '$argon2id$x', tokenGeneration: 2, createdAt: at, updatedAt: at })
 
 t.test('what is there is told without changing it', async (t) => {
-  const { client, file } = await databaseFor(t)
+  const { client, file } = await sqliteFor(t)
   t.strictSame(lookAtOld(file), { is: 'readable', isOurs: true, volumeId: undefined, hasWebhook: false })
   await createVolumeRecord(client).remember('abc')
   t.strictSame(lookAtOld(file), { is: 'readable', isOurs: true, volumeId: 'abc', hasWebhook: false })
@@ -33,7 +33,7 @@ t.test('a database of another program is told apart', async (t) => {
 })
 
 t.test('the log of a database is emptied into it, unless somebody is at work with it', async (t) => {
-  const { client, file, connect } = await databaseFor(t)
+  const { client, file, connect } = await sqliteFor(t)
   await client.account.create({ data: account('ada') })
   t.ok(existsSync(`${file}-wal`))
   t.throws(() => emptyLog(file))
@@ -48,7 +48,7 @@ t.test('the log of a database is emptied into it, unless somebody is at work wit
 })
 
 t.test('rows are read in the order in which they lie there, whatever is in them', async (t) => {
-  const { client, file, connect } = await databaseFor(t)
+  const { client, file, connect } = await sqliteFor(t)
   await client.tombstone.createMany({ data: Array.from({ length: 501 }, (_, index) => ({ key: String(index), createdAt: at })) })
   connect().exec("INSERT INTO Erasure (epoch, id, ownerKey, createdAt) VALUES (7, 'e', 'o', 1)")
   using(openOld(file), (connection) => {

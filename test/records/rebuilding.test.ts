@@ -6,15 +6,15 @@ import { toSidecar, withRecord } from '../../src/records/sidecars.ts'
 import { newBlobId } from '../../src/storage/ids.ts'
 import type { Sidecar } from '../../src/storage/sidecar.ts'
 import { sidecarFor } from '../storage/fixtures/volume.ts'
-import { databaseFor } from './fixtures/database.ts'
+import { sqliteFor } from './fixtures/database.ts'
 
 const now = () => new Date('2026-11-22T12:00:00.000Z')
 const at = (minute: number) => `2026-11-21T10:${String(minute).padStart(2, '0')}:00.000Z`
 const recordId = '0192a1b2-0000-7000-8000-000000000001'
 const attachment = (others: Partial<Sidecar> = {}) => sidecarFor('x', { kind: 'attachment', recordId, filename: 'a.pdf', visibility: 'private', ...others })
 
-async function setUp (t: Parameters<typeof databaseFor>[0]) {
-  const database = await databaseFor(t)
+async function setUp (t: Parameters<typeof sqliteFor>[0]) {
+  const database = await sqliteFor(t)
   const { client } = database
   const bulk = openBulk(database.file)
   t.teardown(() => bulk.close())
@@ -90,7 +90,7 @@ t.test('an old URL that two claim goes to the one that is shown, then to the lat
   const shown = sidecarFor('x', { stateAt: at(1), aliases: ['/i/a', '/i/own'] })
   const replaced = sidecarFor('x', { state: 'superseded', stateAt: at(9), aliases: ['/i/a', '/i/b'] })
   const later = sidecarFor('x', { ownerId: 'bob', stateAt: at(5), aliases: ['/i/a'] })
-  t.match(await insert([replaced]), [])
+  t.match(await insert([replaced]), { length: 0 })
   t.strictSame(await insert([shown]), [{ id: replaced.id, kind: 'avatar', claim: 'old URL', value: '/i/a', holder: shown.id }])
   t.match(await insert([later, sidecarFor('x', { stateAt: at(2), ownerId: 'eve', aliases: ['/i/a'] })]), [{ holder: later.id }, { holder: later.id }])
   const held = await client.alias.findMany({ orderBy: { path: 'asc' } })

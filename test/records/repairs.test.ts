@@ -4,6 +4,7 @@ import { createRepairs } from '../../src/records/repairs.ts'
 import { newRecordId } from '../../src/storage/ids.ts'
 import type { Sidecar } from '../../src/storage/sidecar.ts'
 import { sidecarFor } from '../storage/fixtures/volume.ts'
+import { removeBlobRows } from './fixtures/by-hand.ts'
 import { databaseFor, keep } from './fixtures/database.ts'
 
 async function setUp (t: Test) {
@@ -91,13 +92,11 @@ test('a change that came in between is not undone', async (t) => {
 })
 
 test('records that were left behind go, but not those of a row', async (t) => {
-  const { client, attachment, connect, repairs } = await setUp(t)
+  const { client, attachment, connect, kind, repairs } = await setUp(t)
   const { id } = await attachment({ aliases: ['/uploads/a'] })
   await repairs.removeDangling(id)
   t.equal(await client.attachment.count(), 1)
-  const connection = connect()
-  connection.pragma('foreign_keys = OFF')
-  connection.exec('DELETE FROM Blob')
+  await removeBlobRows({ client, kind, connect })
   await repairs.removeDangling(id)
   t.same([await client.attachment.count(), await client.alias.count()], [0, 0])
 })

@@ -6,7 +6,7 @@ import { dropBlobs, dropErasedAccounts, dropErasedMentions, erasedIn, faultsIn, 
 import { createKeyedHash } from '../../src/storage/keyed-hash.ts'
 import { newBlobId } from '../../src/storage/ids.ts'
 import { sidecarFor } from '../storage/fixtures/volume.ts'
-import { databaseFor, keep } from './fixtures/database.ts'
+import { sqliteFor, keep } from './fixtures/database.ts'
 
 const hash = createKeyedHash('a volume')
 const erasure = (owner: string, epoch: number) => ({ id: `${owner} ${epoch}`, epoch, owner: hash('owner', owner), volume: '', at: '' })
@@ -20,8 +20,17 @@ function column (file: string, query: string): unknown[] {
   }
 }
 
+t.test('no snapshot has a secret, not even in what is left of its file', async (t) => {
+  const { client, file } = await sqliteFor(t)
+  await client.setting.createMany({ data: [{ key: 'secret:jwt.secret', value: 'unheard of' }, { key: 'secretly', value: 'kept' }] })
+  const target = join(t.testdir(), 'copy.sqlite')
+  takeSnapshot(file, target)
+  t.strictSame(column(target, "SELECT key FROM Setting WHERE key LIKE 'secret%'"), ['secretly'])
+  t.notMatch(readFileSync(target, 'latin1'), 'unheard of')
+})
+
 t.test('a snapshot is the database at one moment, in one file, while others write', async (t) => {
-  const { client, file } = await databaseFor(t)
+  const { client, file } = await sqliteFor(t)
   const sidecar = sidecarFor('text', { kind: 'attachment', recordId: 'a', filename: 'x', visibility: 'private', aliases: ['/i/x'] })
   await keep(client, sidecar)
   await keep(client, sidecarFor('out', { state: 'deleted' }))
@@ -41,7 +50,7 @@ t.test('a snapshot is the database at one moment, in one file, while others writ
 })
 
 t.test('what is dropped leaves no trace in the file', async (t) => {
-  const { client, file } = await databaseFor(t)
+  const { client, file } = await sqliteFor(t)
   const secret = sidecarFor('text', { kind: 'attachment', recordId: 'a', filename: 'the-secret-name', visibility: 'private', aliases: ['/i/secret-path'] })
   await keep(client, secret)
   await keep(client, sidecarFor('kept', { ownerId: 'eve' }))
@@ -65,7 +74,7 @@ t.test('what is dropped leaves no trace in the file', async (t) => {
 })
 
 t.test('what passes within a day is in no snapshot', async (t) => {
-  const { client, file } = await databaseFor(t)
+  const { client, file } = await sqliteFor(t)
   const at = new Date()
   const common = { createdAt: at, expiresAt: at }
   await client.answer.create({ data: { key: 'k', fingerprint: 'f', status: 201, headers: '{}', body: 'the-secret-answer', ownerKeys: '', epoch: 0, createdAt: at } })
@@ -79,7 +88,7 @@ t.test('what passes within a day is in no snapshot', async (t) => {
 })
 
 t.test('erased users are taken out of what is kept of others', async (t) => {
-  const { client, file } = await databaseFor(t)
+  const { client, file } = await sqliteFor(t)
   const attach = async (recordId: string, readers: string, readersEpoch = 0) => {
     const sidecar = sidecarFor(recordId, { kind: 'attachment', recordId, filename: 'x', visibility: 'private' })
     await keep(client, sidecar)
@@ -128,7 +137,7 @@ t.test('a snapshot by a version that knew neither readers nor links nor events h
 })
 
 t.test('uploads after the erasure are not erased by it', async (t) => {
-  const { client, file } = await databaseFor(t)
+  const { client, file } = await sqliteFor(t)
   const later = sidecarFor('later', { epoch: 1 })
   await keep(client, later)
   t.same([...erasedIn(file, [erasure('ada', 1)], hash)], [])

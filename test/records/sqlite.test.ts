@@ -4,7 +4,7 @@ import { test, type Test } from 'tap'
 import { querying } from '../../src/records/failures.ts'
 import { DurableSqlite, harden } from '../../src/records/sqlite.ts'
 import { folderFor } from '../storage/fixtures/volume.ts'
-import { databaseFor } from './fixtures/database.ts'
+import { sqliteFor } from './fixtures/database.ts'
 
 const setting = (key: string, value = '') => ({ data: { key, value } })
 
@@ -72,7 +72,7 @@ test('what is asked while a transaction is open waits for it, in the order it wa
 })
 
 test('hundreds of transactions and single queries at once: what was acknowledged is there, what failed is not', async (t) => {
-  const { client, connect } = await databaseFor(t)
+  const { client, connect } = await sqliteFor(t)
   await client.setting.create(setting('taken'))
   const acknowledged: string[] = []
   const failed: string[] = []
@@ -98,7 +98,7 @@ test('hundreds of transactions and single queries at once: what was acknowledged
 })
 
 test('what another process has locked is waited for, while this process goes on', async (t) => {
-  const { client, connect } = await databaseFor(t)
+  const { client, connect } = await sqliteFor(t)
   const other = connect()
   other.exec('BEGIN IMMEDIATE')
   const started = performance.now()
@@ -116,7 +116,7 @@ test('what another process has locked is waited for, while this process goes on'
 })
 
 test('a database that another process has locked fails in time, and works again when it is free', async (t) => {
-  const { client, connect } = await databaseFor(t, { busyForMs: 500 })
+  const { client, connect } = await sqliteFor(t, { busyForMs: 500 })
   const other = connect()
   other.exec('BEGIN IMMEDIATE')
   const both = () => client.$transaction([client.setting.create(setting('one')), client.setting.create(setting('two'))])
@@ -179,7 +179,7 @@ test('a transaction that SQLite itself has rolled back ends without another erro
 })
 
 test('a full disk is told as one, out of a transaction and within, and leaves none open', async (t) => {
-  const { client, connect } = await databaseFor(t)
+  const { client, connect } = await sqliteFor(t)
   const pages = await client.$queryRawUnsafe<Array<{ page_count: bigint }>>('PRAGMA page_count')
   await client.$queryRawUnsafe(`PRAGMA max_page_count = ${Number(pages[0]?.page_count) + 2}`)
   const large = 'x'.repeat(100_000)
@@ -190,7 +190,7 @@ test('a full disk is told as one, out of a transaction and within, and leaves no
 })
 
 test('a client that waits in the queue behind a slow transaction gets its turn', async (t) => {
-  const { client } = await databaseFor(t)
+  const { client } = await sqliteFor(t)
   const { promise: isHeld, resolve: release } = Promise.withResolvers<void>()
   const slow = client.$transaction(async (inside) => {
     await inside.setting.create(setting('slow'))

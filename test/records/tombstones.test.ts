@@ -3,6 +3,7 @@ import { createTombstoneRecords } from '../../src/records/tombstones.ts'
 import type { Doomed } from '../../src/storage/ledger.ts'
 import { newBlobId } from '../../src/storage/ids.ts'
 import { openVolume, sidecarFor } from '../storage/fixtures/volume.ts'
+import { hide } from './fixtures/by-hand.ts'
 import { databaseFor, keep } from './fixtures/database.ts'
 
 async function setUp (t: Test) {
@@ -111,8 +112,8 @@ test('the rows are brought back from the volume, each once', async (t) => {
 
 test('a database that cannot be asked is said to be so', async (t) => {
   const { client, records, doomed } = await setUp(t)
-  await client.$executeRawUnsafe('CREATE TRIGGER refuse BEFORE INSERT ON "Tombstone" BEGIN SELECT RAISE(ABORT, \'no\'); END')
+  await client.$executeRaw`ALTER TABLE "Tombstone" RENAME COLUMN "createdAt" TO "elsewhere"`
   await t.rejects(records.entomb([doomed()]), { code: 'DATABASE_UNAVAILABLE' })
-  await client.$executeRawUnsafe('DROP TABLE "Tombstone"')
+  await hide(client, 'Tombstone')
   await t.rejects(records.hasPath('/i/a'), { code: 'DATABASE_UNAVAILABLE' })
 })

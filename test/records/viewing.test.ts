@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import t from 'tap'
 import { viewDatabase } from '../../src/records/viewing.ts'
 import { createVolumeRecord } from '../../src/records/volume.ts'
-import { databaseFor } from './fixtures/database.ts'
+import { sqliteFor } from './fixtures/database.ts'
 
 t.test('a database that is looked at can be read while others write, and not be written', async (t) => {
-  const { client, file } = await databaseFor(t)
+  const { client, file } = await sqliteFor(t)
   await createVolumeRecord(client).remember('abc')
-  const view = await viewDatabase(file)
+  const view = await viewDatabase({ kind: 'sqlite', file })
   t.teardown(() => view.close())
   await view.check()
   t.strictSame(await view.client.setting.findMany(), [{ key: 'volumeId', value: 'abc' }])
@@ -20,10 +20,10 @@ t.test('a database that is looked at can be read while others write, and not be 
 t.test('one that is not there is not made, and one that is none is left as it is', async (t) => {
   const folder = t.testdir()
   const file = join(folder, 'none.sqlite')
-  await t.rejects(viewDatabase(file))
+  await t.rejects(viewDatabase({ kind: 'sqlite', file }))
   t.notOk(existsSync(file))
   writeFileSync(file, 'no database')
-  const view = await viewDatabase(file)
+  const view = await viewDatabase({ kind: 'sqlite', file })
   await t.rejects(view.check())
   await view.close()
   t.equal(readFileSync(file, 'utf8'), 'no database')

@@ -3,6 +3,7 @@ import { createLedger } from '../../src/records/ledger.ts'
 import { createVolumeRecord } from '../../src/records/volume.ts'
 import { newBlobId } from '../../src/storage/ids.ts'
 import { sidecarFor } from '../storage/fixtures/volume.ts'
+import { hide } from './fixtures/by-hand.ts'
 import { databaseFor, keep } from './fixtures/database.ts'
 
 test('a new database knows no volume; the first that it is told is the right one', async (t) => {
@@ -12,6 +13,13 @@ test('a new database knows no volume; the first that it is told is the right one
   await volume.remember('first')
   await volume.remember('second')
   t.strictSame(await volume.known(), { volumeId: 'first', knowsFiles: false })
+})
+
+test('a database says which one it is, and always the same', async (t) => {
+  const [one, other] = [createVolumeRecord((await databaseFor(t)).client), createVolumeRecord((await databaseFor(t)).client)]
+  const id = await one.databaseId()
+  t.equal(await one.databaseId(), id)
+  t.not(await other.databaseId(), id)
 })
 
 test('a database knows files when it has a blob, but not for an id that was only swept', async (t) => {
@@ -24,8 +32,8 @@ test('a database knows files when it has a blob, but not for an id that was only
 })
 
 test('a database that is gone cannot say', async (t) => {
-  const { client, connect } = await databaseFor(t)
-  connect().exec('DROP TABLE "Setting"')
+  const { client } = await databaseFor(t)
+  await hide(client, 'Setting')
   const volume = createVolumeRecord(client)
   await t.rejects(volume.known(), { code: 'DATABASE_UNAVAILABLE' })
   await t.rejects(volume.remember('first'), { code: 'DATABASE_UNAVAILABLE' })

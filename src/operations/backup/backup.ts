@@ -1,10 +1,11 @@
 // Backs up volume and database while the gateway runs: the database as it is at one moment, then the blobs it knows.
 import { join } from 'node:path'
 import type { Writable } from 'node:stream'
-import type { Config } from '../../config.ts'
-import { takeSnapshot } from '../../records/snapshot.ts'
+import type { DatabaseAddress } from '../../config.ts'
+import { passing, takeSnapshot } from '../../records/snapshot.ts'
 import { volumeHash } from '../../storage/erasures.ts'
 import type { FileSystem } from '../../storage/fs.ts'
+import { takeRows } from '../carrying.ts'
 import type { Finding } from '../finding.ts'
 import type { Progress } from '../progress.ts'
 import { Refusal } from '../refusal.ts'
@@ -61,14 +62,14 @@ type Options = {
 }
 
 /** @throws Refusal when volume or destination cannot be used; what was copied to a folder stays for the next run */
-export async function backup (config: WorkplaceConfig & Pick<Config, 'databaseFile'>, options: Options): Promise<BackupReport> {
+export async function backup (config: WorkplaceConfig, options: Options): Promise<BackupReport> {
   const { to, progress, fs, now } = options
   return atWork(config, { work: 'backup', onlyReads: true, progress, ...(fs !== undefined && { fs }), ...(now !== undefined && { now }) }, async (workplace) => {
     const startedAt = performance.now()
     if ('dir' in to) await refuseWithin(to.dir, config.uploadsDir)
     const { destination, folder } = await open(workplace, to, progress)
     try {
-      const { erasedKept, ...snapshot } = await take(workplace, destination, config, options)
+      const { erasedKept, ...snapshot } = await take(workplace, destination, options)
       const cleared = folder === undefined ? { removedSnapshots: [], removedFiles: 0 } : await clearUp(workplace.fs, folder, options)
       // What is in a stream cannot be taken back, and what cannot be cleared up stays.
       const erasedFilesLeft = folder === undefined || cleared.removedFiles === null ? erasedKept : 0
@@ -86,16 +87,16 @@ async function open ({ fs, storage, now }: Workplace, to: Options['to'], progres
   return { folder, destination: await toFolder(fs, folder) }
 }
 
-async function take (workplace: Workplace, destination: Destination, { databaseFile }: Pick<Config, 'databaseFile'>, { withKeys = false, progress, random }: Options) {
+async function take (workplace: Workplace, destination: Destination, { withKeys = false, progress, random }: Options) {
   const createdAt = workplace.now()
   return withWork(workplace, async (work) => {
     progress.step('Copying the database')
-    await work.writing(() => takeSnapshot(workplace.databaseFile, join(work.folder, databaseCopy)))
+    await work.writing(() => copyRecords(workplace.address, join(work.folder, databaseCopy)))
     const copied = await copyBlobs(workplace, work, destination, { progress, ...(random !== undefined && { random }) })
     progress.step('Completing the snapshot')
     const dropped = await work.writing(() => dropGone(workplace, work.folder, copied.missing))
     const findings = joined(copied.findings, dropped.findings)
-    const { record, files, ledgerFindings } = await work.writing(() => completeSnapshot({ workplace, databaseFile, work: work.folder, createdAt, withKeys, erased: dropped.erased, findings: findings.list.length + findings.more }))
+    const { record, files, ledgerFindings } = await work.writing(() => completeSnapshot({ workplace, work: work.folder, createdAt, withKeys, erased: dropped.erased, findings: findings.list.length + findings.more }))
     await refuseUnlike(workplace.fs, work.folder)
     const snapshot = snapshotName(createdAt, destination.newest)
     await destination.publish(snapshot, work.folder, files)
@@ -115,6 +116,10 @@ async function take (workplace: Workplace, destination: Destination, { databaseF
     }
   })
 }
+
+/** As they are at one moment; of PostgreSQL, too, as a SQLite file. */
+const copyRecords = async (from: DatabaseAddress, file: string): Promise<unknown> =>
+  from.kind === 'sqlite' ? takeSnapshot(from.file, file) : takeRows(from, file, passing)
 
 /** Nobody could restore it. */
 async function refuseUnlike (fs: FileSystem, work: string): Promise<void> {

@@ -1,5 +1,4 @@
 // The rest of a snapshot once its database and manifest are final: identity, journals and keys, and the proof of it all.
-import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openSnapshot } from '../../records/snapshot.ts'
 import { volumeHash } from '../../storage/erasures.ts'
@@ -31,8 +30,7 @@ type CompletedBackup = Completed & {
 }
 
 type Task = {
-  readonly workplace: Pick<Workplace, 'fs' | 'root' | 'storage' | 'now'>
-  readonly databaseFile: string
+  readonly workplace: Pick<Workplace, 'fs' | 'root' | 'storage' | 'secrets' | 'now'>
   readonly work: string
   readonly createdAt: Date
   readonly withKeys: boolean
@@ -40,16 +38,16 @@ type Task = {
   readonly findings: number
 }
 
-export async function completeSnapshot ({ workplace, databaseFile, work, createdAt, withKeys, erased, findings }: Task): Promise<CompletedBackup> {
-  const { fs, root, storage: { erasures, hash }, now } = workplace
-  await copyFile(join(root, identityFile), join(work, identityFile))
+export async function completeSnapshot ({ workplace, work, createdAt, withKeys, erased, findings }: Task): Promise<CompletedBackup> {
+  const { fs, root, secrets, storage: { erasures, hash }, now } = workplace
+  await createDurable({ fs, onSyncFailure: () => {} }).writeNew(join(work, identityFile), await fs.readFile(join(root, identityFile), 'utf8'))
   const { places } = await erasures.read()
   const hasLedger = places.some(({ isThere }) => isThere)
   const journals = createJournals(fs, work)
   if (hasLedger) await journals.unite(erasuresFile, places.map(({ path }) => path))
   await journals.unite(tombstonesFile, [join(root, tombstonesFile)])
   await journals.entomb(erased, hash, now())
-  const keys = withKeys ? await backUpKeys(fs, databaseFile, work) : []
+  const keys = withKeys ? await backUpKeys(secrets, work) : []
   const files = [databaseCopy, manifestFile, identityFile, ...hasLedger ? [erasuresFile] : [], tombstonesFile, ...keys]
   const proved = await proveSnapshot(fs, work, files, { createdAt: createdAt.toISOString(), findings, volume: volumeHash(hash) })
   return { ...proved, ledgerFindings: places.flatMap(({ path, damagedLines }) => damagedLedger(path, damagedLines)) }

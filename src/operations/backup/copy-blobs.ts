@@ -1,6 +1,6 @@
 // Copies every blob that the snapshot's database knows, and writes the manifest on the way.
 import { join } from 'node:path'
-import { openDatabase } from '../../records/database.ts'
+import { openSqlite } from '../../records/embedded.ts'
 import { createInventory } from '../../records/inventory.ts'
 import { openSnapshot, settleInOneFile } from '../../records/snapshot.ts'
 import type { BlobId } from '../../storage/ids.ts'
@@ -58,7 +58,7 @@ export async function copyBlobs ({ fs, root }: Pick<Workplace, 'fs' | 'root'>, w
   const { blobs, bytes } = totalsOf(file)
   const doubted = sampleOf(blobs, doubtedShare)
   progress.step('Copying files of users', bytes, 'bytes')
-  const database = await work.writing(() => openDatabase({ file, requireMount: false }))
+  const database = await work.writing(() => openSqlite({ file, requireMount: false }))
   try {
     const { page } = createInventory(database.client)
     await work.writing(() => writeManifest(fs, join(work.folder, manifestFile), async (put) => {

@@ -3,14 +3,15 @@ import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { dropErasedAccounts, dropErasedMentions, erasedIn } from '../../records/snapshot.ts'
 import { volumeHash } from '../../storage/erasures.ts'
-import { fileSystem, type FileSystem } from '../../storage/fs.ts'
+import type { FileSystem } from '../../storage/fs.ts'
+import type { HomeConfig } from '../../storage/home.ts'
 import { identityAt } from '../../storage/identity.ts'
 import { createKeyedHash, type KeyedHash } from '../../storage/keyed-hash.ts'
 import { erasuresFile } from '../../storage/volume/layout.ts'
+import { atHome } from '../at-home.ts'
 import type { Finding } from '../finding.ts'
 import type { Progress } from '../progress.ts'
 import { Refusal } from '../refusal.ts'
-import type { WorkplaceConfig } from '../workplace.ts'
 import { createJournals, proveSnapshot } from './complete.ts'
 import { dropFromSnapshot } from './drop-gone.ts'
 import { openBackupFolder, placeOf, readBackupFile, type BackupFolder } from './folder.ts'
@@ -42,7 +43,10 @@ export type PruneReport = {
 type Options = { readonly ledgers?: readonly string[], readonly progress: Progress, readonly fs?: FileSystem, readonly now?: () => Date }
 
 /** Safe to kill: a snapshot is replaced whole. @throws Refusal when it is no backup, no ledger can be found, or one cannot be read */
-export async function pruneErased (config: Pick<WorkplaceConfig, 'uploadsDir' | 'erasureLedger'>, dir: string, { ledgers: named = [], progress, fs = fileSystem, now = () => new Date() }: Options): Promise<PruneReport> {
+export const pruneErased = (config: HomeConfig, dir: string, options: Options): Promise<PruneReport> =>
+  atHome(config, options.fs, (fs) => pruneFrom(fs, config, dir, options))
+
+async function pruneFrom (fs: FileSystem, config: HomeConfig, dir: string, { ledgers: named = [], progress, now = () => new Date() }: Options): Promise<PruneReport> {
   const backup = await readBackupFile(fs, dir)
   if (backup === undefined) throw new Refusal(`${dir} is no backup folder. Name one that "upload-gateway backup" has filled.`)
   const folder = await openBackupFolder({ fs, dir, work: 'backup prune', volume: backup.volume, now, progress })

@@ -1,13 +1,12 @@
 // Settings that are valid each by itself, and unwise together or for what is around them.
 import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { generatedKeyFile } from '../../callers/keys.ts'
+import { generatedKeyName } from '../../callers/keys.ts'
 import type { Config } from '../../config.ts'
-import { fileSystem } from '../../storage/fs.ts'
-import { isThere } from '../workplace.ts'
+import { withSecrets, type SecretsConfig } from '../secrets.ts'
 import { checking, ok, problem, reasonOf, unknown, warning, type Check, type Seen } from './check.ts'
 
-type Settings = Pick<Config, 'keys' | 'databaseFile' | 'publicUrl' | 'trustProxy' | 'host' | 'erasureLedger' | 'uploadsDir' | 'requireMount' | 'trashRetentionMs' | 'corsOrigins' | 'hasAccounts'>
+type Settings = SecretsConfig & Pick<Config, 'keys' | 'publicUrl' | 'trustProxy' | 'host' | 'erasureLedger' | 'uploadsDir' | 'requireMount' | 'trashRetentionMs' | 'corsOrigins' | 'hasAccounts'>
 
 /** A key that was made at random has more; a sentence or a repeated word has fewer. */
 const fewestCharacters = 16
@@ -26,19 +25,22 @@ export function checkConfiguration (config: Settings, invalid: string | undefine
   ])
 }
 
-async function keys ({ keys: given, databaseFile }: Settings): Promise<Seen> {
+async function keys ({ keys: given, ...config }: Settings): Promise<Seen> {
   switch (given.mode) {
     case 'secret': return secrets(given.secrets)
-    case 'generated': return generated(generatedKeyFile(databaseFile))
+    case 'generated': return generated(config)
     case 'public-key': return ok('Tokens are checked with the public key of the identity service.')
     case 'jwks': return given.url.startsWith('https:') ? ok(`Tokens are checked with the keys at ${given.url}.`) : warning(`The keys of tokens are fetched from ${given.url} without TLS: who can answer for that address can make tokens.`, 'Use https in JWT_JWKS_URL.')
   }
 }
 
 /** The settings here may not be those of the gateway. */
-async function generated (file: string): Promise<Seen> {
-  if (!await isThere(fileSystem, file)) return unknown(`JWT_SECRET is not set here, and there is no ${file}: a gateway without that setting makes this key at its first start.`)
-  return ok('The gateway made the key of its tokens itself, and keeps it beside the database. Other services cannot make tokens for it.')
+async function generated (config: SecretsConfig): Promise<Seen> {
+  return withSecrets(config, async (secrets) => {
+    const place = secrets.placeOf(generatedKeyName)
+    if (await secrets.find(generatedKeyName) === undefined) return unknown(`JWT_SECRET is not set here, and there is no ${place}: a gateway without that setting makes this key at its first start.`)
+    return ok(`The gateway made the key of its tokens itself, and keeps it as ${place}. Other services cannot make tokens for it.`)
+  })
 }
 
 function secrets (all: readonly string[]): Seen {

@@ -12,6 +12,7 @@ import { createDurable, writeAll } from '../../storage/volume/durable.ts'
 import { gatewayRole, isRunning, parseHeartbeat } from '../../storage/volume/instance.ts'
 import { stagingFolder } from '../../storage/volume/layout.ts'
 import { asGatewayUser, deniedText, isDenied } from '../access.ts'
+import { lookAtStore } from './object-store.ts'
 import { checking, ok, problem, unknown, warning, type Check, type Seen } from './check.ts'
 
 export type VolumeSettings = Pick<Config, 'uploadsDir' | 'requireMount' | 'diskReserveBytes'>
@@ -32,14 +33,18 @@ const slowBytesPerSecond = 20e6
 
 export async function checkVolume ({ config, fs, monotonicMs, measured = { files: 20, bytes: 16 * 1024 ** 2 } }: Options): Promise<Check[]> {
   const { uploadsDir: root, diskReserveBytes } = config
+  const { objects } = fs
   const isFolder = await fs.stat(root).then((stats) => stats.isDirectory(), (error: unknown) => isDenied(error) ? deniedText(root, error) : false)
   if (typeof isFolder === 'string') return checking('volume', [{ name: 'folder', look: () => problem(`${isFolder}.`, asGatewayUser) }])
+  if (!isFolder && objects !== undefined) return checking('volume', [{ name: 'object store', look: () => lookAtStore(objects, monotonicMs) }])
   if (!isFolder) return checking('volume', [{ name: 'folder', look: () => problem(`There is no folder ${root}.`, 'Mount the volume there, or set UPLOADS_DIR to it.') }])
   const isThere = await identityAt(fs, root).then((identity) => identity !== undefined, () => false)
   return checking('volume', [
     { name: 'identity', look: () => identity(fs, root) },
-    { name: 'mount', look: () => mount(config) },
-    { name: 'file system', look: async () => fileSystem((await fs.statfs(root)).type >>> 0) },
+    // Of an object store the folder holds only what is in flight.
+    ...objects !== undefined
+      ? [{ name: 'object store', look: () => lookAtStore(objects, monotonicMs) }]
+      : [{ name: 'mount', look: () => mount(config) }, { name: 'file system', look: async () => fileSystem((await fs.statfs(root)).type >>> 0) }],
     { name: 'restore', look: () => restore(fs, root) },
     { name: 'free space', look: () => freeSpace(fs, root, diskReserveBytes) },
     { name: 'inodes', look: () => inodes(fs, root) },
@@ -51,8 +56,8 @@ export async function checkVolume ({ config, fs, monotonicMs, measured = { files
 
 async function identity (fs: FileSystem, root: string): Promise<Seen> {
   const found = await identityAt(fs, root)
-  if (found === undefined) return problem(`${root} is no uploads volume: it has no identity file.`, 'Mount the volume at UPLOADS_DIR, or set UPLOADS_DIR to it. On the first start the gateway makes one of an empty folder.')
-  return ok(`${root} is an uploads volume, made on ${found.createdAt.slice(0, 10)}.`)
+  if (found === undefined) return problem(`${fs.objects?.name ?? root} is no uploads volume: it has no identity file.`, fs.objects === undefined ? 'Mount the volume at UPLOADS_DIR, or set UPLOADS_DIR to it. On the first start the gateway makes one of an empty folder.' : 'Set STORAGE_URL to where the uploads are. On the first start the gateway makes a volume of an empty place.')
+  return ok(`${fs.objects?.name ?? root} is an uploads volume, made on ${found.createdAt.slice(0, 10)}.`)
 }
 
 async function mount ({ uploadsDir: root, requireMount }: VolumeSettings): Promise<Seen> {

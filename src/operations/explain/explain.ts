@@ -9,7 +9,8 @@ import { createKnown, type Known, type KnownBlob } from '../../records/known.ts'
 import { createTombstoneRecords, type TombstoneRecords } from '../../records/tombstones.ts'
 import { viewDatabase } from '../../records/viewing.ts'
 import { createErasures, ledgerPlaces, type Erasure } from '../../storage/erasures.ts'
-import { fileSystem, type FileSystem } from '../../storage/fs.ts'
+import type { FileSystem } from '../../storage/fs.ts'
+import type { HomeConfig } from '../../storage/home.ts'
 import { identityAt } from '../../storage/identity.ts'
 import { asBlobId } from '../../storage/ids.ts'
 import { createKeyedHash, type KeyedHash } from '../../storage/keyed-hash.ts'
@@ -18,6 +19,7 @@ import { createTombstones } from '../../storage/tombstones.ts'
 import { createDurable } from '../../storage/volume/durable.ts'
 import { identityFile } from '../../storage/volume/layout.ts'
 import { refuseDenied, refuseIfDenied } from '../access.ts'
+import { atHome } from '../at-home.ts'
 import { audienceWith, createAnswers, type Answered, type Audience } from './answer.ts'
 import { examineFiles, examineRecord, type Examined, type Place } from './examine.ts'
 import { explainLink, linkSigner, standingLinks, type KnownLink, type StandingLinks } from './links.ts'
@@ -26,7 +28,7 @@ import { createKnownAccounts, type KnownAccounts } from './records.ts'
 import { normalEmail, parseSubject, withoutToken, type Subject } from './subject.ts'
 import { judge, type Facts, type Verdict } from './verdict.ts'
 
-export type ExplainConfig = Pick<Config, 'uploadsDir' | 'databaseFile' | 'erasureLedger' | 'trashRetentionMs' | 'readThroughDirs' | 'linkSecrets'>
+export type ExplainConfig = HomeConfig & Pick<Config, 'database' | 'trashRetentionMs' | 'linkSecrets' | 'readThroughDirs'>
 
 export type Explanation = Verdict & {
   readonly asked: string
@@ -50,9 +52,13 @@ type View = Place & { readonly client: PrismaClient | undefined, readonly accoun
 type Options = { readonly fs?: FileSystem, readonly now?: () => Date }
 
 /** @throws Refusal when `asked` is nothing of the gateway's, or when this user may not read what it needs */
-export async function explain (config: ExplainConfig, asked: string, { fs = fileSystem, now = () => new Date() }: Options = {}): Promise<Explanation> {
+export async function explain (config: ExplainConfig, asked: string, { fs, now = () => new Date() }: Options = {}): Promise<Explanation> {
   const subject = parseSubject(asked)
-  const database = await viewDatabase(config.databaseFile).catch((error: unknown) => reasonOf(error))
+  return atHome(config, fs, (home) => explainAt(home, config, { subject, asked, now }))
+}
+
+async function explainAt (fs: FileSystem, config: ExplainConfig, { subject, asked, now }: { subject: Subject, asked: string, now: () => Date }): Promise<Explanation> {
+  const database = await viewDatabase(config.database).catch((error: unknown) => reasonOf(error))
   try {
     return await look(subject, asked, await viewOf(config, fs, now, database))
   } finally {
@@ -65,14 +71,14 @@ async function viewOf (config: ExplainConfig, fs: FileSystem, now: () => Date, d
   const { uploadsDir: root, trashRetentionMs, readThroughDirs } = config
   const unknown: string[] = []
   const failure = typeof database === 'string' ? database : await database.check().then(() => undefined, reasonOf)
-  if (failure !== undefined) await refuseDenied(fs, config.databaseFile)
+  if (failure !== undefined && config.database.kind === 'sqlite') await refuseDenied(fs, config.database.file)
   const client = typeof database === 'string' || failure !== undefined ? undefined : database.client
   const hash = await keyedHash(fs, root, unknown)
   return {
     fs, root, trashRetentionMs, readThroughDirs, now, hash, client, unknown,
     known: client === undefined ? undefined : createKnown(client),
     accounts: client === undefined ? undefined : createKnownAccounts(client),
-    signer: () => linkSigner(fs, config),
+    signer: () => linkSigner(config),
     databaseFailure: failure,
     erasures: hash === undefined ? [] : await readErasures(config, fs, hash, unknown),
     tombstones: client === undefined || hash === undefined ? undefined : createTombstoneRecords({ client, hash, now, tombstones: createTombstones({ fs, durable: createDurable({ fs, onSyncFailure: () => {} }), root }) }),

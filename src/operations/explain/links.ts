@@ -1,14 +1,12 @@
 // What is known of a link that somebody has, and of those that stand to an attachment. Opens none, and hands on no token.
-import { dirname, join } from 'node:path'
 import { linkClaimed, type LinkClaim } from '../../attachments/link-tokens.ts'
-import { createSigner, openSigner, type Signer } from '../../callers/signer.ts'
+import { createSigner, linkSecretName, openSigner, type Signer } from '../../callers/signer.ts'
 import type { Config } from '../../config.ts'
 import type { PrismaClient } from '../../records/database.ts'
 import { querying } from '../../records/failures.ts'
 import { createLinkRecords } from '../../records/links.ts'
-import type { FileSystem } from '../../storage/fs.ts'
 import { Refusal } from '../refusal.ts'
-import { isThere } from '../workplace.ts'
+import { withSecrets, type SecretsConfig } from '../secrets.ts'
 
 export type KnownLink = {
   /** `forged`: not signed by the gateway, or not as it was. `unknown`: there is no record of it. */
@@ -24,10 +22,12 @@ export type KnownLink = {
 export type StandingLinks = { readonly count: number, readonly until: string | null }
 
 /** With the keys of the gateway: one made here would be none of those. @throws Refusal, ConfigError */
-export async function linkSigner (fs: FileSystem, config: Pick<Config, 'linkSecrets' | 'databaseFile'>): Promise<Signer> {
-  const keyFile = join(dirname(config.databaseFile), 'link.secret')
-  if (config.linkSecrets === undefined && !await isThere(fs, keyFile)) throw new Refusal(`LINK_SECRET is not set, and there is no ${keyFile}.`)
-  return openSigner(config)
+export async function linkSigner ({ linkSecrets, ...config }: SecretsConfig & Pick<Config, 'linkSecrets'>): Promise<Signer> {
+  if (linkSecrets !== undefined) return createSigner(linkSecrets)
+  return withSecrets(config, async (secrets) => {
+    if (await secrets.find(linkSecretName) === undefined) throw new Refusal(`LINK_SECRET is not set, and there is no ${secrets.placeOf(linkSecretName)}.`)
+    return openSigner({ linkSecrets }, secrets)
+  })
 }
 
 type Place = { readonly client: PrismaClient | undefined, /** Undefined where it is not to be had. */ readonly signer: Signer | undefined, readonly now: () => Date }

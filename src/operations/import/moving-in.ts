@@ -6,6 +6,7 @@ import { asUserId, type UserId } from '../../callers/caller.ts'
 import { ConfigError, type Config } from '../../config.ts'
 import { createImportRecords } from '../../records/imports.ts'
 import { createOwners } from '../../records/owners.ts'
+import type { FileSystem } from '../../storage/fs.ts'
 import { isWithin } from '../../storage/place.ts'
 import { patiently } from '../patience.ts'
 import { withProcesses, type PictureConfig } from '../picture-processes.ts'
@@ -30,6 +31,7 @@ type How = {
   /** A file that gets a line for each candidate. */
   readonly reportFile?: string | undefined
   readonly now?: () => Date
+  readonly fs?: FileSystem
 }
 
 type Visibility = 'public' | 'private'
@@ -70,9 +72,9 @@ function ownerNamed (owner: string | undefined): UserId | undefined {
   return id
 }
 
-async function moveIn (config: ImportConfig, { isRun, progress, reportFile, now = () => new Date() }: How, root: string | undefined, reader: Reader): Promise<ImportReport> {
+async function moveIn (config: ImportConfig, { isRun, progress, reportFile, now = () => new Date(), fs }: How, root: string | undefined, reader: Reader): Promise<ImportReport> {
   if (reportFile !== undefined && root !== undefined) await refuseWithin(root, reportFile)
-  return atWork(config, { work: 'import', now }, async ({ client, storage: { store, hash }, settling, tombstones }) => {
+  return atWork(config, { work: 'import', now, ...(fs && { fs }) }, async ({ client, storage: { store, hash }, settling, tombstones }) => {
     const lines = reportFile === undefined ? undefined : await openReportFile(reportFile)
     const owners = createOwners({ client, hash })
     const records = createImportRecords({ client, owners, hash, now })

@@ -44,7 +44,7 @@ export async function prepareReplacement ({ fs, place }: { fs: FileSystem, place
 }
 
 /** One file without a log, sound and durable. */
-async function complete (fs: FileSystem, durable: Durable, file: string): Promise<void> {
+export async function complete (fs: FileSystem, durable: Durable, file: string): Promise<void> {
   emptyLog(file)
   const faults = faultsIn(file)
   if (faults.length > 0) throw new Error(`The new database is not sound, so the old one was left alone. SQLite says: ${faults.join(', ')}.`)

@@ -1,12 +1,14 @@
 // Brings a backup back: into an empty volume, with whoever was erased since erased again, and all of it proved before it is done.
 import { join } from 'node:path'
 import type { Config } from '../../config.ts'
+import { nameOf } from '../../records/address.ts'
 import { leapEpoch } from '../../records/owners.ts'
 import { fileSystem, type FileSystem } from '../../storage/fs.ts'
 import { restoreRole } from '../../storage/restoring.ts'
 import { createDurable } from '../../storage/volume/durable.ts'
 import { databaseFolder, erasuresFile, identityFile, restoreFile, tombstonesFile } from '../../storage/volume/layout.ts'
 import { erasureAt, requireLedger } from '../../users/service.ts'
+import { atHome } from '../at-home.ts'
 import { requireBackup } from '../backup/folder.ts'
 import { holdForReading } from '../backup/hold.ts'
 import { restoreKeys } from '../backup/keys.ts'
@@ -14,11 +16,13 @@ import type { Ledgers } from '../backup/ledgers.ts'
 import { uniteLines } from '../backup/lines.ts'
 import { readText } from '../backup/snapshots.ts'
 import { filling, writing } from '../backup/writing.ts'
+import { refuseDuringMove } from '../during-move.ts'
 import type { Finding, Verification } from '../finding.ts'
 import type { Progress } from '../progress.ts'
 import { Refusal } from '../refusal.ts'
 import type { Findings } from '../verify/observed.ts'
 import { verifyVolume } from '../verify.ts'
+import { withSecrets } from '../secrets.ts'
 import { atWork, type WorkplaceConfig } from '../workplace.ts'
 import { bringBlobs, lookForBlobs, placeOf } from './bring-blobs.ts'
 import { bringDatabase } from './bring-database.ts'
@@ -74,25 +78,28 @@ const meaningfulBytes = 10_000_000
 const toMilliseconds = (seconds: number): number => Math.round(seconds * 1000) / 1000
 
 /** Safe to kill at any moment; run again, it goes on. @throws Refusal, ConfigError with what to do */
-export async function restore (config: RestoreConfig, dir: string, options: RestoreOptions): Promise<RestoreReport> {
-  const { into, progress, fs = fileSystem } = options
+export const restore = (config: RestoreConfig, dir: string, options: RestoreOptions): Promise<RestoreReport> =>
+  atHome(config, options.fs, (home) => restoreFrom(home, config, dir, options))
+
+async function restoreFrom (home: FileSystem, config: RestoreConfig, dir: string, options: RestoreOptions): Promise<RestoreReport> {
+  const { into, progress } = options
+  // Another place is a folder of this machine, whatever the home is.
+  const fs = into === undefined ? home : home.objects === undefined ? home.move?.own ?? home : fileSystem
+  refuseDuringMove(fs, 'restore')
   const startedAt = performance.now()
   const root = into ?? config.uploadsDir
-  const place = into === undefined
-    ? { ...config, root }
-    // The second place of the ledger is that of the volume in use: read, but not written.
-    : { ...config, root, uploadsDir: into, databaseFile: join(into, databaseFolder, 'gateway.sqlite'), requireMount: false, erasureLedger: undefined }
+  const place = into === undefined ? { ...config, root } : elsewhere(config, into)
   await requireBackup(fs, dir)
   await refuseInside({ root, dir, uploadsDir: config.uploadsDir })
   const hold = await holdForReading({ fs, dir, role: { work: 'restore', isExclusive: false }, progress })
   try {
     const mark = await readMark(fs, root)
-    const source = await openSource({ fs, dir, config, root, isLedgerOwn: mark?.isLedgerCurrent === false, name: options.snapshot, named: options.ledgers ?? [], withoutLedger: options.withoutLedger ?? false, progress })
+    const source = await openSource({ fs: home, dir, config, root, isLedgerOwn: mark?.isLedgerCurrent === false, name: options.snapshot, named: options.ledgers ?? [], withoutLedger: options.withoutLedger ?? false, progress })
     sayDoubts(source.ledgers, progress)
     if (options.isPartial !== true) refuseDamagedLedger(source.ledgers)
     if (options.isPartial !== true) refuseDamaged(await lookForBlobs({ fs, ...source, progress }), source, 'Nothing was restored')
     const { damaged, ...brought } = await filling(placeOf(root), () => bring(fs, place, source, options))
-    const finished = await filling({ ...placeOf(root), name: `The disk of ${root} or of ${place.databaseFile}` }, () => finish(fs, options.withoutLedger === true ? { ...place, erasureLedger: undefined } : place, options))
+    const finished = await filling({ ...placeOf(root), name: `The disk of ${root} or of ${nameOf(place.database)}` }, () => finish(fs, options.withoutLedger === true ? { ...place, erasureLedger: undefined } : place, options))
     const seconds = (performance.now() - startedAt) / 1000
     const { name, record } = source.snapshot
     return {
@@ -108,18 +115,27 @@ export async function restore (config: RestoreConfig, dir: string, options: Rest
 
 type Place = RestoreConfig & { readonly root: string }
 
-async function bring (fs: FileSystem, { root, databaseFile, requireMount }: Place, source: Source, { isPartial = false, progress }: RestoreOptions) {
+function elsewhere (config: RestoreConfig, root: string): Place {
+  const file = join(root, databaseFolder, 'gateway.sqlite')
+  // The second place of the ledger is that of the volume in use: read, but not written.
+  return { ...config, root, objectStore: undefined, fallback: undefined, isReadOnly: false, uploadsDir: root, database: { kind: 'sqlite', file }, databaseFile: file, requireMount: false, erasureLedger: undefined }
+}
+
+/** For people, of a failed write. */
+const databasePlace = ({ database }: Pick<Place, 'database'>): string => database.kind === 'sqlite' ? `The folder of the database ${database.file}` : nameOf(database)
+
+async function bring (fs: FileSystem, { root, database, databaseFile, requireMount }: Place, source: Source, { isPartial = false, progress }: RestoreOptions) {
   const { name, record } = source.snapshot
-  const target = await openTarget({ fs, root, databaseFile, requireMount, wanted: { snapshot: name, volume: record.volume, isLedgerCurrent: source.ledgers.isCurrent }, progress })
+  const target = await openTarget({ fs, root, database, requireMount, wanted: { snapshot: name, volume: record.volume, isLedgerCurrent: source.ledgers.isCurrent }, progress })
   try {
-    if (!target.isContinued) await refuseTooSmall(fs, root, record.bytes)
+    if (!target.isContinued && fs.objects === undefined) await refuseTooSmall(fs, root, record.bytes)
     const place = placeOf(root)
     await writing(place, () => bringJournals(fs, source, target))
     const damaged = await bringBlobs({ fs, ...source, progress }, target)
     if (!isPartial) refuseDamaged(damaged, source, 'The restore is not done, and no gateway starts on it')
     progress.step('Restoring the database')
-    await writing({ ...place, name: `The folder of the database ${databaseFile}` }, () => bringDatabase(fs, source.snapshot.root, target))
-    const keys = await restoreKeys(fs, source.snapshot.root, databaseFile)
+    await writing({ ...place, name: databasePlace({ database }) }, () => bringDatabase(fs, source.snapshot.root, target))
+    const keys = await withSecrets({ database, databaseFile }, (secrets) => restoreKeys(source.snapshot.root, secrets), { isKept: true })
     // Last: before it, nothing takes this for a volume.
     await writing(place, async () => target.place(join(root, identityFile), await readText(fs, join(source.snapshot.root, identityFile)) ?? ''))
     return { keys, damaged: damaged.list, moreDamaged: damaged.count() - damaged.list.length }

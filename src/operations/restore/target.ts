@@ -3,7 +3,11 @@ import { randomUUID } from 'node:crypto'
 import { dirname, join } from 'node:path'
 import { Type, type Static } from 'typebox'
 import { Check } from 'typebox/value'
+import type { DatabaseAddress } from '../../config.ts'
+import { nameOf } from '../../records/address.ts'
 import { companions } from '../../records/snapshot.ts'
+import { openSource } from '../../records/transfer/open.ts'
+import { occupied } from '../../records/transfer/rows.ts'
 import { errnoOf } from '../../storage/failures.ts'
 import type { FileSystem } from '../../storage/fs.ts'
 import { prepareVolume, refuseCompany } from '../../storage/open.ts'
@@ -15,10 +19,12 @@ import { namesIn, readText } from '../backup/snapshots.ts'
 import type { Progress } from '../progress.ts'
 import { Refusal } from '../refusal.ts'
 import { refuseForeignRoot } from '../volume-user.ts'
+import { isMade } from '../workplace.ts'
 
 const MarkSchema = Type.Object({
   snapshot: Type.String(),
   volume: Type.String(),
+  /** As people are told of it: a file, or where PostgreSQL is. */
   databaseFile: Type.String(),
   /** The ledger there came not from this backup alone. */
   isLedgerCurrent: Type.Boolean(),
@@ -30,7 +36,7 @@ export type Mark = Static<typeof MarkSchema>
 
 export type Target = {
   readonly root: string
-  readonly databaseFile: string
+  readonly database: DatabaseAddress
   readonly durable: Durable
   /** For what is not finished. */
   readonly staging: string
@@ -44,14 +50,14 @@ export type Target = {
   release (): Promise<void>
 }
 
-type Options = { readonly fs: FileSystem, readonly root: string, readonly databaseFile: string, readonly requireMount: boolean, readonly wanted: Omit<Mark, 'hasDatabase' | 'databaseFile'>, readonly progress: Progress }
+type Options = { readonly fs: FileSystem, readonly root: string, readonly database: DatabaseAddress, readonly requireMount: boolean, readonly wanted: Omit<Mark, 'hasDatabase' | 'databaseFile'>, readonly progress: Progress }
 
 /** What an operator may leave there on purpose, and what systems put there. */
 const mayBeThere: ReadonlySet<string> = new Set([erasuresFile, tombstonesFile, stagingFolder, 'lost+found'])
 
 /** @throws Refusal, ConfigError when the place is not empty, cannot be written or is in use; it is as it was then */
 export async function openTarget (options: Options): Promise<Target> {
-  const { fs, root, databaseFile, requireMount, wanted, progress } = options
+  const { fs, root, database, requireMount, wanted, progress } = options
   await refuseForeignRoot(fs, root)
   await prepareVolume({ fs, root, requireMount, role: restoreRole, warn: () => {} })
   await refuseOccupied(options)
@@ -63,28 +69,28 @@ export async function openTarget (options: Options): Promise<Target> {
     await fs.rename(fresh, path)
     await durable.syncFolder(dirname(path))
   }
-  const markAs = (hasDatabase: boolean): Promise<void> => place(join(root, restoreFile), `${JSON.stringify({ ...wanted, databaseFile, hasDatabase } satisfies Mark)}\n`)
+  const markAs = (hasDatabase: boolean): Promise<void> => place(join(root, restoreFile), `${JSON.stringify({ ...wanted, databaseFile: nameOf(database), hasDatabase } satisfies Mark)}\n`)
   try {
     await refuseCompany(staging, root, restoreRole, () => progress.say(`Another process may be at work on ${root}, on another host or in another container: watching its heartbeat for up to 90 seconds.`))
     // A gateway that started between the first look and the heartbeat may have left a new identity and database.
     const mark = await refuseOccupied(options)
     if (mark?.hasDatabase !== true) await markAs(false)
-    return { root, databaseFile, durable, staging: staging.folder, isContinued: mark !== undefined, place, claimDatabase: () => markAs(true), release: () => staging.close() }
+    return { root, database, durable, staging: staging.folder, isContinued: mark !== undefined, place, claimDatabase: () => markAs(true), release: () => staging.close() }
   } catch (error) {
     await staging.close()
     throw error
   }
 }
 
-async function refuseOccupied ({ fs, root, databaseFile, wanted }: Options): Promise<Mark | undefined> {
+async function refuseOccupied ({ fs, root, database, wanted }: Options): Promise<Mark | undefined> {
   const mark = await readMark(fs, root)
   if (mark === undefined) {
     const there = (await namesIn(fs, root)).filter((name) => !mayBeThere.has(name))
     if (there.length > 0) throw new Refusal(`${root} is not empty: it has ${there.slice(0, 5).join(', ')}${there.length > 5 ? ' and more' : ''}. A restore never overwrites anything: mount an empty volume, or move these away first.`)
-  } else if (mark.snapshot !== wanted.snapshot || mark.volume !== wanted.volume || mark.databaseFile !== databaseFile) {
+  } else if (mark.snapshot !== wanted.snapshot || mark.volume !== wanted.volume || mark.databaseFile !== nameOf(database)) {
     throw new Refusal(`On ${root} a restore of the snapshot ${mark.snapshot}, with its database at ${mark.databaseFile}, was interrupted. Run that again, which goes on where it was; or empty the volume to begin anew.`)
   }
-  if (mark?.hasDatabase !== true) await refuseDatabase(fs, databaseFile)
+  if (mark?.hasDatabase !== true) await refuseDatabase(fs, database)
   return mark
 }
 
@@ -99,8 +105,24 @@ export async function readMark (fs: FileSystem, root: string): Promise<Mark | un
   throw new Refusal(`${join(root, restoreFile)} is damaged, so it is not known what was being restored there. Empty the volume to begin anew.`)
 }
 
+async function refuseDatabase (fs: FileSystem, database: DatabaseAddress): Promise<void> {
+  return database.kind === 'sqlite' ? refuseFiles(fs, database.file) : refuseRows(fs, database)
+}
+
+/** What a gateway that was started there makes is in nobody's way: settings, and tables without rows. @throws Refusal when there are rows */
+export async function refuseRows (fs: FileSystem, database: DatabaseAddress): Promise<void> {
+  if (!await isMade(fs, database)) return
+  const side = await openSource(database)
+  try {
+    const tables = await occupied(side)
+    if (tables.length > 0) throw new Refusal(`${nameOf(database)} has rows already, in ${tables.join(', ')}. A restore never overwrites anything: set DATABASE_URL to an empty database.`)
+  } finally {
+    await side.close()
+  }
+}
+
 /** What belongs to another database would be read into the new one. */
-async function refuseDatabase (fs: FileSystem, databaseFile: string): Promise<void> {
+async function refuseFiles (fs: FileSystem, databaseFile: string): Promise<void> {
   for (const path of ['', ...companions].map((suffix) => databaseFile + suffix)) {
     const isThere = await fs.stat(path).then(() => true, (error: unknown) => {
       if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return false

@@ -36,7 +36,7 @@ t.test('a backup holds every file, and a second one copies only what is new', as
   await attach('ada', 'one')
   await face('ada')
   const first = await backup(config, { to: { dir }, progress })
-  t.match(first, { files: 2, copiedFiles: 2, findings: [], goneFiles: 0, erasedFiles: 0, removedFiles: 0 })
+  t.match(first, { files: 2, copiedFiles: 2, findings: { length: 0 }, goneFiles: 0, erasedFiles: 0, removedFiles: 0 })
   await attach('eve', 'two')
   const second = await backup(config, { to: { dir }, progress })
   t.match(second, { files: 3, copiedFiles: 1, copiedBytes: 3 })
@@ -122,7 +122,7 @@ t.test('what went for good while the backup ran is not in it', async (t) => {
     }) as FileSystem['stat'],
   }
   const report = await backup(config, { to: { dir }, progress, fs })
-  t.match(report, { files: 1, goneFiles: 1, erasedFiles: 1, findings: [] })
+  t.match(report, { files: 1, goneFiles: 1, erasedFiles: 1, findings: { length: 0 } })
   const { root, sidecars } = await backedUp(dir)
   t.match(sidecars, [{ ownerId: 'bob', readers: ['kim'] }])
   t.same(rowsOf(join(root, 'database.sqlite')).map(({ ownerId }) => ownerId), ['bob'])
@@ -152,7 +152,7 @@ t.test('as a tar it is the same, with the snapshot last', async (t) => {
   const output = new PassThrough()
   const bytes = buffer(output)
   const report = await backup(config, { to: { output }, progress })
-  t.match(report, { files: 3, copiedFiles: 3, removedSnapshots: [], removedFiles: 0 })
+  t.match(report, { files: 3, copiedFiles: 3, removedSnapshots: { length: 0 }, removedFiles: 0 })
   const dir = await temporaryFolder(t)
   const names = await unpacked(await bytes, dir)
   t.equal(names[0], 'upload-gateway-backup.json')

@@ -28,14 +28,14 @@ async function outdated (t: Test) {
 t.test('an erased user is gone from every snapshot, and all that is left is whole', async (t) => {
   const { config, dir } = await outdated(t)
   const report = await pruneErased(config, dir, { progress })
-  t.match(report, { snapshots: 2, erasedUploads: 4, erasedAccounts: 0, removedFiles: 2, erasures: 1, findings: [] })
+  t.match(report, { snapshots: 2, erasedUploads: 4, erasedAccounts: 0, removedFiles: 2, erasures: 1, findings: { length: 0 } })
   t.equal(report.prunedSnapshots.length, 2)
   for (const { name, root } of await findSnapshots(fileSystem, dir)) {
     t.same((await verifyBackup(dir, { snapshot: name, progress })).findings, [])
     t.same([...new Set(rowsOf(join(root, 'database.sqlite')).map(({ ownerId }) => ownerId))], ['eve'])
   }
   for (const path of await filesBelow(dir)) t.notOk((await readFile(join(dir, path))).includes('erased-user'), path)
-  t.match(await pruneErased(config, dir, { progress }), { prunedSnapshots: [], erasedUploads: 0, removedFiles: 0 }, 'a second time there is nothing to do')
+  t.match(await pruneErased(config, dir, { progress }), { prunedSnapshots: { length: 0 }, erasedUploads: 0, removedFiles: 0 }, 'a second time there is nothing to do')
 })
 
 t.test('without the volume, a named ledger will do; without any it is refused', async (t) => {
@@ -57,7 +57,7 @@ t.test('a ledger that cannot be read whole is told: it must not look like done',
   await writeFile(ledger, `${text.slice(0, -20)}\nx\n`)
   t.match(await pruneErased(config, dir, { progress }), { erasures: 0, erasedUploads: 0, findings: [{ problem: 'ledger-damaged', path: ledger, detail: /^2 lines/ }] })
   await writeFile(ledger, text)
-  t.match(await pruneErased(config, dir, { progress }), { erasedUploads: 4, findings: [] })
+  t.match(await pruneErased(config, dir, { progress }), { erasedUploads: 4, findings: { length: 0 } })
   await writeFile(`${ledger}-old`, '')
   const said: string[] = []
   await pruneErased(config, dir, { ledgers: [`${ledger}-old`], progress: { ...progress, say: (message) => said.push(message) } })
@@ -103,7 +103,7 @@ t.test('it works where the next run clears up when it is killed', async (t) => {
   t.ok((await filesBelow(join(dir, 'staging'))).some((path) => path.endsWith('/database.sqlite')))
   const [instance = ''] = await fileSystem.readdir(join(dir, 'staging'))
   await rm(join(dir, 'staging', instance, 'heartbeat.json'))
-  t.match(await pruneErased(config, dir, { progress }), { erasedUploads: 4, findings: [] })
+  t.match(await pruneErased(config, dir, { progress }), { erasedUploads: 4, findings: { length: 0 } })
   t.same(await fileSystem.readdir(join(dir, 'staging')), [])
 })
 
@@ -120,6 +120,6 @@ t.test('when it is interrupted between the two renames, the next run goes on', a
   inject({ on: 'rename', path: /→ .*snapshots\/\S+Z$/, errno: 'EIO' })
   await t.rejects(pruneErased(config, dir, { progress, fs }), { name: 'Refusal', message: /cannot be written/ })
   t.equal((await findSnapshots(fileSystem, dir)).length, 2, 'nothing is lost')
-  t.match(await pruneErased(config, dir, { progress }), { erasedUploads: 4, findings: [] })
+  t.match(await pruneErased(config, dir, { progress }), { erasedUploads: 4, findings: { length: 0 } })
   t.same((await verifyBackup(dir, { progress })).findings, [])
 })

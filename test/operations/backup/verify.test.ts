@@ -37,7 +37,7 @@ t.test('a share of the files is hashed, but of few all or about twenty; the size
   const { dir, paths } = await made(t, Array.from({ length: 40 }, (_, index) => `text ${index}`))
   const lots = [0.49, 0.5].values()
   const random = () => lots.next().value ?? 0.99
-  t.match(await verifyBackup(dir, { sample: 0.05, random, progress }), { records: 40, hashedFiles: 1, findings: [] })
+  t.match(await verifyBackup(dir, { sample: 0.05, random, progress }), { records: 40, hashedFiles: 1, findings: { length: 0 } })
   await writeFile(paths[0] ?? '', 'tex_ 0')
   await writeFile(paths[1] ?? '', '')
   t.match(await verifyBackup(dir, { sample: 0.05, random, progress }), { hashedBytes: 0, findings: [{ problem: 'blob-size', path: /^blobs\/attachments\// }] })
@@ -170,7 +170,7 @@ t.test('without a name all snapshots are proved: each blob once, and who names i
   t.same(await verifyBackup(dir, { progress }), { records: 3, hashedFiles: 3, hashedBytes: 11, allBytes: 11, findings: [] })
   await writeFile(one, 'onx')
   t.match((await verifyBackup(dir, { progress })).findings, [{ problem: 'blob-corrupt', path: relative(dir, one), detail: new RegExp(`The snapshot ${first} names it\\.$`) }])
-  t.match(await verifyBackup(dir, { snapshot: second, progress }), { records: 2, findings: [] })
+  t.match(await verifyBackup(dir, { snapshot: second, progress }), { records: 2, findings: { length: 0 } })
   await rm(two)
   const both = (await verifyBackup(dir, { progress })).findings.toSorted((a, b) => a.problem < b.problem ? -1 : 1)
   t.match(both, [{ problem: 'blob-corrupt' }, { problem: 'blob-missing', detail: new RegExp(`2 snapshots name it, the newest of them ${second}\\.$`) }])
@@ -182,7 +182,7 @@ t.test('what is wrong with an older snapshot is found', async (t) => {
     const bytes = await readFile(at(first, file))
     await rm(at(first, file))
     t.match(await verifyBackup(dir, { progress }), { findings: [{ problem: 'backup-damaged', path: `snapshots/${first}/${file}` }] })
-    t.match(await verifyBackup(dir, { snapshot: second, progress }), { findings: [] })
+    t.match(await verifyBackup(dir, { snapshot: second, progress }), { findings: { length: 0 } })
     await writeFile(at(first, file), bytes)
   }
   await rm(at(first, 'snapshot.json'))

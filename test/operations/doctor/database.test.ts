@@ -6,16 +6,18 @@ import { checkDatabase } from '../../../src/operations/doctor/database.ts'
 import { createVolumeRecord } from '../../../src/records/volume.ts'
 import { fileSystem } from '../../../src/storage/fs.ts'
 import { createFaults } from '../../fixtures/faults.ts'
-import { databaseFor, keep } from '../../records/fixtures/database.ts'
+import { sqliteFor, keep } from '../../records/fixtures/database.ts'
 import { folderFor, openVolume, sidecarFor } from '../../storage/fixtures/volume.ts'
+
+const settings = (databaseFile: string, uploadsDir: string, requireMount = false) => ({ database: { kind: 'sqlite', file: databaseFile }, databaseFile, databaseConnections: 10, uploadsDir, requireMount } as const)
 
 const statfs = (type: number) => (async () => ({ type })) as unknown as typeof fileSystem.statfs
 
 async function setUp (t: Test) {
   const { root, volumeId } = await openVolume(t)
-  const database = await databaseFor(t)
-  const look = async (others: { databaseFile?: string, uploadsDir?: string, requireMount?: boolean } = {}, now = () => new Date()) => {
-    const checks = await checkDatabase({ config: { databaseFile: database.file, uploadsDir: root, requireMount: false, ...others }, fs: fileSystem, now })
+  const database = await sqliteFor(t)
+  const look = async ({ databaseFile = database.file, uploadsDir = root, requireMount = false }: { databaseFile?: string, uploadsDir?: string, requireMount?: boolean } = {}, now = () => new Date()) => {
+    const checks = await checkDatabase({ config: settings(databaseFile, uploadsDir, requireMount), fs: fileSystem, now })
     return { checks, named: (name: string) => checks.find((check) => check.name === name) }
   }
   return { ...database, root, volumeId, look, execute: (sql: string) => database.connect().exec(sql) }
@@ -54,13 +56,13 @@ t.test('one that this user may not read is neither missing nor damaged', async (
   const denied = async (databaseFile: string, on: 'open' | 'readFile') => {
     const { fs, inject } = createFaults()
     inject({ on, errno: 'EACCES', forever: true })
-    return checkDatabase({ config: { databaseFile, uploadsDir: root, requireMount: false }, fs, now: () => new Date() })
+    return checkDatabase({ config: settings(databaseFile, root), fs, now: () => new Date() })
   }
   const change = 'Run this as the user that runs the gateway.'
   t.strictSame(await denied(file, 'open'), [{ area: 'database', name: 'file', level: 'problem', detail: `${file} may not be read by this user (EACCES).`, change }])
   t.match(await denied(join(root, 'none.sqlite'), 'readFile'), [{ level: 'problem', detail: /may not be read by this user/, change }], 'nobody knows whether there is a volume')
   writeFileSync(join(root, 'upload-gateway.json'), '{')
-  t.match(await checkDatabase({ config: { databaseFile: join(root, 'none.sqlite'), uploadsDir: root, requireMount: false }, fs: fileSystem, now: () => new Date() }), [{ level: 'problem', detail: /though there is a volume/ }])
+  t.match(await checkDatabase({ config: settings(join(root, 'none.sqlite'), root), fs: fileSystem, now: () => new Date() }), [{ level: 'problem', detail: /though there is a volume/ }])
 })
 
 t.test('one that is damaged, wholly or in part, is told', async (t) => {
@@ -83,9 +85,11 @@ t.test('one of another volume, of none, or of another version is told', async (t
   t.match((await look()).named('volume'), { level: 'problem', detail: /belongs to another volume: to abc/ })
   rmSync(join(root, 'upload-gateway.json'))
   t.match((await look()).named('volume'), { level: 'problem', detail: /belongs to the volume abc, which is not at/ })
-  execute("UPDATE _prisma_migrations SET migration_name = 'later' WHERE migration_name LIKE '%init'")
-  t.match((await look()).named('version'), { level: 'problem', detail: /newer version.*later/ })
-  execute("DELETE FROM _prisma_migrations WHERE migration_name = 'later'")
+  execute("INSERT INTO _prisma_migrations (id, checksum, migration_name) VALUES ('x', '', 'later')")
+  t.match((await look()).named('version'), { level: 'warning', detail: /newer version.*gets along with: later/ })
+  execute("INSERT INTO \"Setting\" VALUES ('requiredMigration', 'later')")
+  t.match((await look()).named('version'), { level: 'problem', detail: /newer version.*it has later/ })
+  execute("DELETE FROM _prisma_migrations WHERE migration_name = 'later' OR migration_name LIKE '%init'")
   t.match((await look()).named('version'), { level: 'warning', detail: /_init/ })
 })
 
@@ -111,6 +115,6 @@ t.test('a log that grows, and a journal mode that the gateway will change, are t
 
 t.test('a file system on which SQLite loses what it commits is told', async (t) => {
   const { file, root } = await setUp(t)
-  const checks = await checkDatabase({ config: { databaseFile: file, uploadsDir: root, requireMount: false }, fs: { ...fileSystem, statfs: statfs(0x6969) }, now: () => new Date() })
+  const checks = await checkDatabase({ config: settings(file, root), fs: { ...fileSystem, statfs: statfs(0x6969) }, now: () => new Date() })
   t.match(checks.find(({ name }) => name === 'place'), { level: 'problem', detail: /NFS/ })
 })

@@ -1,5 +1,4 @@
 import t from 'tap'
-import { readConfig } from '../../../src/config.ts'
 import { diagnose } from '../../../src/operations/doctor/doctor.ts'
 import { checkWebhook } from '../../../src/operations/doctor/webhook.ts'
 import { webhookSecret } from '../../events/fixtures/receiver.ts'
@@ -32,9 +31,9 @@ t.test('what is left of a webhook that was taken away is told', async (t) => {
 })
 
 t.test('doctor sees it in the database, also with settings that have none', async (t) => {
-  const { post, folder, app } = await usedGateway(t, { WEBHOOK_URL: 'http://127.0.0.1:1/', WEBHOOK_SECRET: webhookSecret })
+  const { post, app, config } = await usedGateway(t, { WEBHOOK_URL: 'http://127.0.0.1:1/', WEBHOOK_SECRET: webhookSecret })
   await post('ada')
   await app.close()
-  const { checks } = await diagnose(readConfig({ UPLOADS_DIR: folder }), { url: 'http://127.0.0.1:1' })
+  const { checks } = await diagnose({ ...config, webhook: undefined }, { url: 'http://127.0.0.1:1' })
   t.match(checks.find(({ area }) => area === 'webhook'), { level: 'ok', detail: /^1 to be delivered, the oldest since 20/ })
 })

@@ -18,14 +18,14 @@ async function setUp (t: Test, others: Partial<Place> = {}) {
 t.test('what the record says is held against the file and the sidecar', async (t) => {
   const { place, root, put, faults } = await setUp(t)
   const sidecar = await put()
-  t.match(await examineRecord(place, row(sidecar)), { file: { is: 'file', size: 5, sha256: sidecar.sha256, isWhole: true, reason: null }, sidecar: { is: 'whole', differences: [] }, purgedAfter: null, erasedAt: null })
+  t.match(await examineRecord(place, row(sidecar)), { file: { is: 'file', size: 5, sha256: sidecar.sha256, isWhole: true, reason: null }, sidecar: { is: 'whole', differences: { length: 0 } }, purgedAfter: null, erasedAt: null })
   t.match(await examineRecord(place, row({ ...sidecar, ownerId: 'bob', aliases: ['/i/a'] })), { sidecar: { differences: ['ownerId', 'aliases'] } })
   writeFileSync(blobPath(root, sidecar), 'hell')
   t.match(await examineRecord(place, row(sidecar)), { file: { size: 4, isWhole: false } })
   faults.inject({ on: 'open', path: /\.png$/, errno: 'EIO' })
   t.match(await examineRecord(place, row(sidecar)), { file: { is: 'unreadable', size: null, sha256: null, reason: /EIO/ } })
   writeFileSync(sidecarPath(root, sidecar), 'x')
-  t.match(await examineRecord(place, row(sidecar)), { sidecar: { is: 'damaged', differences: [] } })
+  t.match(await examineRecord(place, row(sidecar)), { sidecar: { is: 'damaged', differences: { length: 0 } } })
 })
 
 t.test('what is in the trash is kept as long as the setting says', async (t) => {

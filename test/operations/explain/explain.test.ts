@@ -1,10 +1,13 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import BetterSqlite3 from 'better-sqlite3'
 import t, { type Test } from 'tap'
+import { linkSecretName } from '../../../src/callers/signer.ts'
+import { databaseAddress } from '../../../src/config.ts'
 import { explain, type ExplainConfig } from '../../../src/operations/explain/explain.ts'
+import { openSecrets, secretKeyPrefix } from '../../../src/records/secrets.ts'
 import { encodeSidecar } from '../../../src/storage/sidecar.ts'
 import { blobPath, sidecarPath } from '../../../src/storage/volume/layout.ts'
+import { databaseUrlFor, isOnPostgres, onSqliteOnly } from '../../fixtures/database-server.ts'
 import { createFaults } from '../../fixtures/faults.ts'
 import { build, multipart, picture } from '../../helper.ts'
 import { sidecarFor } from '../../storage/fixtures/volume.ts'
@@ -14,7 +17,8 @@ const day = 86_400_000
 async function setUp (t: Test) {
   const gateway = await build(t)
   const { app, as, folder } = gateway
-  const config: ExplainConfig = { uploadsDir: folder, databaseFile: join(folder, 'database', 'gateway.sqlite'), erasureLedger: undefined, trashRetentionMs: 30 * day, readThroughDirs: [], linkSecrets: undefined }
+  const { client } = app.database
+  const config: ExplainConfig = { uploadsDir: folder, database: databaseAddress(await databaseUrlFor(t, folder), folder), databaseFile: join(folder, 'database', 'gateway.sqlite'), erasureLedger: undefined, trashRetentionMs: 30 * day, readThroughDirs: [], linkSecrets: undefined }
   const put = async (user: string, seed = 0) => (await app.inject({ method: 'PUT', url: '/api/avatars/me', headers: { ...await as(user), 'content-type': 'image/jpeg' }, payload: await picture('jpeg', { seed }) })).json()
   const attach = async (visibility = 'private', fields: Array<[string, string]> = []) => {
     const form = await multipart([['visibility', visibility], ...fields, ['file', { bytes: 'hello', filename: 'a.txt' }]])
@@ -29,10 +33,8 @@ async function setUp (t: Test) {
     remove: async (url: string, user: string) => app.inject({ method: 'DELETE', url, headers: await as(user) }),
     ask: (asked: string, others: Partial<ExplainConfig> = {}) => explain({ ...config, ...others }, asked),
     blob: (path: string) => join(folder, path),
-    execute: (sql: string) => {
-      const connection = new BetterSqlite3(config.databaseFile)
-      connection.exec(sql)
-      connection.close()
+    execute: async (...statements: string[]) => {
+      for (const statement of statements) await client.$executeRawUnsafe(statement)
     },
   }
 }
@@ -44,7 +46,7 @@ t.test('what is served is said to be, by every name it has; and nothing is writt
   const path = await upload('kim')
   const before = readdirSync(folder, { recursive: true }).filter((name) => !/-(wal|shm)$/.test(String(name))).sort()
   for (const asked of [version, sha256, versionedUrl, '/api/avatars/ada', 'https://x/api/auth/avatar/ada', 'ada']) {
-    t.match(await ask(asked), { isServed: true, audience: 'anyone', verdict: /^It is served: image\/jpeg, \d+ bytes, to anyone; the file is whole\.$/, blobs: [{ id: version, record: { ownerId: 'ada', isCurrentAvatar: true }, file: { isWhole: true, sha256 }, sidecar: { is: 'whole', differences: [] }, purgedAfter: null }], owner: { id: 'ada', currentAvatar: version, uploads: 3 }, unknown: [] }, asked)
+    t.match(await ask(asked), { isServed: true, audience: 'anyone', verdict: /^It is served: image\/jpeg, \d+ bytes, to anyone; the file is whole\.$/, blobs: [{ id: version, record: { ownerId: 'ada', isCurrentAvatar: true }, file: { isWhole: true, sha256 }, sidecar: { is: 'whole', differences: { length: 0 } }, purgedAfter: null }], owner: { id: 'ada', currentAvatar: version, uploads: 3 }, unknown: { length: 0 } }, asked)
   }
   t.match(await ask(open.id), { isServed: true, audience: 'anyone', meaning: `an id: the attachment ${open.id}` })
   t.match(await ask(closed.url), { isServed: true, audience: 'its owner and services', verdict: /to its owner and services/ })
@@ -82,10 +84,10 @@ t.test('a link says what it opens, until when, and why not any more; what opens 
     return explanation
   }
   for (const url of [link.url, `https://other.example/api/links/${token}?download=true`]) {
-    t.match(await asked(url), { isServed: true, audience: 'whoever has the link', meaning: `a link: the attachment ${id}`, verdict: /^It is served: text\/plain.* to whoever has the link, until 20\d\d-\d\d-\d\d [\d:]+ UTC; the file is whole\.$/, link: { is: 'standing', id: link.id, attachmentId: id, creatorId: 'ada', expiresAt: link.expiresAt, revokedAt: null }, unknown: [] })
+    t.match(await asked(url), { isServed: true, audience: 'whoever has the link', meaning: `a link: the attachment ${id}`, verdict: /^It is served: text\/plain.* to whoever has the link, until 20\d\d-\d\d-\d\d [\d:]+ UTC; the file is whole\.$/, link: { is: 'standing', id: link.id, attachmentId: id, creatorId: 'ada', expiresAt: link.expiresAt, revokedAt: null }, unknown: { length: 0 } })
   }
   t.match(await asked(link.url, {}, new Date(Date.now() + 3_700_000)), { isServed: false, audience: 'nobody', verdict: new RegExp(`^404: this link to the attachment ${id} expired on .*UTC\\.$`), link: { is: 'expired' } })
-  t.match(await asked(link.url, { databaseFile: '/nowhere/x', linkSecrets: ['s'.repeat(32)] }), { isServed: false, verdict: /^The database cannot be read/ })
+  t.match(await asked(link.url, { database: { kind: 'sqlite', file: '/nowhere/x' }, linkSecrets: ['s'.repeat(32)] }), { isServed: false, verdict: /^The database cannot be read/ })
 
   const changed = `/api/links/${token.slice(0, -1)}${token.endsWith('A') ? 'B' : 'A'}/a.txt`
   t.match(await asked(changed), { isServed: false, asked: '/api/links/.../a.txt', meaning: 'a link', verdict: /^404: the gateway did not make this link as it is\./, link: { is: 'forged', id: null }, blobs: { length: 0 } })
@@ -94,23 +96,24 @@ t.test('a link says what it opens, until when, and why not any more; what opens 
   for (const spelling of [`/api/%6Cinks/${token}`, `/api/links%2F${token}`]) t.match(await asked(spelling), { link: { is: 'standing' } })
   for (const spelling of [`/api/links//${token}`, `https://h/gateway/api/links/${token}/a.txt`, `//h/api/links/${token}`, `/API/LINKS/${token}`]) t.match(await asked(spelling), { link: null, verdict: /links\/+\.\.\./i })
 
-  const keyFile = join(config.databaseFile, '..', 'link.secret')
-  const key = readFileSync(keyFile)
-  rmSync(keyFile)
-  t.match(await asked(link.url), { isServed: true, link: { is: 'standing' }, unknown: [/^Whether the gateway signed the link: LINK_SECRET is not set, and there is no .*link\.secret\.$/] }, 'without the key its record says it')
-  t.notOk(readdirSync(join(config.databaseFile, '..')).includes('link.secret'), 'none is made')
+  const secrets = openSecrets(app.database, config.databaseFile)
+  const key = await secrets.find(linkSecretName) ?? ''
+  if (isOnPostgres) await execute(`DELETE FROM "Setting" WHERE "key" = '${secretKeyPrefix}${linkSecretName}'`)
+  else rmSync(secrets.placeOf(linkSecretName))
+  t.match(await asked(link.url), { isServed: true, link: { is: 'standing' }, unknown: [/^Whether the gateway signed the link: LINK_SECRET is not set, and there is no .*link\.secret( in the database)?\.$/] }, 'without the key its record says it')
+  t.equal(await secrets.find(linkSecretName), undefined, 'none is made')
   t.match(await asked(`/api/links/${'-'.repeat(72)}`), { link: { is: 'forged' } })
   const bytes = Buffer.from(token, 'base64url')
   bytes.writeUIntBE(link.id.length, 16, 6)
   t.match(await asked(`/api/links/${bytes.toString('base64url')}`), { link: { is: 'forged' } }, 'it ends at another time than its record')
-  writeFileSync(keyFile, key)
+  t.ok(await secrets.keep(linkSecretName, key))
 
   await app.inject({ method: 'DELETE', url: `/api/attachments/${id}/links/${link.id}`, headers: await as('ada') })
   t.match(await asked(link.url), { isServed: false, verdict: new RegExp(`^404: this link to the attachment ${id} was revoked on .*UTC\\.$`), link: { is: 'revoked', revokedAt: String } })
   const other = await make()
   await remove(`/api/attachments/${id}`, 'ada')
   t.match(await ask(other.url), { isServed: false, verdict: /^404 because it was deleted on/, link: { is: 'standing' } })
-  execute('DELETE FROM Link')
+  await execute('DELETE FROM "Link"')
   t.match(await ask(other.url), { isServed: false, verdict: /^404: there is no record of this link:/, link: { is: 'unknown', attachmentId: null } })
 })
 
@@ -175,14 +178,14 @@ t.test('a sidecar that differs or is damaged is told, though the file is served'
   rmSync(path)
   t.match(await ask(version), { isServed: true, verdict: /sidecar is missing/ })
   writeFileSync(path, whole)
-  execute(`UPDATE Blob SET revision = 2, sidecarDueAt = '${new Date().toISOString()}' WHERE id = '${blob?.id}'`)
+  await execute(`UPDATE "Blob" SET revision = 2, "sidecarDueAt" = '${new Date().toISOString()}' WHERE id = '${blob?.id}'`)
   t.match(await ask(version), { isServed: true, verdict: /the file is whole\.$/, blobs: [{ record: { isSidecarDue: true }, sidecar: { differences: ['revision'] } }] })
 })
 
 t.test('files without a record are found on the volume', async (t) => {
   const { ask, put, execute, folder } = await setUp(t)
   const { version } = await put('ada')
-  execute('DELETE FROM Avatar; DELETE FROM Blob')
+  await execute('DELETE FROM "Avatar"', 'DELETE FROM "Blob"')
   t.match(await ask(version), { isServed: false, verdict: /no record of it.*audit --repair/, blobs: [{ record: null, file: { isWhole: true }, sidecar: { is: 'whole' } }] })
   rmSync(sidecarPath(folder, { kind: 'avatar', id: version }))
   t.match(await ask(version), { isServed: false, verdict: /its sidecar is missing/ })
@@ -192,7 +195,7 @@ t.test('files without a record are found on the volume', async (t) => {
   t.match(await ask(alone.id), { isServed: false, verdict: /only the sidecar/ })
   writeFileSync(blobPath(folder, alone), 'y')
   t.match(await ask(alone.id), { isServed: false, verdict: /its sidecar is not of these bytes/ })
-  t.match(await ask('019aa1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b'), { isServed: false, verdict: /no record of it, no file or sidecar of that id on the volume, and no whole sidecar of the day in which the id was made that names it\.$/, blobs: [] })
+  t.match(await ask('019aa1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b'), { isServed: false, verdict: /no record of it, no file or sidecar of that id on the volume, and no whole sidecar of the day in which the id was made that names it\.$/, blobs: { length: 0 } })
   t.match(await ask('a'.repeat(64)), { isServed: false, verdict: /No file with this content/ })
 })
 
@@ -201,15 +204,15 @@ t.test('states on the way out, and rows that contradict themselves, are told', a
   const { version, versionedUrl } = await put('ada')
   t.match(await ask(versionedUrl.replace('/ada/', '/bob/')), { isServed: false, verdict: /not one of bob, but of ada/ })
   for (const [state, verdict] of [['purging', /on its way out for good/], ['swept', /never acknowledged/]] as const) {
-    execute(`UPDATE Blob SET state = '${state}'`)
+    await execute(`UPDATE "Blob" SET state = '${state}'`)
     t.match(await ask(version), { isServed: false, verdict })
   }
-  execute("UPDATE Blob SET state = 'pending'")
+  await execute('UPDATE "Blob" SET state = \'pending\'')
   t.match(await ask(version), { isServed: false, verdict: /its record contradicts itself.*verify/ })
-  execute("UPDATE Blob SET state = 'pending', ownerId = NULL")
+  await execute('UPDATE "Blob" SET state = \'pending\', "ownerId" = NULL')
   t.match(await ask(`/api/avatars/ada/${version}`), { isServed: false, verdict: /but nobody's yet/ })
   t.match(await ask(version), { isServed: false, meaning: 'an id', verdict: /does not fit this address/ })
-  execute(`INSERT INTO Alias VALUES ('/i/p/1.jpg', '${version}')`)
+  await execute(`INSERT INTO "Alias" VALUES ('/i/p/1.jpg', '${version}')`)
   t.match(await ask(version), { isServed: true, meaning: /older client knows as \/i\/p\/1\.jpg/ }, 'a pending one is served under its old URL')
 })
 
@@ -224,13 +227,13 @@ t.test('an embedded account is found by its e-mail address, in whatever spelling
   t.match(await ask(id), { verdict: /has an embedded account/, owner: { hasAccount: true } }, 'and by its id')
   t.match(await ask('eve@example.com'), { isServed: false, verdict: '404: there is no record of anything of a user eve@example.com, and no embedded account has that e-mail address.', owner: { id: 'eve@example.com', hasAccount: false } })
   t.match(await ask('eve+x@example.com'), { isServed: false, verdict: '404: no embedded account has the e-mail address eve+x@example.com.', meaning: 'the e-mail address eve+x@example.com', owner: null })
-  t.match(await ask('ada@example.com', { databaseFile: '/nowhere/x' }), { verdict: /The database cannot be read/ })
+  t.match(await ask('ada@example.com', { database: { kind: 'sqlite', file: '/nowhere/x' } }), { verdict: /The database cannot be read/ })
 
   await put(id)
   t.match(await ask('ada@example.com'), { isServed: true, meaning: /is the account/ })
   t.match(await ask('/api/avatars/ada@example.com'), { isServed: false, verdict: /no record of anything of a user ada@example\.com\.$/ }, 'an address is about nobody but who it names')
   await attach()
-  execute("UPDATE Blob SET ownerId = 'ada@example.com' WHERE ownerId = 'ada'")
+  await execute('UPDATE "Blob" SET "ownerId" = \'ada@example.com\' WHERE "ownerId" = \'ada\'')
   t.match(await ask('ada@example.com'), { meaning: 'the user ada@example.com, and their current avatar', verdict: '404: ada@example.com has no avatar now.' }, 'an id that has uploads is itself')
 })
 
@@ -240,7 +243,7 @@ t.test('who is a user, and has no avatar', async (t) => {
   await attach()
   t.match(await ask('ada'), { isServed: false, verdict: /ada has no avatar now/ })
   const id = '9b2f7c3d-7c3d-4e4f-8a5b-6c7d8e9f0a1b'
-  execute(`UPDATE Blob SET ownerId = '${id}'`)
+  await execute(`UPDATE "Blob" SET "ownerId" = '${id}'`)
   t.match(await ask(id), { meaning: `an id: the user ${id}, and their current avatar`, verdict: /has no avatar now/ })
 })
 
@@ -257,7 +260,7 @@ t.test('the id of a user says the same as the URL of their avatar, whatever the 
     await same(/^It is served/)
     await remove('/api/avatars/me', id)
     await same(/deleted on .*trash restore/)
-    execute('DELETE FROM Avatar; DELETE FROM Blob')
+    await execute('DELETE FROM "Avatar"', 'DELETE FROM "Blob"')
     if (!id.startsWith('019')) await same(/no record of anything of a user/)
   }
 })
@@ -266,7 +269,7 @@ t.test('an attachment whose record is lost is found by what the sidecars of its 
   const { ask, attach, execute } = await setUp(t)
   const { id, url } = await attach()
   const [blob] = (await ask(id)).blobs
-  execute('DELETE FROM Attachment; DELETE FROM Blob')
+  await execute('DELETE FROM "Attachment"', 'DELETE FROM "Blob"')
   for (const asked of [id, url]) t.match(await ask(asked), { isServed: false, verdict: /no record of it.*audit --repair/, blobs: [{ id: blob?.id, record: null, file: { isWhole: true }, sidecar: { is: 'whole' } }] })
 })
 
@@ -278,7 +281,7 @@ t.test('what this user may not read is not called lost', async (t) => {
     faults.inject({ errno: 'EACCES', forever: true, ...fault })
     return explain({ ...config, ...others }, asked, { fs: faults.fs })
   }
-  const none = { databaseFile: '/nowhere/gateway.sqlite' }
+  const none = { database: { kind: 'sqlite', file: '/nowhere/gateway.sqlite' } } as const
   await t.rejects(denied({ on: 'open', path: /nowhere/ }, none), { name: 'Refusal', message: '/nowhere/gateway.sqlite may not be read by this user (EACCES). Run this as the user that runs the gateway.' })
   await t.rejects(denied({ on: 'readFile', path: /upload-gateway\.json/, errno: 'EPERM' }), { name: 'Refusal', message: /upload-gateway\.json may not be read by this user \(EPERM\)/ })
   for (const asked of [version, '019aa1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b']) await t.rejects(denied({ on: 'readdir', path: /avatars/ }, none, asked), { name: 'Refusal', message: /avatars.* may not be read/ })
@@ -294,10 +297,10 @@ t.test('erasures and tombstones are told', async (t) => {
   t.match(await ask(path), { isServed: false, verdict: /was here and has been removed for good/, oldPath: { hasTombstone: true } })
   await put('ada')
   t.match(await ask('ada'), { isServed: true }, 'what came after the erasure is not erased')
-  execute('UPDATE Blob SET epoch = 0')
+  await execute('UPDATE "Blob" SET epoch = 0')
   t.match(await ask('ada'), { isServed: false, verdict: /should not be: its owner was erased on/ })
   rmSync(join(folder, 'erasures.ndjson'))
-  execute('DELETE FROM Avatar; DELETE FROM Blob')
+  await execute('DELETE FROM "Avatar"', 'DELETE FROM "Blob"')
   t.match(await ask('ada'), { isServed: false, verdict: /had one here, which was removed for good/ })
 })
 
@@ -320,6 +323,12 @@ t.test('what cannot be read does not hide the rest', async (t) => {
   t.match(await ask(version), { isServed: true, unknown: [/identity of the volume .* cannot be read/] })
   rmSync(join(folder, 'upload-gateway.json'))
   t.match(await ask(version), { isServed: true, unknown: [/no identity file/] })
+})
+
+t.test('a database that is damaged, or not there, does not hide what is on the volume', { skip: onSqliteOnly }, async (t) => {
+  const { ask, put, folder, config, app } = await setUp(t)
+  const { version } = await put('ada')
+  await app.close()
   writeFileSync(config.databaseFile, 'no database '.repeat(1000))
   t.match(await ask(version), { isServed: false, verdict: /database cannot be read, so the gateway does not answer at all \(.*not a database.*rebuild/, blobs: [{ file: { isWhole: true } }] })
   rmSync(config.databaseFile)

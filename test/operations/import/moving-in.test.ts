@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { test, type Test } from 'tap'
 import { importSystemMAttachments, importSystemMAvatars, importSystemR } from '../../../src/operations/import/moving-in.ts'
 import { silent } from '../../../src/operations/progress.ts'
+import { databaseUrlFor } from '../../fixtures/database-server.ts'
 import { build, picture, temporaryFolder } from '../../helper.ts'
 import { configOf } from './fixtures/import.ts'
 
@@ -14,7 +15,7 @@ async function place (t: Test) {
   await writeFile(join(old, 'i', 'a.png'), await picture('png'))
   await writeFile(join(old, 'uploads', 'a.txt'), 'text')
   await writeFile(join(old, 'users'), JSON.stringify({ id: 'ada', avatar: '/i/a.png' }))
-  return { ...gateway, old, config: configOf(gateway.folder) }
+  return { ...gateway, old, config: configOf(gateway.folder, { DATABASE_URL: await databaseUrlFor(t, gateway.folder) }) }
 }
 
 const how = { isRun: true, progress: silent, visibility: 'public' } as const

@@ -24,8 +24,8 @@ test('the picture is in the row, and its old address leads to it', async (t) => 
   t.equal(await count(), 6)
   const all = await collect(found())
   t.match(all, [
-    { kind: 'avatar', source: 'system-r:users/1', ownerId: '1', paths: ['/uploads/avatars/avatar-1680000000123.png'], declaredType: 'image/png', createdAt: new Date(1680000000123), isDated: true, notes: [] },
-    { paths: [], createdAt: new Date('2020-01-01'), notes: [/"\/elsewhere"/] }, { paths: ['/uploads/avatars/a b.png'], notes: [] }, { paths: [], notes: [/not kept/] }, { paths: [], notes: [], createdAt: new Date('2026-01-01'), isDated: false }, { createdAt: new Date('2026-01-01'), notes: [/Infinity/] },
+    { kind: 'avatar', source: 'system-r:users/1', ownerId: '1', paths: ['/uploads/avatars/avatar-1680000000123.png'], declaredType: 'image/png', createdAt: new Date(1680000000123), isDated: true, notes: { length: 0 } },
+    { paths: { length: 0 }, createdAt: new Date('2020-01-01'), notes: [/"\/elsewhere"/] }, { paths: ['/uploads/avatars/a b.png'], notes: { length: 0 } }, { paths: { length: 0 }, notes: [/not kept/] }, { paths: { length: 0 }, notes: { length: 0 }, createdAt: new Date('2026-01-01'), isDated: false }, { createdAt: new Date('2026-01-01'), notes: [/Infinity/] },
   ])
   t.equal(await bytesOf(all[0]), 'text')
   t.equal(await bytesOf(all[1]), 'raw!')

@@ -19,7 +19,7 @@ for (const one of cases.slice(0, 3)) {
       seen.add(volume)
       const { blobs } = await rebuilt()
       t.strictSame(blobs.map(shown), [{ state, recordId, userId: kind === 'avatar' && state === 'live' ? ownerId : null }], killed)
-      t.match(await sweep(), { left: [], moreLeft: 0 }, killed)
+      t.match(await sweep(), { left: { length: 0 }, moreLeft: 0 }, killed)
       t.strictSame([await tellingFiles(), (await stored()).length, (await verify()).findings], [0, 2, []], killed)
       t.match((await rows()).filter((row) => row.state !== 'swept'), [{ originalId: id, state, metadataRemoved: 'location,exif', avatar: kind === 'avatar' && state === 'live' ? { userId: ownerId } : null }], killed)
     })

@@ -17,7 +17,7 @@ import { tombstonesFor } from '../../../src/storage/tombstones.ts'
 import { createDurable } from '../../../src/storage/volume/durable.ts'
 import { blobPath, sidecarPath } from '../../../src/storage/volume/layout.ts'
 import { createErasureRecords } from '../../../src/users/records.ts'
-import { databaseFor } from '../../records/fixtures/database.ts'
+import { sqliteFor } from '../../records/fixtures/database.ts'
 import { openVolume, publish, sidecarFor } from '../../storage/fixtures/volume.ts'
 
 const now = () => new Date('2026-11-22T12:00:00.000Z')
@@ -25,7 +25,7 @@ const now = () => new Date('2026-11-22T12:00:00.000Z')
 async function setUp (t: Test, { second }: { second?: string } = {}) {
   const volume = await openVolume(t)
   const { root, hash, faults } = volume
-  const { client, file } = await databaseFor(t)
+  const { client, file } = await sqliteFor(t)
   const bulk = openBulk(file)
   const deferred = openDeferred(`${file}-deferred`)
   t.teardown(() => { for (const one of [bulk, deferred]) one.close() })
@@ -102,7 +102,7 @@ t.test('tombstones are read in', async (t) => {
   const { fill, hash, tombstones, client } = await setUp(t)
   const keys = tombstonesFor(hash, sidecarFor('x', { aliases: ['/i/a'] }))
   await tombstones.add(keys, now())
-  t.match(await fill(), { tombstones: keys.length, findings: [] })
+  t.match(await fill(), { tombstones: keys.length, findings: { length: 0 } })
   t.strictSame((await client.tombstone.findMany()).map(({ key }) => key).sort(), keys.toSorted())
 })
 
@@ -180,14 +180,14 @@ t.test('a database that fails in the middle ends it', async (t) => {
 t.test('an empty volume gives an empty database', async (t) => {
   const { fill, root } = await setUp(t)
   writeFileSync(join(root, 'notes.txt'), '')
-  t.match(await fill(), { totals: { blobs: [], currentAvatars: 0, oldUrls: 0 }, foreign: 1, findings: [] })
+  t.match(await fill(), { totals: { blobs: { length: 0 }, currentAvatars: 0, oldUrls: 0 }, foreign: 1, findings: { length: 0 } })
 })
 
 t.test('who only the old database knows to be erased stays erased, and old epochs are not forgotten', async (t) => {
   const { root, put, fill, hash, owners, tombstones } = await setUp(t)
   await put()
   const old = { erasures: [{ id: 'e', epoch: 3, owner: hash('owner', 'ada'), at: now().toISOString() }], owners: new Map(), tombstones: [hash('path', '/i/a')], epochFloor: 2 ** 30 }
-  t.match(await fill(old), { erased: 1, erasures: 1, tombstones: 1, findings: [{ problem: 'ledger-damaged', path: 'erasures.ndjson' }, { problem: 'ledger-damaged', path: 'tombstones.ndjson' }], totals: { blobs: [] } })
+  t.match(await fill(old), { erased: 1, erasures: 1, tombstones: 1, findings: [{ problem: 'ledger-damaged', path: 'erasures.ndjson' }, { problem: 'ledger-damaged', path: 'tombstones.ndjson' }], totals: { blobs: { length: 0 } } })
   t.match(readFileSync(join(root, 'erasures.ndjson'), 'utf8'), /"id":"e"/)
   t.strictSame([...(await tombstones.read()).keys], [hash('path', '/i/a')])
   t.ok(await owners.epoch() > 2 ** 30)

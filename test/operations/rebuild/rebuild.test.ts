@@ -5,13 +5,18 @@ import BetterSqlite3 from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import type { Progress } from '../../../src/operations/progress.ts'
 import { silent } from '../../../src/operations/progress.ts'
-import { rebuild } from '../../../src/operations/rebuild/rebuild.ts'
+import { rebuild, type RebuildConfig } from '../../../src/operations/rebuild/rebuild.ts'
 import { sidecarPath } from '../../../src/storage/volume/layout.ts'
 import { createFaults } from '../../fixtures/faults.ts'
-import { build, multipart, picture, temporaryFolder } from '../../helper.ts'
+import { build as buildAnywhere, multipart, picture, temporaryFolder } from '../../helper.ts'
 import { openVolume, publish } from '../../storage/fixtures/volume.ts'
 
-const configFor = (root: string, others: { databaseFile?: string, erasureLedger?: string } = {}) => ({ uploadsDir: root, databaseFile: join(root, 'database', 'gateway.sqlite'), diskReserveBytes: 0, erasureLedger: undefined, ...others })
+/** On the file that is made anew, wherever other tests have their rows. */
+const build = (t: Test, settings: Record<string, string> = {}) => buildAnywhere(t, { DATABASE_URL: '', ...settings })
+
+function configFor (root: string, { databaseFile = join(root, 'database', 'gateway.sqlite'), erasureLedger }: { databaseFile?: string, erasureLedger?: string } = {}): RebuildConfig {
+  return { uploadsDir: root, database: { kind: 'sqlite', file: databaseFile }, databaseFile, diskReserveBytes: 0, erasureLedger }
+}
 const databaseNames = (root: string) => readdirSync(join(root, 'database')).filter((name) => name.startsWith('gateway')).sort()
 
 type Gateway = Awaited<ReturnType<typeof build>>
@@ -80,7 +85,7 @@ t.test('with the database gone, every answer is again what it was', async (t) =>
   const progress: Progress = { ...silent, step: (name, total) => { steps.push(`${name} ${total ?? ''}`.trim()) } }
   const report = await rebuild(configFor(root), progress)
   t.match(report, {
-    findings: [], superseded: 0, erasures: 0, tombstones: 0, erased: 0, leftovers: 0, foreign: 0, accounts: { count: 0, isOldThere: false, failure: null }, oldDatabase: null, ms: Number,
+    findings: { length: 0 }, superseded: 0, erasures: 0, tombstones: 0, erased: 0, leftovers: 0, foreign: 0, accounts: { count: 0, isOldThere: false, failure: null }, oldDatabase: null, ms: Number,
     totals: { currentAvatars: 3, oldUrls: 2, blobs: [{ kind: 'attachment', state: 'deleted', count: 1 }, { kind: 'attachment', state: 'live', count: 2 }, { kind: 'avatar', state: 'deleted', count: 1 }, { kind: 'avatar', state: 'live', count: 3 }, { kind: 'avatar', state: 'superseded', count: 5 }] },
   })
   t.ok(steps.includes('Reading sidecars 12'))
@@ -91,7 +96,7 @@ t.test('with the database gone, every answer is again what it was', async (t) =>
 
 t.test('where the old database can be read, accounts come over; it is gone then', async (t) => {
   const { root, urls, before } = await used(t)
-  t.match(await rebuild(configFor(root), silent), { accounts: { count: 1, isOldThere: true, failure: null }, oldDatabase: null, findings: [] })
+  t.match(await rebuild(configFor(root), silent), { accounts: { count: 1, isOldThere: true, failure: null }, oldDatabase: null, findings: { length: 0 } })
   t.strictSame(databaseNames(root), ['gateway.sqlite'])
   const gateway = await build(t, { UPLOADS_DIR: root })
   t.strictSame(await answers(gateway, urls), before)
@@ -150,7 +155,7 @@ t.test('twice gives the same as once', async (t) => {
   const { root } = await used(t)
   const rows = () => {
     const connection = new BetterSqlite3(join(root, 'database', 'gateway.sqlite'), { readonly: true })
-    const tables = ["Setting WHERE key <> 'epochFloor'", 'Blob', 'Attachment', 'Avatar', 'Alias', 'Account']
+    const tables = ["Setting WHERE key NOT IN ('databaseId', 'epochFloor')", 'Blob', 'Attachment', 'Avatar', 'Alias', 'Account']
     const all = tables.map((table) => connection.prepare(`SELECT * FROM ${table} ORDER BY 1`).all())
     connection.close()
     return all
@@ -260,7 +265,7 @@ t.test('with its journals lost, who was erased stays erased as the old database 
   await gateway.app.close()
   for (const name of ['erasures.ndjson', 'tombstones.ndjson']) rmSync(join(root, name), { force: true })
   t.match(await rebuild(configFor(root), silent), { erasures: 1, oldDatabase: null, findings: [{ problem: 'ledger-damaged', detail: /is not on the volume/ }, { problem: 'ledger-damaged', detail: /^1 erasures were in the old database only/ }, { path: 'tombstones.ndjson' }] })
-  t.match(await rebuild(configFor(root), silent), { erasures: 1, findings: [] })
+  t.match(await rebuild(configFor(root), silent), { erasures: 1, findings: { length: 0 } })
   const connection = new BetterSqlite3(file)
   connection.exec("UPDATE Erasure SET createdAt = 'garbage'")
   connection.close()

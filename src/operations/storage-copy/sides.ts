@@ -1,0 +1,136 @@
+// The two homes of a copy: opened side by side, and refused where they do not belong together. Copies nothing but the identity.
+import { realpathSync } from 'node:fs'
+import { join, sep } from 'node:path'
+import { randomUUID } from 'node:crypto'
+import { homeAddress, type Config, type HomeAddress } from '../../config.ts'
+import { errnoOf } from '../../storage/failures.ts'
+import type { FileSystem } from '../../storage/fs.ts'
+import { openHomeAt, type HomeConfig } from '../../storage/home.ts'
+import { identityAt } from '../../storage/identity.ts'
+import type { openObjects } from '../../storage/objects/open.ts'
+import { openStorage, prepareVolume, type Storage } from '../../storage/open.ts'
+import { createDurable } from '../../storage/volume/durable.ts'
+import { erasuresFile, identityFile, kindFolder, kinds, resumableFolder, tombstonesFile } from '../../storage/volume/layout.ts'
+import type { Progress } from '../progress.ts'
+import { reasonOf } from '../reason.ts'
+import { Refusal } from '../refusal.ts'
+import { refuseForeignRoot } from '../volume-user.ts'
+
+/** As a command line names a home. */
+export type Named = { readonly url: string, readonly endpoint: string, readonly isPathStyle: boolean }
+
+export type Side = { readonly fs: FileSystem, readonly root: string, /** For people. */ readonly name: string }
+
+export type OpenSide = Side & { readonly storage: Storage }
+
+export type SidesConfig = HomeConfig & Pick<Config, 'requireMount' | 'diskReserveBytes'>
+
+type Options = { readonly from: Named, readonly to: Named, /** Of the database. */ readonly volumeId: string | undefined, readonly progress: Progress, readonly open?: typeof openObjects }
+
+const role = { work: 'storage copy', isExclusive: false }
+
+/** @throws Refusal, ConfigError with what to do */
+export async function withSides<T> (config: SidesConfig, { from, to, volumeId, progress, open }: Options, use: (source: OpenSide, target: OpenSide) => Promise<T>): Promise<T> {
+  const [fromAddress, toAddress] = [addressIn(from, '--from', config), addressIn(to, '--to', config)]
+  if (isSame(fromAddress, toAddress)) throw new Refusal('--from and --to name the same home, or one within the other. Name two that have nothing to do with each other.')
+  const opening = { config, ...(open !== undefined && { open }) }
+  return closing(await openHomeAt(fromAddress, { ...opening, setting: '--from' }), (source) =>
+    closing(openHomeAt(toAddress, { ...opening, setting: '--to' }), async (target) => {
+      await bringIdentity(config, source, target, volumeId)
+      return atBoth(config, source, target, progress, use)
+    }))
+}
+
+type Opened = Awaited<ReturnType<typeof openHomeAt>>
+
+async function closing<T> (opening: Opened | Promise<Opened>, use: (side: Side) => Promise<T>): Promise<T> {
+  const home = await opening
+  try {
+    return await use({ fs: home.fs, root: home.root, name: home.objects?.name ?? home.root })
+  } finally {
+    await home.close()
+  }
+}
+
+function addressIn ({ url, endpoint, isPathStyle }: Named, option: string, { uploadsDir }: SidesConfig): HomeAddress {
+  const address = homeAddress(url, endpoint, isPathStyle, uploadsDir)
+  if (address === undefined) throw new Refusal(`${option} must be file:/path/to/volume, s3://bucket/prefix or azblob://container/prefix; or empty, for UPLOADS_DIR.`)
+  return address
+}
+
+/** Also one below the other: the one would find files of the other in it. */
+function isSame (one: HomeAddress, other: HomeAddress): boolean {
+  if (one.kind === 'volume') return other.kind === 'volume' && areNested(realPath(one.folder) + sep, realPath(other.folder) + sep)
+  return other.kind === one.kind && other.container === one.container && other.endpoint === one.endpoint && areNested(one.prefix, other.prefix)
+}
+
+const areNested = (one: string, other: string): boolean => one.startsWith(other) || other.startsWith(one)
+
+function realPath (folder: string): string {
+  try {
+    return realpathSync(folder)
+  } catch {
+    return folder
+  }
+}
+
+/** The new home is the same volume in another place. */
+async function bringIdentity (config: SidesConfig, source: Side, target: Side, volumeId: string | undefined): Promise<void> {
+  const own = await identityOf(source)
+  if (own === undefined) throw new Refusal(`There is no uploads volume at ${source.name}. Name with --from where the uploads are.`)
+  if (own !== volumeId) throw new Refusal(`${source.name} is another volume than that of the database: it is ${own}, and the database belongs to ${volumeId ?? 'none yet'}. Run this with the settings of the gateway.`)
+  const there = await identityOf(target)
+  if (there !== undefined && there !== own) throw new Refusal(`${target.name} is another volume: it is ${there}, and ${source.name} is ${own}. Name an empty place with --to; nothing is ever mixed.`)
+  await refuseForeignRoot(target.fs, target.root)
+  await prepareVolume({ fs: target.fs, root: target.root, requireMount: config.requireMount, role, warn: () => {} })
+  if (there !== undefined) return
+  await refuseOccupied(target)
+  await placeIdentity(source, target)
+}
+
+async function identityOf ({ fs, root, name }: Side): Promise<string | undefined> {
+  try {
+    return (await identityAt(fs, root))?.volumeId
+  } catch (error) {
+    throw new Refusal(`The identity of the volume at ${name} cannot be read: ${reasonOf(error)}.`, { cause: error })
+  }
+}
+
+/** Nobody knows whose they are. */
+async function refuseOccupied ({ fs, root, name }: Side): Promise<void> {
+  const folders = [...kinds.map((kind) => kindFolder(root, kind)), join(root, resumableFolder)]
+  const found = (await Promise.all(folders.map((folder) => fs.readdir(folder).catch(noneIfAbsent)))).flat()
+  const journals = await Promise.all([erasuresFile, tombstonesFile].map((file) => fs.stat(join(root, file)).then(() => [file], noneIfAbsent)))
+  const [first] = [...found, ...journals.flat()]
+  if (first !== undefined) throw new Refusal(`${name} holds files of an unknown volume, such as ${first}, but no ${identityFile}. Name an empty place with --to, or move these away first.`)
+}
+
+function noneIfAbsent (error: unknown): string[] {
+  if (errnoOf(error) !== 'ENOENT') throw error
+  return []
+}
+
+async function placeIdentity (source: Side, { fs, root }: Side): Promise<void> {
+  const text = await source.fs.readFile(join(source.root, identityFile), 'utf8')
+  const durable = createDurable({ fs, onSyncFailure: () => {} })
+  await durable.writeNew(join(root, identityFile), text)
+  await durable.syncFolder(root)
+}
+
+/** Seen in both under the same name, so that neither takes what is in flight of it for that of a process that died. */
+async function atBoth<T> (config: SidesConfig, source: Side, target: Side, progress: Progress, use: (source: OpenSide, target: OpenSide) => Promise<T>): Promise<T> {
+  const volumeId = await identityOf(source)
+  const instance = randomUUID()
+  const open = ({ fs, root }: Side) => openStorage({ fs, root, reserveBytes: config.diskReserveBytes, known: { volumeId, knowsFiles: true }, role, instance, onWait: ([other]) => progress.say(`Watching for up to 90 seconds whether ${other?.work} of another host or container still runs on this volume.`) })
+  const from = await open(source)
+  try {
+    const to = await open(target)
+    try {
+      return await use({ ...source, storage: from }, { ...target, storage: to })
+    } finally {
+      await to.staging.close()
+    }
+  } finally {
+    await from.staging.close()
+  }
+}
