@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import process from 'node:process'
 import pLimit from 'p-limit'
 import { v7 } from 'uuid'
+import { databaseAddress } from '../src/config.ts'
 import { rebuild } from '../src/operations/rebuild/rebuild.ts'
 import { silent } from '../src/operations/progress.ts'
 import { asBlobId, timeOf } from '../src/storage/ids.ts'
@@ -53,7 +54,7 @@ async function fill (root: string): Promise<void> {
 const root = await mkdtemp(join(tmpdir(), 'upload-gateway-bench-'))
 try {
   await fill(root)
-  const config = { uploadsDir: root, databaseFile: join(root, 'database', 'gateway.sqlite'), diskReserveBytes: 0, erasureLedger: undefined }
+  const config = { uploadsDir: root, database: databaseAddress('', root), databaseFile: join(root, 'database', 'gateway.sqlite'), diskReserveBytes: 0, erasureLedger: undefined }
   const { ms, totals, findings } = await rebuild(config, silent)
   const count = totals.blobs.reduce((sum, group) => sum + group.count, 0)
   if (count !== uploads || findings.length > 0) throw new Error(`${count} of ${uploads} came back: ${JSON.stringify(findings.slice(0, 3))}`)

@@ -29,7 +29,7 @@ test('README lists each setting with its default', (t) => {
 test('what is absent or empty has its default', (t) => {
   const config = readConfig({ PORT: '', AVATAR_MAX_BYTES: undefined, UPLOADS_DIR: '/volume' })
   t.match(config, {
-    host: '127.0.0.1', port: 3001, publicUrl: 'http://localhost:3001', trustProxy: false, corsOrigins: [], avatarMaxBytes: 5_242_880, uploadsDir: '/volume',
+    host: '127.0.0.1', port: 3001, publicUrl: 'http://localhost:3001', trustProxy: false, corsOrigins: { length: 0 }, avatarMaxBytes: 5_242_880, uploadsDir: '/volume',
     databaseFile: '/volume/database/gateway.sqlite', keys: { mode: 'generated' }, hasAccounts: true, diskReserveBytes: undefined,
   })
   t.strictSame(config.callerLimits('ada'), { quotaBytes: 10_737_418_240, quotaFiles: 100_000, rateUploads: 0, rateBytes: 0 }, 'one user fills neither the disk nor the database')
@@ -81,7 +81,7 @@ test('a setting that is wrong stops the start with a sentence that names it', (t
     [{ LOG_LEVEL: 'loud' }, /LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent\./],
     [{ ACCOUNTS: 'on' }, /ACCOUNTS must be one of embedded, off\./],
     [{ AVATAR_MAX_BYTES: '0' }, /AVATAR_MAX_BYTES must be at least 1\./],
-    [{ DATABASE_URL: 'mysql://x' }, /DATABASE_URL must be of the form file:\/path\./],
+    [{ DATABASE_URL: 'mysql://x' }, /DATABASE_URL must be of the form file:\/path or postgres:/],
     [{ JWT_JWKS_URL: 'id.example' }, /JWT_JWKS_URL must be an http or https URL\./],
     [{ DISK_RESERVE: '5GB' }, /DISK_RESERVE must be a whole number of bytes\./],
     [{ PUBLIC_URL: 'media.example' }, /PUBLIC_URL/],
@@ -89,6 +89,9 @@ test('a setting that is wrong stops the start with a sentence that names it', (t
     ...['https://media.example/files', 'https://media.example/?a', 'https://media.example/#a', 'https://ada:x@media.example'].map((url): [Record<string, string>, RegExp] => [{ PUBLIC_URL: url }, /PUBLIC_URL must be an origin such as https:\/\/media\.example, /]),
     ...['https://app.example/', 'https://app.example:443', 'app.example', 'https://', 'https://APP.example', 'https://app.example/a', 'mailto:ada'].map((origin): [Record<string, string>, RegExp] => [{ CORS_ORIGINS: `*,${origin}` }, /CORS_ORIGINS must be \* or origins/]),
     ...['10.0.0.0/33', '10.0.0', '::1/129', '10.0.0.0/8/8', '10.0.0.0/', '10.0.0.0/x', 'fe80::1%eth0', 'proxy', 'yes', '1000', '-1', ',', '10.0.0.1,,proxy'].map((value): [Record<string, string>, RegExp] => [{ TRUST_PROXY: value }, /TRUST_PROXY must be a number of proxies, /]),
+    [{ STORAGE_FALLBACK_URL: '/uploads' }, /STORAGE_FALLBACK_URL must be of the form file:\/path, s3:/],
+    [{ UPLOADS_DIR: '/uploads', STORAGE_FALLBACK_URL: 'file:/uploads/' }, /STORAGE_FALLBACK_URL names the very home that the gateway writes to/],
+    [{ STORAGE_URL: 's3://bucket/a/', STORAGE_FALLBACK_URL: 's3://bucket/a' }, /STORAGE_FALLBACK_URL names the very home/],
     [{ JWT_SECRET: 'short' }, /at least 32 bytes/],
     [{ JWT_SECRET: `${secret},short` }, /at least 32 bytes/],
     [{ JWT_SECRET: ',' }, /at least 32 bytes/],
@@ -122,5 +125,13 @@ test('limits of some callers, and a webhook, are read or refused with what to do
   t.throws(() => readConfig({ WEBHOOK_URL: 'http://[' }), { message: /WEBHOOK_URL must be an http or https URL/ })
   t.throws(() => readConfig({ WEBHOOK_URL: 'https://chat.example', WEBHOOK_SECRET: 'short' }), { message: /openssl rand/ })
   t.throws(() => readConfig({ LINK_SECRET: 'short' }), { message: /LINK_SECRET must be at least 32 bytes/ })
+  t.end()
+})
+
+test('the other home of a move is a volume or an object store', (t) => {
+  const fallback = (env: Record<string, string>) => readConfig({ UPLOADS_DIR: '/uploads', ...env }).fallback
+  t.equal(fallback({}), undefined)
+  t.strictSame(fallback({ STORAGE_URL: 's3://bucket', STORAGE_FALLBACK_URL: 'file:/uploads' }), { kind: 'volume', folder: '/uploads' })
+  t.strictSame(fallback({ STORAGE_FALLBACK_URL: 'azblob://container/x', STORAGE_FALLBACK_ENDPOINT: 'http://azure', STORAGE_FALLBACK_PATH_STYLE: 'true' }), { kind: 'azblob', container: 'container', prefix: 'x/', endpoint: 'http://azure', isPathStyle: true })
   t.end()
 })

@@ -8,8 +8,14 @@ import type { Test } from 'tap'
 import { buildApp, type AppOptions } from '../src/app.ts'
 import type { Scope, UserId } from '../src/callers/caller.ts'
 import { createMint } from '../src/callers/mint.ts'
-import { readConfig } from '../src/config.ts'
+import { readConfig, type Config } from '../src/config.ts'
+import type { FileSystem } from '../src/storage/fs.ts'
+import { objectHome } from '../src/storage/home.ts'
+import { openObjects } from '../src/storage/objects/open.ts'
 import { erasuresFile } from '../src/storage/volume/layout.ts'
+import { databaseUrlFor } from './fixtures/database-server.ts'
+import { faultsInStore } from './fixtures/faults.ts'
+import { isOnObjects, pathsIn, storageFor } from './fixtures/object-server.ts'
 
 export const secret = 'a secret of the tests that is long enough'
 
@@ -18,38 +24,50 @@ export type Gateway = {
   folder: string
   /** A bearer header for a user, or a service. */
   as: (id: string, ...scopes: Scope[]) => Promise<{ authorization: string }>
-  /** Every file below the volume but the database, the ledger of erasures and the cache, as paths from its root. */
+  /** Every file below the volume but the database, the ledger of erasures and the cache, as paths from its root; in an object store, those of its objects. */
   files: () => Promise<string[]>
+  /** The text of one of these. */
+  read: (path: string) => Promise<string>
 }
 
-export async function temporaryFolder (t: Test): Promise<string> {
+export async function temporaryFolder (t: Pick<Test, 'teardown'>): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'upload-gateway-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
   return folder
 }
 
-/** Pass `UPLOADS_DIR` to start on the volume of an earlier gateway. */
+/** Pass `UPLOADS_DIR` to start on the volume of an earlier gateway, with its database. */
 export async function build (t: Test, settings: Record<string, string> = {}, options: AppOptions = {}): Promise<Gateway> {
   const folder = settings['UPLOADS_DIR'] ?? await temporaryFolder(t)
-  const config = readConfig({ LOG_LEVEL: 'silent', JWT_SECRET: secret, DISK_RESERVE: '0', ...settings, UPLOADS_DIR: folder })
-  const app = await buildApp(config, options)
+  const config = readConfig({ LOG_LEVEL: 'silent', JWT_SECRET: secret, DISK_RESERVE: '0', DATABASE_URL: await databaseUrlFor(t, folder), DATABASE_CONNECTIONS: '4', ...(options.fs?.objects === undefined && storageFor(folder)), ...settings, UPLOADS_DIR: folder })
+  const app = await buildApp(config, { ...options, ...await faultyStore(t, config, options.fs) })
   t.teardown(() => app.close())
   const mint = createMint(secret, config)
   return {
     app,
     folder,
     as: async (id, ...scopes) => ({ authorization: `Bearer ${await mint(id as UserId, { seconds: 3600, scopes })}` }),
-    files: () => filesBelow(folder),
+    files: async () => [...await filesBelow(folder), ...(isOnObjects && config.objectStore !== undefined ? await pathsIn(config.objectStore) : [])].filter(isUpload).sort(),
+    read: (path) => app.home.fs.readFile(join(folder, path), 'utf8'),
   }
+}
+
+/** Faults of the file system are those of the store where that holds the files. */
+async function faultyStore (t: Test, config: Config, fs: FileSystem | undefined): Promise<Pick<AppOptions, 'fs'>> {
+  const faulty = faultsInStore(fs)
+  if (fs === undefined || faulty === undefined || config.objectStore === undefined) return {}
+  const objects = await openObjects(config.objectStore)
+  t.teardown(() => objects.close())
+  return { fs: await objectHome({ config, objects: faulty(objects, config.uploadsDir), fs }) }
 }
 
 async function filesBelow (folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
   return entries.filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
-    .filter((path) => !/^(database|cache)\//.test(path) && path !== erasuresFile)
-    .sort()
 }
+
+const isUpload = (path: string): boolean => !/^(database|cache)\//.test(path) && !path.startsWith(erasuresFile)
 
 /** A picture of one colour; another seed, other bytes. */
 export function picture (format: 'jpeg' | 'png' | 'webp' | 'gif' | 'avif' = 'jpeg', { width = 40, height = 30, seed = 0 } = {}): Promise<Buffer> {

@@ -94,6 +94,14 @@ test('a signal to npm start stops the gateway, and uploads in flight are finishe
   t.equal(messages(one).at(-1), 'Stopped.')
 })
 
+test('a signal that comes as soon as it listens is a stop like any other', { skip: process.platform === 'win32' && 'there are no signals' }, async (t) => {
+  const impatient = "import net from 'node:net'; const { listen } = net.Server.prototype; net.Server.prototype.listen = function (...given) { this.once('listening', () => process.kill(process.pid, 'SIGTERM')); return listen.apply(this, given) }"
+  const one = run(t, await temporaryFolder(t), { PORT: '0', NODE_OPTIONS: `${process.env['NODE_OPTIONS'] ?? ''} --import=data:text/javascript,${encodeURIComponent(impatient)}` })
+  t.strictSame(await one.ended, [0, null])
+  t.match(messages(one).slice(-2), [/Stopping on SIGTERM/, 'Stopped.'])
+  t.equal(one.output().err, '')
+})
+
 test('a start that is refused is one sentence and exit code 1', async (t) => {
   const folder = await temporaryFolder(t)
   const wrong = run(t, folder, { PORT: 'x' })

@@ -2,9 +2,10 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { createAccountRecords, type Account } from '../../src/accounts/records.ts'
 import { openDatabase } from '../../src/records/database.ts'
+import { databaseAddressFor } from '../fixtures/database-server.ts'
 
 async function open (t: Test) {
-  const database = await openDatabase({ file: join(t.testdir(), 'gateway.sqlite'), requireMount: false })
+  const database = await openDatabase({ address: await databaseAddressFor(t, join(t.testdir(), 'gateway.sqlite')), requireMount: false, connections: 4 })
   t.teardown(() => database.close())
   return { database, records: createAccountRecords(database.client) }
 }

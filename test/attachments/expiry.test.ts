@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { test, type Test } from 'tap'
 import { expiryIn } from '../../src/attachments/expiry.ts'
 import { createAttachmentRecords } from '../../src/attachments/records.ts'
@@ -32,10 +30,10 @@ async function place (t: Test) {
 }
 
 test('an attachment is gone at its time, and goes to the trash with its sidecar', async (t) => {
-  const { upload, get, as, client, service, pass, inMs, files, folder, patch, app, headers } = await place(t)
+  const { upload, get, as, client, service, pass, inMs, files, read, patch, app, headers } = await place(t)
   const expiresAt = inMs(hour)
   const { attachments: [{ id }] } = (await upload(`?expiresAt=${expiresAt}&visibility=public`)).json()
-  const sidecar = async () => JSON.parse(await readFile(join(folder, (await files()).find((path) => path.endsWith('.json') && path.includes('attachment')) ?? ''), 'utf8'))
+  const sidecar = async () => JSON.parse(await read((await files()).find((path) => path.endsWith('.json') && path.includes('attachment')) ?? ''))
   t.match(await sidecar(), { expiresAt, state: 'live' })
   t.match((await get(`/api/attachments/${id}`)).json(), { expiresAt })
   t.equal(await service.expire(), 0, 'not before')
@@ -81,7 +79,7 @@ test('an admin brings it back for good; one that has time left keeps its time', 
 })
 
 test('an admin brings it back also when nobody has moved it to the trash yet', async (t) => {
-  const { upload, get, as, app, service, pass, inMs, files, folder } = await place(t)
+  const { upload, get, as, app, service, pass, inMs, files, read } = await place(t)
   const { attachments: [{ id }] } = (await upload(`?expiresAt=${inMs(hour)}`)).json()
   const restore = async () => app.inject({ method: 'POST', url: `/api/attachments/${id}/restore`, headers: await as('ops', 'uploads:admin') })
   pass(hour)
@@ -89,7 +87,7 @@ test('an admin brings it back also when nobody has moved it to the trash yet', a
   t.match((await restore()).json(), { id, expiresAt: null })
   t.equal((await get(`/api/attachments/${id}/content`)).body, 'hello')
   const sidecar = (await files()).find((path) => path.endsWith('.json') && path.includes('attachment')) ?? ''
-  t.match(JSON.parse(await readFile(join(folder, sidecar), 'utf8')), { state: 'live', expiresAt: null })
+  t.match(JSON.parse(await read(sidecar)), { state: 'live', expiresAt: null })
   t.match((await restore()).json(), { id }, 'and again, which changes nothing')
   pass(9 * hour)
   t.equal(await service.expire(), 0)

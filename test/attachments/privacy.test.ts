@@ -34,9 +34,9 @@ test('what pictures tell of somebody is taken out of those that users attach, an
     t.strictSame((await show(`/api/attachments/${kept.id}`, undefined, ada)).json(), kept)
   }
   const plainly = await quarters(80, 60).jpeg().toBuffer()
-  t.match((await attach(plainly)).json().attachments, [{ sha256: sha256(plainly), metadataRemoved: [] }], 'what tells nothing is kept byte for byte')
+  t.match((await attach(plainly)).json().attachments, [{ sha256: sha256(plainly), metadataRemoved: { length: 0 } }], 'what tells nothing is kept byte for byte')
   const text = Buffer.from('Ada Lovelace')
-  t.match((await attach(text, { query: '?metadata=remove' })).json().attachments, [{ sha256: sha256(text), metadataRemoved: [], thumbhash: null }], 'other files are as they were sent')
+  t.match((await attach(text, { query: '?metadata=remove' })).json().attachments, [{ sha256: sha256(text), metadataRemoved: { length: 0 }, thumbhash: null }], 'other files are as they were sent')
   t.equal(await app.database.client.blob.count({ where: { metadataRemoved: null } }), 1)
 })
 
@@ -89,7 +89,7 @@ test('a picture that cannot be decoded is kept, without what is personal; one wh
   const cut = jpeg.subarray(0, 300)
   t.match((await attach(cut)).json(), { status: 422, code: 'METADATA_UNREADABLE' })
   t.strictSame(await files(), before)
-  t.match((await attach(cut, { query: '?metadata=keep' })).json().attachments, [{ sha256: sha256(cut), metadataRemoved: [], thumbhash: null }], 'but as it is')
+  t.match((await attach(cut, { query: '?metadata=keep' })).json().attachments, [{ sha256: sha256(cut), metadataRemoved: { length: 0 }, thumbhash: null }], 'but as it is')
 })
 
 test('when one file of a request cannot be taken in, nothing of the others is left', async (t) => {

@@ -1,9 +1,11 @@
-import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { test, type Test } from 'tap'
 import type { AppOptions } from '../../src/app.ts'
+import { readConfig } from '../../src/config.ts'
 import { silent } from '../../src/operations/progress.ts'
 import { rebuild } from '../../src/operations/rebuild/rebuild.ts'
+import { databaseUrlFor } from '../fixtures/database-server.ts'
+import { storageFor } from '../fixtures/object-server.ts'
 import { build, multipart, picture, type Gateway } from '../helper.ts'
 
 type Fields = Array<[name: string, value: string]>
@@ -239,7 +241,7 @@ test('readers are in what a rebuild brings back, but for who was erased since an
   await erase('eve')
   await app.storage.store.writeSidecar(before)
   await app.close()
-  await rebuild({ uploadsDir: folder, databaseFile: join(folder, 'database', 'gateway.sqlite'), diskReserveBytes: 0, erasureLedger: undefined }, silent)
+  await rebuild(readConfig({ DISK_RESERVE: '0', DATABASE_URL: await databaseUrlFor(t, folder), ...storageFor(folder), UPLOADS_DIR: folder }), silent)
   const again = await withFiles(t, { UPLOADS_DIR: folder })
   t.strictSame((await again.app.inject({ url: `/api/attachments/${id}`, headers: await as('ada') })).json().readers, ['bob'])
   t.match(await again.sidecar(id), { readers: ['bob'] })

@@ -31,7 +31,7 @@ test('files come back byte for byte, with the name and fields they were sent wit
   ])
   t.equal(answer.statusCode, 201)
   const [first, second] = answer.json().attachments
-  t.match(first, { ownerId: 'ada', filename: 'Отчёт 2026.png', contentType: 'image/png', size: photo.length, sha256: sha256(photo), width: 40, height: 30, visibility: 'public', contextType: 'message', contextId: 'm-1', alt: null, thumbhash: /^[A-Za-z0-9+/]{20,40}={0,2}$/, metadataRemoved: [] })
+  t.match(first, { ownerId: 'ada', filename: 'Отчёт 2026.png', contentType: 'image/png', size: photo.length, sha256: sha256(photo), width: 40, height: 30, visibility: 'public', contextType: 'message', contextId: 'm-1', alt: null, thumbhash: /^[A-Za-z0-9+/]{20,40}={0,2}$/, metadataRemoved: { length: 0 } })
   t.match(second, { filename: 'table.csv', contentType: 'text/csv', width: null, height: null, visibility: 'private', contextId: 'm-2' })
   t.equal(first.url, `/api/attachments/${first.id}/content`)
 
@@ -137,6 +137,23 @@ test('what is said of an attachment can be changed, by its owner and by services
   }
   const { blobId } = await app.database.client.attachment.findUniqueOrThrow({ where: { id } })
   t.match(await app.storage.store.readSidecar({ kind: 'attachment', id: blobId as never, extension: 'txt' }), { revision: 3, filename: 'новое имя.txt', visibility: 'private', alt: 'a note' })
+})
+
+test('a character NUL names nothing, and is in no text that is kept, whatever the database', async (t) => {
+  const gateway = await build(t)
+  const { app, as } = gateway
+  const ada = await as('ada')
+  const { id } = await postOne(gateway, ada)
+  for (const url of ['/api/attachments/%00', `/api/attachments/${id}%00`, '/api/attachments/a%00b/content', '/api/avatars/%00', '/api/resumable/%00']) {
+    t.equal((await app.inject({ url, headers: { ...ada, 'tus-resumable': '1.0.0' } })).statusCode, 404, url)
+  }
+  const page = async (query: string) => (await app.inject({ url: `/api/attachments?${query}`, headers: ada })).json()
+  t.match(await page(`ids=${id},a%00b`), { attachments: { length: 1 } })
+  for (const query of ['contextType=a%00&contextId=b', 'cursor=%00']) t.match(await page(query), { status: 400, code: 'REQUEST_INVALID' }, query)
+  const patch = async (payload: object) => (await app.inject({ method: 'PATCH', url: `/api/attachments/${id}`, headers: ada, payload })).json()
+  t.match(await patch({ alt: 'a\u0000b' }), { alt: 'ab' })
+  t.match(await patch({ alt: null }), { alt: null })
+  for (const wrong of [{ contextId: 'a\u0000' }, { readers: ['a\u0000b'] }]) t.match(await patch(wrong), { status: 400, code: 'REQUEST_INVALID' }, JSON.stringify(wrong))
 })
 
 test('a deleted attachment is gone for everyone, while its file waits in the trash', async (t) => {

@@ -1,9 +1,9 @@
-import { appendFile } from 'node:fs/promises'
 import { test } from 'tap'
 import { OwnerErased } from '../../src/errors.ts'
 import { blobPath } from '../../src/storage/volume/layout.ts'
 import { multipart, picture } from '../helper.ts'
 import { createFaults } from '../fixtures/faults.ts'
+import { put as putFile } from '../fixtures/home-files.ts'
 import { look, pictureClient, type PictureClient } from '../fixtures/picture-client.ts'
 import { colourAt, isNear, quarters } from '../images/made.ts'
 
@@ -57,7 +57,7 @@ test('another part of the picture is a new version, and the old address shows th
   t.same([await shows('/api/avatars/ada', 'blue'), await shows(second.versionedUrl, 'blue'), await shows(versionedUrl, 'red')], [true, true, true])
   t.ok((await show(versionedUrl)).rawPayload.equals((await show('/api/avatars/ada')).rawPayload))
   const { store } = app.storage
-  t.match(await store.readSidecar({ kind: 'avatar', id: second.version, extension: 'jpg' }), { crop: parts.blue, creatorId: 'ada', thumbhash: first.thumbhash, metadataRemoved: [], state: 'live' })
+  t.match(await store.readSidecar({ kind: 'avatar', id: second.version, extension: 'jpg' }), { crop: parts.blue, creatorId: 'ada', thumbhash: first.thumbhash, metadataRemoved: { length: 0 }, state: 'live' })
   t.match(await store.readSidecar({ kind: 'avatar', id: version, extension: 'jpg' }), { crop: parts.red, state: 'superseded' })
 
   t.match((await recrop(parts.green, { ...await as('chat', 'uploads:service'), 'x-owner-id': 'ada' })).json(), { crop: parts.green, userId: 'ada' })
@@ -141,7 +141,8 @@ test('a copy that cannot be made, or is not what was stored, changes nothing', a
   }
   t.match((await recrop(parts.red)).json(), { status: 503, code: 'STORAGE_UNAVAILABLE' })
   store.read = read
-  await appendFile(blobPath(folder, { kind: 'avatar', id: version, extension: 'png' }), 'rot')
+  const path = blobPath(folder, { kind: 'avatar', id: version, extension: 'png' })
+  await putFile(app.home.fs, path, Buffer.concat([await app.home.fs.readFile(path), Buffer.from('rot')]))
   t.match((await recrop(parts.red)).json(), { status: 503, code: 'STORAGE_UNAVAILABLE' })
   t.strictSame(await files(), before)
   t.match(await app.database.client.blob.findMany(), [{ id: version, state: 'live', crop: null }])

@@ -1,4 +1,3 @@
-import { rename } from 'node:fs/promises'
 import sharp from 'sharp'
 import { test } from 'tap'
 import { ImagesBusy, withHeaders } from '../../src/errors.ts'
@@ -12,7 +11,7 @@ test('a photo from an iPhone is stored as it was sent, and shown to browsers as 
   const { put, show } = await pictureClient(t)
   const photo = heif('quad')
   const set = await put(photo)
-  t.match(set.json(), { contentType: 'image/heic', size: photo.length, width: 96, height: 64, metadataRemoved: [], thumbhash: /.{20,}/ })
+  t.match(set.json(), { contentType: 'image/heic', size: photo.length, width: 96, height: 64, metadataRemoved: { length: 0 }, thumbhash: /.{20,}/ })
   const { versionedUrl } = set.json()
   for (const url of ['/api/avatars/ada', versionedUrl, '/api/auth/avatar/ada', '/api/api/auth/avatar/ada']) {
     for (const [name, accept, format] of [['chrome', accepts.chrome, 'heif'], ['older Safari', accepts.olderSafari, 'webp'], ['ancient', accepts.ancient, 'jpeg']] as const) {
@@ -58,11 +57,12 @@ test('a picture that cannot be read is a failure of the storage, whatever is ask
   const { version, versionedUrl } = (await put(await quarters(100, 100).png().toBuffer())).json()
   t.equal((await show('/api/avatars/ada?size=32&format=webp')).statusCode, 200)
   const path = blobPath(folder, { kind: 'avatar', id: version, extension: 'png' })
-  await rename(path, `${path}.away`)
+  const { fs } = app.home
+  await fs.rename(path, `${path}.away`)
   for (const url of ['/api/avatars/ada?', '/api/avatars/ada?size=64&', '/api/avatars/ada?fallback=identicon&', '/api/avatars/ada?fallback=initials&size=64&', `${versionedUrl}?size=64&`]) {
     t.match((await show(`${url}x=1`)).json(), { status: 503, code: 'STORAGE_UNAVAILABLE' }, url)
   }
-  await rename(`${path}.away`, path)
+  await fs.rename(`${path}.away`, path)
   t.equal((await show('/api/avatars/ada?size=64')).statusCode, 200, 'and is asked for again')
 
   app.images.variants.get = async () => { throw withHeaders(new ImagesBusy(), { 'Retry-After': '1' }) }

@@ -3,16 +3,18 @@ import Fastify from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { test, type Test } from 'tap'
 import { audit } from '../../src/plugins/audit.ts'
+import { coordinationDouble } from '../fixtures/coordination.ts'
 import { collectLog } from '../fixtures/log.ts'
 
 const clean = { records: 5, hashedFiles: 2, hashedBytes: 10, findings: [] }
 const finding = { problem: 'blob-missing', path: 'avatars/x', detail: 'The file is missing.', mend: 'Mend it.' }
 const counts = { missing: 1, corrupt: 0, foreign: 0, finishedAt: 5000 }
 
-function setUp (t: Test, { everyMs = 3_600_000 } = {}) {
+function setUp (t: Test, { everyMs = 3_600_000, leads = true } = {}) {
   mock.timers.enable({ apis: ['setInterval'] })
   t.teardown(() => mock.timers.reset())
   const log = collectLog()
+  const others = coordinationDouble({ leads })
   const seen: unknown[] = []
   const signals: AbortSignal[] = []
   const work = {
@@ -23,6 +25,7 @@ function setUp (t: Test, { everyMs = 3_600_000 } = {}) {
   t.teardown(() => app.close())
   app.register(fastifyPlugin(async () => {}, { name: 'storage' }))
   app.register(audit, {
+    coordination: others.coordination,
     everyMs,
     metrics: { audited: (given) => { seen.push(given) } },
     audit: {
@@ -37,7 +40,7 @@ function setUp (t: Test, { everyMs = 3_600_000 } = {}) {
     mock.timers.tick(ms)
     for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => { setImmediate(resolve) })
   }
-  return { app, log, seen, signals, work, later }
+  return { app, log, seen, signals, work, later, others }
 }
 
 test('the first is soon after the start, not at once, and whether one is due is asked each minute', async (t) => {
@@ -113,4 +116,19 @@ test('a short interval is asked for as often, and with none there are none', asy
   await none.app.ready()
   await none.later(86_400_000)
   t.equal(none.signals.length, 0)
+})
+
+test('a gateway that does not lead audits nothing and tells what others found; when it begins to lead it asks at once, and ends with its lead', async (t) => {
+  const { app, seen, signals, later, work, others } = setUp(t, { leads: false })
+  await app.ready()
+  await later(60_000)
+  t.equal(signals.length, 0)
+  t.strictSame(seen, [counts])
+  work.runIfDue = (signal = signals.at(-1)) => new Promise((resolve) => { signal?.addEventListener('abort', () => resolve(undefined)) })
+  others.lead()
+  await later(0)
+  t.equal(signals.length, 1)
+  others.lose()
+  await later(0)
+  t.equal(signals[0]?.aborted, true)
 })

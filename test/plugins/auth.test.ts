@@ -5,13 +5,14 @@ import Fastify from 'fastify'
 import t, { type Test } from 'tap'
 import type { UserId } from '../../src/callers/caller.ts'
 import { openKeys, type KeyRing } from '../../src/callers/keys.ts'
+import { secretFiles } from '../../src/storage/secret-files.ts'
 import { createMint } from '../../src/callers/mint.ts'
 import { auth, authenticate, callerOf, identify, requireScope, type AuthOptions } from '../../src/plugins/auth.ts'
 import { problems } from '../../src/plugins/problems.ts'
 
 const unchecked = { jwtIssuer: '', jwtAudience: '', jwtUserClaim: 'sub' }
 const [newer, older] = ['n'.repeat(32), 'o'.repeat(32)] as const
-const secretKeys = await openKeys({ keys: { mode: 'secret', secrets: [newer, older] }, databaseFile: '' })
+const secretKeys = await openKeys({ keys: { mode: 'secret', secrets: [newer, older] } }, secretFiles(''))
 const mint = createMint(newer, unchecked)
 const ada = 'ada' as UserId
 const soon = Math.floor(Date.now() / 1000) + 600
@@ -188,7 +189,7 @@ t.test('while secrets rotate, tokens of the older one stay valid and new ones ar
   const ask = await build(t)
   t.match(await ask('/needed', `Bearer ${hs256({ sub: 'ada' }, { secret: older })}`), { status: 200 })
   t.equal(secretKeys.signingSecret, newer)
-  const later = await build(t, { keys: await openKeys({ keys: { mode: 'secret', secrets: [newer] }, databaseFile: '' }) })
+  const later = await build(t, { keys: await openKeys({ keys: { mode: 'secret', secrets: [newer] } }, secretFiles('')) })
   await refused(t, later, { 'the older secret is gone': hs256({ sub: 'ada' }, { secret: older }) })
 })
 
@@ -200,7 +201,7 @@ t.test('a public key takes its own algorithm only', async (t) => {
   }
   for (const [alg, { publicKey, privateKey }] of Object.entries(pairs)) {
     const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
-    const keys = await openKeys({ keys: { mode: 'public-key', pem }, databaseFile: '' })
+    const keys = await openKeys({ keys: { mode: 'public-key', pem } }, secretFiles(''))
     t.equal(keys.signingSecret, undefined)
     const ask = await build(t, { keys })
     t.match(await ask('/needed', `Bearer ${signed(privateKey, { sub: 'ada', exp: soon }, { alg })}`), { status: 200, body: { id: 'ada' } }, alg)
@@ -225,7 +226,7 @@ t.test('with JWKS the key is the issuer\'s, and no other algorithm, key or place
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   t.teardown(() => { server.closeAllConnections(); server.close() })
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
-  const keys = await openKeys({ keys: { mode: 'jwks', url }, databaseFile: '' })
+  const keys = await openKeys({ keys: { mode: 'jwks', url } }, secretFiles(''))
   const ask = await build(t, { keys, config: { ...unchecked, jwtAudience: 'uploads' } })
   const claims = { sub: 'ada', aud: 'uploads', exp: soon }
   t.match(await ask('/needed', `Bearer ${signed(rsa.privateKey, claims, { alg: 'RS256', kid: 'rsa' })}`), { status: 200 })
@@ -246,7 +247,7 @@ t.test('with JWKS the key is the issuer\'s, and no other algorithm, key or place
 })
 
 t.test('keys that cannot be fetched are 503, not 401', async (t) => {
-  const keys = await openKeys({ keys: { mode: 'jwks', url: 'http://127.0.0.1:1/' }, databaseFile: '' })
+  const keys = await openKeys({ keys: { mode: 'jwks', url: 'http://127.0.0.1:1/' } }, secretFiles(''))
   const ask = await build(t, { keys })
   const { status, body } = await ask('/needed', `Bearer ${signed(generateKeyPairSync('ed25519').privateKey, { sub: 'ada' }, { alg: 'EdDSA' })}`)
   t.match({ status, body }, { status: 503, body: { code: 'KEYS_UNAVAILABLE' } })
@@ -255,8 +256,8 @@ t.test('keys that cannot be fetched are 503, not 401', async (t) => {
 })
 
 t.test('without any key a generated secret beside the database signs and verifies', async (t) => {
-  const databaseFile = `${t.testdir()}/database/gateway.sqlite`
-  const open = () => openKeys({ keys: { mode: 'generated' }, databaseFile })
+  const secrets = secretFiles(`${t.testdir()}/database`)
+  const open = () => openKeys({ keys: { mode: 'generated' } }, secrets)
   const first: KeyRing = await open()
   const ask = await build(t, { keys: await open() })
   const made = await createMint(first.signingSecret ?? '', unchecked)(ada, { seconds: 60 })

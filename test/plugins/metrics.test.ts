@@ -60,14 +60,16 @@ test('uploads are counted by kind and outcome', async (t) => {
 
 test('jobs of pictures are counted by outcome, and those that wait at each scrape', async (t) => {
   let waiting = 3
-  const { metrics, scrape } = build(t, { waitingPictureJobs: () => waiting })
+  const { metrics, scrape } = build(t, { leads: () => waiting > 0, waitingPictureJobs: () => waiting })
   metrics.pictureJobEnded('render', 'done')
   metrics.pictureJobEnded('render', 'done')
   metrics.pictureJobEnded('inspect', 'lost')
   const text = await scrape()
   for (const line of ['picture_jobs_total{job="render",outcome="done"} 2', 'picture_jobs_total{job="inspect",outcome="lost"} 1', 'picture_jobs_waiting 3']) t.match(text, line)
   waiting = 0
+  t.match(text, /^uploads_leads 1$/m)
   t.match(await scrape(), /^picture_jobs_waiting 0$/m)
+  t.match(await scrape(), /^uploads_leads 0$/m)
 })
 
 test('space and staging are read at each scrape', async (t) => {
@@ -139,4 +141,13 @@ test('what an audit found is told once there was one', async (t) => {
 test('what uploads leave alone is told where it is known', async (t) => {
   t.match(await build(t, { reserveBytes: async () => 77 }).scrape(), 'uploads_reserve_bytes 77')
   t.notMatch(await build(t).scrape(), /^uploads_reserve_bytes/m)
+})
+
+test('a gateway that leads no more says nothing of sweeps that others do by now', async (t) => {
+  let leads = true
+  const { metrics, scrape } = build(t, { leads: () => leads })
+  metrics.sweepEnded('stopped')
+  t.match(await scrape(), /^uploads_sweep_stopped 1$/m)
+  leads = false
+  t.match(await scrape(), /^uploads_sweep_stopped 0$/m)
 })

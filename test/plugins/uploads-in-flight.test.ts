@@ -2,12 +2,14 @@ import { mock } from 'node:test'
 import Fastify, { type FastifyRequest } from 'fastify'
 import { test, type Test } from 'tap'
 import { beginUpload, uploadFor, uploadsInFlight } from '../../src/plugins/uploads-in-flight.ts'
+import { coordinationDouble } from '../fixtures/coordination.ts'
 import { collectLog } from '../fixtures/log.ts'
 
 function setUp (t: Test) {
   mock.timers.enable({ apis: ['setInterval'] })
   t.teardown(() => mock.timers.reset())
   const log = collectLog()
+  const others = coordinationDouble()
   const state = { epoch: 3, erased: [] as Array<{ ownerKey: string, epoch: number }>, asked: [] as number[] }
   const owners = {
     keyOf: (id: string) => `key of ${id}`,
@@ -20,7 +22,7 @@ function setUp (t: Test) {
   }
   const app = Fastify({ logger: { level: 'warn', stream: log.stream } })
   t.teardown(() => app.close())
-  app.register(uploadsInFlight, { owners })
+  app.register(uploadsInFlight, { owners, coordination: others.coordination })
   const begun: Record<string, FastifyRequest> = {}
   const { promise: end, resolve: endAll } = Promise.withResolvers<void>()
   app.after(() => {
@@ -41,7 +43,7 @@ function setUp (t: Test) {
     while (begun[name] === undefined) await new Promise((resolve) => { setImmediate(resolve) })
     return { answer, upload: (owner?: string) => uploadFor(begun[name] as FastifyRequest, owner) }
   }
-  return { app, log, state, check, begin, endAll }
+  return { app, log, state, check, begin, endAll, others }
 }
 
 test('an upload ends when one whom it concerns was erased since it began, also when that is known only later', async (t) => {
@@ -86,4 +88,19 @@ test('where it cannot be asked, that is told and asked again', async (t) => {
 test('a route that did not begin an upload has none', async (t) => {
   const { app } = setUp(t)
   t.match((await app.inject('/none')).statusCode, 500)
+})
+
+test('who hears of an erasure, or may have missed one, looks at once', async (t) => {
+  const { state, begin, endAll, app, others } = setUp(t)
+  await app.ready()
+  for (const topic of ['erased', 'reconnected'] as const) {
+    const { upload, answer } = await begin(topic)
+    const { signal } = upload('ada')
+    state.erased = [{ ownerKey: 'key of ada', epoch: 4 }]
+    others.hear(topic, '')
+    await new Promise((resolve) => { setImmediate(resolve) })
+    t.equal(signal.aborted, true, topic)
+    answer.catch(() => {})
+  }
+  endAll()
 })

@@ -1,6 +1,4 @@
 // A gateway beside a scanner: what is refused, what is kept, and what is said of it.
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import sharp from 'sharp'
 import { test, type Test } from 'tap'
 import { decodeSidecar } from '../../src/storage/sidecar.ts'
@@ -21,9 +19,9 @@ async function rows ({ app }: Pick<Gateway, 'app'>) {
   return found
 }
 
-async function sidecars ({ files, folder }: Pick<Gateway, 'files' | 'folder'>) {
+async function sidecars ({ files, read }: Pick<Gateway, 'files' | 'read'>) {
   const paths = (await files()).filter((path) => path.endsWith('.json') && /^(avatars|attachments)\//.test(path))
-  return Promise.all(paths.map(async (path) => decodeSidecar(await readFile(join(folder, path), 'utf8'))))
+  return Promise.all(paths.map(async (path) => decodeSidecar(await read(path))))
 }
 
 /** Nothing but what a volume has anyway. */

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
+import type { Client } from 'pg'
 import { asBlobId } from '../../src/storage/ids.ts'
 import { decodeSidecar, type Sidecar } from '../../src/storage/sidecar.ts'
 import type { BlobAddress } from '../../src/storage/store.ts'
@@ -20,8 +21,11 @@ export type Audit = {
 
 const databaseIn = (folder: string) => join(folder, 'database', 'gateway.sqlite')
 
-export function audit (folder: string, { database = databaseIn(folder), isHashed = true } = {}): Audit {
-  const rows = rowsIn(database).filter(({ state }) => state !== 'swept')
+export const audit = (folder: string, { database = databaseIn(folder), isHashed = true } = {}): Audit => compare(folder, rowsIn(database), { isHashed })
+
+/** The same with rows of whatever database. */
+export function compare (folder: string, all: readonly Row[], { isHashed = true } = {}): Audit {
+  const rows = all.filter(({ state }) => state !== 'swept')
   const owned = new Set(rows.map(({ id }) => id as string))
   return {
     rows,
@@ -30,10 +34,15 @@ export function audit (folder: string, { database = databaseIn(folder), isHashed
   }
 }
 
+const everyRow = 'SELECT "id", "kind", "extension", "state", "sha256", "size", "revision", "sidecarDueAt" FROM "Blob"'
+
+/** Of a PostgreSQL database. */
+export const rowsOn = async (client: Pick<Client, 'query'>): Promise<Row[]> => (await client.query<Row>(everyRow)).rows
+
 function rowsIn (database: string): Row[] {
   const connection = new BetterSqlite3(database, { readonly: true })
   try {
-    return connection.prepare('SELECT id, kind, extension, state, sha256, size, revision, sidecarDueAt FROM Blob').all() as Row[]
+    return connection.prepare(everyRow).all() as Row[]
   } finally {
     connection.close()
   }

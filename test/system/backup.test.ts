@@ -9,70 +9,14 @@ import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { temporaryFolder } from '../helper.ts'
 import { audit } from './audit.ts'
-import { attachmentIn, get, json, noise, postAttachment, putAvatar, sha256 } from './client.ts'
+import { attachmentIn, postAttachment, sha256 } from './client.ts'
 import { cli, command, envFor, type Ran } from './command.ts'
-import { start, type Gateway } from './gateway.ts'
+import { churningUsers, createChurn, differing, purging, type Upload } from './fixtures/churn.ts'
+import { start } from './gateway.ts'
 import { tmpfs, until } from './machine.ts'
-import { remove } from './uploaders.ts'
 
 const cycles = 20
-const users = 6
 const longestPauseMs = 2000
-
-/** Deletes and replacements are purged within a second. */
-const purging = { TRASH_RETENTION_DAYS: '0', SWEEP_INTERVAL_SECONDS: '1', SWEEP_MAX_PERCENT: '100' }
-
-type Upload = { readonly user: string, readonly url: string, readonly sha256: string, readonly isLasting?: boolean }
-
-/** Clients that upload, replace and delete until they are stopped. */
-function createLoad (gateway: Gateway) {
-  const kept = new Map<string, Upload>()
-  const avatars = new Map<string, Upload>()
-  const acknowledgedAt: number[] = []
-  let isOver = false
-
-  async function replace (user: string): Promise<void> {
-    const body = noise(randomInt(30_000))
-    // Until the answer is here, either may be the current one.
-    avatars.delete(user)
-    const answer = await putAvatar(gateway, user, body)
-    avatars.set(user, { user, url: json(answer).avatarUrl, sha256: sha256(body) })
-  }
-
-  async function attach (user: string, isLasting: boolean): Promise<void> {
-    const body = randomBytes(randomInt(200_000))
-    const { url } = attachmentIn(await postAttachment(gateway, user, body))
-    kept.set(url, { user, url, sha256: sha256(body), isLasting })
-  }
-
-  async function work (user: string): Promise<void> {
-    for (let turn = 0; ; turn += 1) {
-      if (isOver) return
-      await (turn % 4 === 3 ? replace(user) : attach(user, turn % 4 === 0))
-      acknowledgedAt.push(performance.now())
-      const old = [...kept.values()].find((one) => one.user === user && one.isLasting === false)
-      if (turn % 3 !== 2 || old === undefined) continue
-      kept.delete(old.url)
-      await remove(gateway, old.url.replace('/content', ''), user)
-    }
-  }
-
-  const done = Promise.all(Array.from({ length: users }, (_, index) => work(`user-${index}`)))
-  return {
-    acknowledgedAt,
-    /** What is there now, by what was acknowledged. */
-    uploads: (): Upload[] => [...kept.values(), ...avatars.values()],
-    stop (): Promise<unknown> {
-      isOver = true
-      return done
-    },
-  }
-}
-
-async function differing (gateway: Gateway, uploads: readonly Upload[]): Promise<Upload[]> {
-  const answers = await Promise.all(uploads.map(async (upload) => ({ upload, answer: await get(gateway, upload.url, upload.user) })))
-  return answers.filter(({ upload, answer }) => answer.status !== 200 || sha256(answer.body) !== upload.sha256).map(({ upload }) => upload)
-}
 
 /** The longest time in which none of all clients was answered. */
 function longestGap (times: readonly number[], from: number, to: number): number {
@@ -106,8 +50,8 @@ t.test(`backup under load, wipe, restore, verify: ${cycles} times in a row`, { t
 
   for (let cycle = 1; cycle <= cycles; cycle += 1) {
     const way = ways[cycle % ways.length] ?? 'full'
-    const load = createLoad(gateway)
-    await until('uploads are acknowledged', () => load.acknowledgedAt.length > users * 5)
+    const load = createChurn(gateway)
+    await until('uploads are acknowledged', () => load.acknowledgedAt.length > churningUsers * 5)
     const before = load.uploads()
     const startedAt = performance.now()
     const dir = await backUp(t, folder, shared, way)
@@ -126,7 +70,7 @@ t.test(`backup under load, wipe, restore, verify: ${cycles} times in a row`, { t
     const { orphans, broken } = audit(folder)
     t.same({ orphans, broken }, { orphans: [], broken: [] })
     gateway = await start(t, folder, purging)
-    t.ok(expected.length >= users)
+    t.ok(expected.length >= churningUsers)
     t.same(await differing(gateway, expected), [], `all of ${expected.length} are there, byte by byte`)
   }
   // A backup that holds uploads up does so every time; a machine that does something else does it now and then.

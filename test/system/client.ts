@@ -54,7 +54,7 @@ export const json = (answer: Answer) => JSON.parse(answer.body.toString())
 export const randomSize = (max = 3 * 1024 ** 2): number => Math.floor(1024 * (max / 1024) ** (randomInt(1_000_001) / 1_000_000))
 
 /** A picture of about this size, and none like any other: noise, as a PNG that is not compressed. */
-export function noise (size: number): Buffer {
+export function noise (size: number, bytes: (size: number) => Buffer = randomBytes): Buffer {
   const width = 1000
   const height = Math.max(1, Math.round(size / width))
   const header = Buffer.alloc(13)
@@ -62,7 +62,7 @@ export function noise (size: number): Buffer {
   header.writeUInt32BE(height, 4)
   // Of gray alone.
   header.writeUInt8(8, 8)
-  const rows = Buffer.concat(Array.from({ length: height }, () => Buffer.concat([Buffer.alloc(1), randomBytes(width)])))
+  const rows = Buffer.concat(Array.from({ length: height }, () => Buffer.concat([Buffer.alloc(1), bytes(width)])))
   return Buffer.concat([pngSignature, chunk('IHDR', header), chunk('IDAT', deflateSync(rows, { level: 0 })), chunk('IEND', Buffer.alloc(0))])
 }
 
@@ -81,6 +81,6 @@ export function attachmentIn (answer: Answer): { id: string, url: string, sha256
   return json(answer).attachments[0]
 }
 
-export async function get (gateway: Gateway, path: string, user: string): Promise<Answer> {
+export async function get (gateway: Pick<Gateway, 'url'>, path: string, user: string): Promise<Answer> {
   return call(gateway, path, { headers: await bearer(user) })
 }

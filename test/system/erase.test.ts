@@ -110,7 +110,7 @@ t.test(`after ${cycles} erasures under load, each with a kill at some moment of 
   gateway = await start(t, folder, settings)
   t.same(await lost(gateway, uploaders.acknowledged), [], `all of the others' ${uploaders.acknowledged.length} uploads are there`)
   t.same(audit(folder, { isHashed: false }).broken, [])
-  t.match(staging(folder), [{ pid: gateway.pid, files: [] }])
+  t.match(staging(folder), [{ pid: gateway.pid, files: { length: 0 } }])
 })
 
 /** More than are removed in one go. Returns their ids. */

@@ -1,7 +1,6 @@
 // The older systems move in: dry run, killed on the way, finished, run again, beside a gateway that serves.
 import { randomInt } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { Agent } from 'node:http'
 import { join } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
 import t from 'tap'
@@ -9,29 +8,13 @@ import { temporaryFolder } from '../helper.ts'
 import { audit } from './audit.ts'
 import { call, get, json, noise, putAvatar, sha256 } from './client.ts'
 import { command } from './command.ts'
-import { bearer, start, type Gateway } from './gateway.ts'
+import { bearer, start } from './gateway.ts'
 import { until } from './machine.ts'
-import { makeAttachments, makeAvatars, makeSystemR, pictureOf, stateOf, type Expected } from './old-systems.ts'
+import { makeAttachments, makeAvatars, makeSystemR, pictureOf, stateOf, unanswered, type Expected } from './old-systems.ts'
 import { postgres } from './postgres.ts'
 
 const settings = { ATTACHMENT_MAX_BYTES: String(1024 ** 2) }
 const own = noise(50_000)
-
-/** Those of `addresses` that the gateway does not answer with these bytes. */
-async function unanswered (gateway: Gateway, addresses: Iterable<[string, string]>): Promise<string[]> {
-  const rest = [...addresses]
-  const wrong: string[] = []
-  const agent = new Agent({ keepAlive: true, maxSockets: 16 })
-  const reader = async () => {
-    for (let one = rest.pop(); one !== undefined; one = rest.pop()) {
-      const { status, body } = await call(gateway, one[0], { agent })
-      if (status !== 200 || sha256(body) !== one[1]) wrong.push(`${one[0]} ${status}`)
-    }
-  }
-  await Promise.all(Array.from({ length: 16 }, reader))
-  agent.destroy()
-  return wrong
-}
 
 function rowsOf (folder: string): Array<{ source: string, sha256: string, state: string }> {
   const connection = new BetterSqlite3(join(folder, 'database', 'gateway.sqlite'), { readonly: true })

@@ -28,7 +28,7 @@ t.test(`after each of ${cycles} kills under ${parallel} uploaders, every acknowl
     const fresh = uploaders.acknowledged.slice(before)
 
     gateway = await start(t, folder, sweeping)
-    t.match(staging(folder), [{ pid: gateway.pid, files: [] }], 'staging holds nothing but the new process\'s own empty folder')
+    t.match(staging(folder), [{ pid: gateway.pid, files: { length: 0 } }], 'staging holds nothing but the new process\'s own empty folder')
     t.equal(staging(folder).length, 1)
     t.same(await lost(gateway, fresh), [], `cycle ${cycle}: all of ${fresh.length} are there, byte by byte`)
     t.same(audit(folder, { isHashed: false }).broken, [], 'no row is without its blob and sidecar')

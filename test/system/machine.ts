@@ -12,6 +12,7 @@ export const toolPath = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`
 
 const packages = {
   strace: 'strace', pg_ctlcluster: 'postgresql', setpriv: 'util-linux', curl: 'curl', exiftool: 'libimage-exiftool-perl', prlimit: 'util-linux', mount: 'mount', umount: 'mount', 'mkfs.ext4': 'e2fsprogs', 'mkfs.xfs': 'xfsprogs', xfs_io: 'xfsprogs', clamd: 'clamav-daemon', chromium: 'chromium', openssl: 'openssl',
+  'ceph-mon': 'ceph-mon', 'ceph-osd': 'ceph-osd', ceph: 'ceph-common', radosgw: 'radosgw', 'radosgw-admin': 'ceph-common', nginx: 'nginx-light',
 } as const
 
 export type Tool = keyof typeof packages

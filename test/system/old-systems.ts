@@ -2,9 +2,12 @@
 import { createHash } from 'node:crypto'
 import { execFileSync } from 'node:child_process'
 import { lstat, mkdir, readdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises'
+import { Agent } from 'node:http'
 import { dirname, join } from 'node:path'
 import type pg from 'pg'
 import sharp from 'sharp'
+import { call, sha256 } from './client.ts'
+import type { Gateway } from './gateway.ts'
 
 /** What must come of it: every old path with its bytes' hash, and how many files there are to find and to refuse. */
 export type Expected = {
@@ -163,4 +166,20 @@ async function linesOf (folder: Buffer): Promise<string[]> {
     return [own, ...(entry.isDirectory() ? await linesOf(path) : [])]
   }))
   return lines.flat()
+}
+
+/** Those of `addresses` that the gateway does not answer with these bytes. */
+export async function unanswered (gateway: Gateway, addresses: Iterable<[string, string]>): Promise<string[]> {
+  const rest = [...addresses]
+  const wrong: string[] = []
+  const agent = new Agent({ keepAlive: true, maxSockets: 16 })
+  const reader = async () => {
+    for (let one = rest.pop(); one !== undefined; one = rest.pop()) {
+      const { status, body } = await call(gateway, one[0], { agent })
+      if (status !== 200 || sha256(body) !== one[1]) wrong.push(`${one[0]} ${status}`)
+    }
+  }
+  await Promise.all(Array.from({ length: 16 }, reader))
+  agent.destroy()
+  return wrong
 }

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { Readable } from 'node:stream'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { multipart, temporaryFolder } from '../helper.ts'
 import { audit, staging } from './audit.ts'
 import { attachmentIn, call, get, json, postAttachment, type Answer, type Call } from './client.ts'
@@ -129,7 +129,7 @@ async function hangUp (gateway: Gateway, bytes: number): Promise<void> {
 }
 
 /** Before the time in Retry-After it is refused, after it no more; others are not concerned. `since`: when the answers were asked for. */
-async function isTrue (t: Parameters<typeof temporaryFolder>[0], since: number, answers: readonly Answer[], again: () => Promise<Answer>, asAnother: () => Promise<Answer>): Promise<void> {
+async function isTrue (t: Test, since: number, answers: readonly Answer[], again: () => Promise<Answer>, asAnother: () => Promise<Answer>): Promise<void> {
   const at = Date.now()
   const refused = answers.filter(({ status }) => status === 429)
   const waits = refused.map(({ headers }) => Number(headers['retry-after']))

@@ -70,7 +70,7 @@ t.test('with the database deleted, a gateway refuses; after a rebuild every answ
 
   t.match(await startRefused(folder), { code: 1, stderr: /the database is new.*upload-gateway rebuild/ })
   const report = await rebuilt(t, folder)
-  t.match(report, { findings: [], totals: { currentAvatars: 3, oldUrls: 2 } })
+  t.match(report, { findings: { length: 0 }, totals: { currentAvatars: 3, oldUrls: 2 } })
   t.strictSame(databaseFiles(folder), ['gateway.sqlite'])
   const second = await start(t, folder)
   t.strictSame(await answers(second, addresses), before)
@@ -123,7 +123,7 @@ t.test('killed at any point and run again, it ends with the same answers', { tim
   }
   t.comment(`${killed} of 12 were killed`)
   const report = await rebuilt(t, folder)
-  t.match(report, { findings: [] })
+  t.match(report, { findings: { length: 0 } })
   t.strictSame(databaseFiles(folder), ['gateway.sqlite'], 'nothing is left of those that were killed')
   t.strictSame(await answers(await start(t, folder), addresses), before)
 })

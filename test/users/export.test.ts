@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { appendFile, mkdir, readFile, symlink, truncate, unlink, writeFile } from 'node:fs/promises'
+import { mkdir, symlink } from 'node:fs/promises'
 import { createConnection, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -11,7 +11,9 @@ import { test } from 'tap'
 import type { UserId } from '../../src/callers/caller.ts'
 import { createExports } from '../../src/users/export.ts'
 import { createExportRecords } from '../../src/users/records.ts'
+import { put as putFile } from '../fixtures/home-files.ts'
 import { collectLog } from '../fixtures/log.ts'
+import { isOnObjects } from '../fixtures/object-server.ts'
 import { openBelow } from '../storage/fixtures/volume.ts'
 import { withUploads } from './fixtures.ts'
 
@@ -84,16 +86,18 @@ const manifestIn = (entries: Entry[]): { missing: number, damaged: number, isLas
 
 test('a file that is lost, or is not as long as it was, is left out and listed as that; all others come, and it is logged once', async (t) => {
   const log = collectLog()
-  const { exportOf, files, folder, blobs } = await filled(t, { LOG_LEVEL: 'warn' }, { logStream: log.stream })
+  const { app, exportOf, files, folder, blobs } = await filled(t, { LOG_LEVEL: 'warn' }, { logStream: log.stream })
+  const { fs } = app.home
   const [lost, short, long, folded, linked] = await Promise.all((await blobs()).slice(0, 5).map(async (row) => join(folder, pathOf(row)(await files()))))
   const all = manifestIn(await untar(Readable.from([(await exportOf('ada')).rawPayload]))).files
   t.match(all, Array(8).fill({ path: String, status: 'whole', problem: null }))
-  await unlink(lost ?? '')
-  await truncate(short ?? '', 10)
-  await appendFile(long ?? '', 'x')
-  for (const path of [folded ?? '', linked ?? '']) await unlink(path)
-  await mkdir(folded ?? '')
-  await symlink('/etc/hostname', linked ?? '')
+  await putFile(fs, short ?? '', (await fs.readFile(short ?? '')).subarray(0, 10))
+  await putFile(fs, long ?? '', Buffer.concat([await fs.readFile(long ?? ''), Buffer.from('x')]))
+  for (const path of [lost ?? '', folded ?? '', linked ?? '']) await fs.unlink(path)
+  if (!isOnObjects) {
+    await mkdir(folded ?? '')
+    await symlink('/etc/hostname', linked ?? '')
+  }
   const answer = await exportOf('ada')
   t.equal(answer.statusCode, 200)
   const entries = await untar(Readable.from([answer.rawPayload]))
@@ -104,7 +108,7 @@ test('a file that is lost, or is not as long as it was, is left out and listed a
   t.match(listed.slice(0, 5), Array(5).fill({ path: null, problem: /^It is not in this archive: .*\.$/ }))
   const lines = log.lines().filter(({ msg }) => !msg.includes('ordinary folder'))
   t.equal(lines.length, 1)
-  t.match(lines, [{ level: 40, requestId: String, msg: '5 files of an export are missing or damaged.', files: [{ id: (await blobs())[0]?.id, status: 'missing', reason: /ENOENT/ }, { reason: /not \d+ bytes long/ }, { reason: /not \d+ bytes long/ }, {}, {}] }])
+  t.match(lines, [{ level: 40, requestId: String, msg: '5 files of an export are missing or damaged.', files: [{ id: (await blobs())[0]?.id, status: 'missing', reason: isOnObjects ? /is missing/ : /ENOENT/ }, { reason: /not \d+ bytes long/ }, { reason: /not \d+ bytes long/ }, {}, {}] }])
   t.notMatch(log.text(), /"ada"/)
 })
 
@@ -113,8 +117,8 @@ test('a file of the right length that holds other bytes, or cannot be read to it
   const rows = await blobs()
   const [rotten, torn] = rows
   const path = join(folder, pathOf(rotten ?? { id: '', extension: '' })(await files()))
-  const bytes = await readFile(path)
-  await writeFile(path, bytes.fill(1, 10, 11))
+  const bytes = (await app.home.fs.readFile(path)).fill(1, 10, 11)
+  await putFile(app.home.fs, path, bytes)
   const entries = await untar(Readable.from([(await exportOf('ada')).rawPayload]))
   t.match(manifestIn(entries), { missing: 0, damaged: 1, files: [{ path: entries[0]?.header.name, status: 'damaged', problem: /^Its bytes are not those that were uploaded/ }, { status: 'whole' }] })
   t.same(entries[0]?.bytes, bytes)
@@ -195,6 +199,15 @@ test('the manifest of very many files comes in parts', async (t) => {
 
 test('a client that leaves, or takes nothing, leaves no file open; what it does not take is not read', async (t) => {
   const { app, as, attach, folder } = await filled(t)
+  const { store } = app.storage
+  const { read } = store
+  let streams = 0
+  store.read = async (...args) => {
+    const stream = await read(...args)
+    streams += 1
+    return stream.once('close', () => { streams -= 1 })
+  }
+  const open = () => isOnObjects ? streams : openBelow(join(folder, 'attachments')).length
   for (let index = 0; index < 5; index += 1) await attach('ada', 'big.bin', { bytes: 'x'.repeat(8 * 1024 ** 2) })
   await app.listen({ port: 0 })
   const { port } = app.server.address() as AddressInfo
@@ -202,12 +215,12 @@ test('a client that leaves, or takes nothing, leaves no file open; what it does 
   const socket = createConnection(port, '127.0.0.1')
   socket.write(`GET /api/users/me/export HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\n\r\n`)
   await once(socket, 'readable')
-  while (openBelow(join(folder, 'attachments')).length === 0) await new Promise((resolve) => { setTimeout(resolve, 10) })
+  while (open() === 0) await new Promise((resolve) => { setTimeout(resolve, 10) })
   await new Promise((resolve) => { setTimeout(resolve, 200) })
-  t.equal(openBelow(join(folder, 'attachments')).length, 1, 'one file at a time, and it waits')
+  t.equal(open(), 1, 'one file at a time, and it waits')
   socket.destroy()
-  for (let tries = 0; tries < 200 && openBelow(join(folder, 'attachments')).length > 0; tries += 1) await new Promise((resolve) => { setTimeout(resolve, 10) })
-  t.strictSame(openBelow(join(folder, 'attachments')), [])
+  for (let tries = 0; tries < 200 && open() > 0; tries += 1) await new Promise((resolve) => { setTimeout(resolve, 10) })
+  t.equal(open(), 0)
 })
 
 test('a database that fails has a status', async (t) => {

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { readdir, readFile } from 'node:fs/promises'
 import type { Test } from 'tap'
 import type { AppOptions } from '../../src/app.ts'
+import { isOnPostgres } from '../fixtures/database-server.ts'
+import { isOnObjects } from '../fixtures/object-server.ts'
 import { build, multipart, picture, type Gateway } from '../helper.ts'
 
 export async function withUploads (t: Test, settings: Record<string, string> = {}, options: AppOptions = {}) {
@@ -10,7 +12,8 @@ export async function withUploads (t: Test, settings: Record<string, string> = {
   return { ...gateway, ...clientOf(gateway) }
 }
 
-export function clientOf ({ app, as, folder }: Gateway) {
+export function clientOf (gateway: Gateway) {
+  const { app, as } = gateway
   return {
     async attach (user: string, filename: string, { bytes = `of ${user}`, more = [] as Array<[string, string]>, headers = {} } = {}) {
       const body = await multipart([...more, ['file', { bytes, filename }]])
@@ -20,9 +23,26 @@ export function clientOf ({ app, as, folder }: Gateway) {
       return app.inject({ method: 'PUT', url: '/api/avatars/me', headers: { 'content-type': 'image/png', ...await as(user) }, payload: await picture('png', { seed }) })
     },
     erase: async (user: string) => app.inject({ method: 'DELETE', url: `/api/users/${user}/uploads`, headers: await as('root', 'uploads:admin') }),
-    /** Every file of the volume, the database too, that has these bytes in it. */
-    filesWith: (text: string) => filesWith(folder, text),
+    /** Every file of the volume, of its object store, and table of the database, that has these bytes in it. */
+    filesWith: async (text: string) => [...await filesWith(gateway.folder, text), ...await objectsWith(gateway, text), ...await tablesWith(gateway, text)].sort(),
   }
+}
+
+async function objectsWith ({ files, read }: Gateway, text: string): Promise<string[]> {
+  if (!isOnObjects) return []
+  const found = await Promise.all((await files()).filter((path) => !path.startsWith('staging/')).map(async (path) => path.includes(text) || (await read(path)).includes(text) ? [path] : []))
+  return found.flat()
+}
+
+/** SQLite's are in its file. */
+async function tablesWith ({ app: { database: { client } } }: Gateway, text: string): Promise<string[]> {
+  if (!isOnPostgres) return []
+  const tables = await client.$queryRawUnsafe<Array<{ name: string }>>("SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'")
+  const found = await Promise.all(tables.map(async ({ name }) => {
+    const rows = await client.$queryRawUnsafe<unknown[]>(`SELECT 1 FROM "${name}" AS "row" WHERE position($1 IN "row"::text) > 0 LIMIT 1`, text)
+    return rows.length > 0 ? [`database/${name}`] : []
+  }))
+  return found.flat()
 }
 
 export async function filesWith (folder: string, text: string): Promise<string[]> {

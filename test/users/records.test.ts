@@ -8,8 +8,8 @@ const now = () => new Date('2026-11-21T10:00:00Z')
 const at = now().toISOString()
 
 test('of erasures begun at once, in several processes, each has an epoch of its own', async (t) => {
-  const { client, file } = await databaseFor(t)
-  const other = await openDatabase({ file, requireMount: false })
+  const { client, address } = await databaseFor(t)
+  const other = await openDatabase({ address, requireMount: false, connections: 4 })
   t.teardown(() => other.close())
   const both = [createErasureRecords({ client, now }), createErasureRecords({ client: other.client, now })]
   const begun = await Promise.all(Array.from({ length: 20 }, (_, index) => both[index % 2]?.begin({ id: `e${index}`, owner: `owner ${index % 3}`, at })))

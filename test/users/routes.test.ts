@@ -1,5 +1,6 @@
 import { test } from 'tap'
-import { openReceipts, signingKeyFile } from '../../src/users/receipt.ts'
+import { openSecrets } from '../../src/records/secrets.ts'
+import { openReceipts } from '../../src/users/receipt.ts'
 import { withUploads } from './fixtures.ts'
 
 test('only an admin erases, and gets a receipt that proves it', async (t) => {
@@ -17,7 +18,7 @@ test('only an admin erases, and gets a receipt that proves it', async (t) => {
   const answer = await ask('ada', 'root', 'uploads:admin')
   t.match(answer, { statusCode: 200, headers: { 'cache-control': 'no-store' } })
   const { erased, receipt } = answer.json()
-  t.strictSame(await (await openReceipts(signingKeyFile(`${folder}/database/gateway.sqlite`))).verify(receipt), erased)
+  t.strictSame(await (await openReceipts(openSecrets(app.database, `${folder}/database/gateway.sqlite`))).verify(receipt), erased)
   t.notMatch(answer.body, /"ada"/)
   t.equal(await app.database.client.blob.count(), 0)
   await gateway.attach('root', 'a.txt')

@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'tap'
 import { createFaults } from '../fixtures/faults.ts'
@@ -6,9 +7,9 @@ import { build, temporaryFolder } from '../helper.ts'
 
 test('both places of the ledger are made at the first start, so that one that is missing later says something', async (t) => {
   const second = join(await temporaryFolder(t), 'ledger.ndjson')
-  const { folder } = await build(t, { ERASURE_LEDGER: second })
+  const { read } = await build(t, { ERASURE_LEDGER: second })
   t.ok(existsSync(second))
-  t.ok(existsSync(join(folder, 'erasures.ndjson')))
+  t.equal(await read('erasures.ndjson'), await readFile(second, 'utf8'))
 })
 
 test('a second place that cannot be used refuses the start, with what to do', async (t) => {

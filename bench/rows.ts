@@ -1,0 +1,191 @@
+// Whether the gateway slows down as its database grows: uploads, reads, lists and deletes upon a million rows against a thousand, on SQLite and on PostgreSQL.
+// Side by side in one run, in rounds: on a machine with other work, the ratios are what counts. The goal: p50 at most 1.2 ×, p99 at most 2 ×.
+//   node bench/rows.ts [rounds, 20] [requests of each kind in a round, 40] [rows, 1000000]
+// Some five minutes. It needs root and Debian's postgresql, and 3 GB in the temporary folder.
+import { randomBytes, randomInt } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { Agent } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import BetterSqlite3 from 'better-sqlite3'
+import pg from 'pg'
+import { attachmentIn, call, json } from '../test/system/client.ts'
+import { bearer, start, type Gateway, type Settings } from '../test/system/gateway.ts'
+import { postgres } from '../test/system/postgres.ts'
+
+const [rounds = 20, each = 40, many = 1_000_000] = process.argv.slice(2).map(Number)
+const few = 1000
+const operations = ['upload', 'read', 'list', 'list of one with many', 'delete'] as const
+/** Nothing in the background: the rows that are made here have no files. */
+const settings = { SWEEP_INTERVAL_SECONDS: '86400', AUDIT_INTERVAL_SECONDS: '0' }
+const agent = new Agent({ keepAlive: true })
+
+type Operation = typeof operations[number]
+
+/** What the two databases spell differently. */
+type Dialect = {
+  /** A table `numbers` with the column n, from 1 to `count`. */
+  readonly numbers: (count: number) => string
+  readonly hex: (expression: string, digits: number) => string
+  /** So many seconds ago. */
+  readonly ago: (seconds: string) => string
+  readonly no: string
+}
+
+const sqlite: Dialect = {
+  numbers: (count) => `(WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < ${count}) SELECT n FROM counted) AS numbers`,
+  hex: (expression, digits) => `printf('%0${digits}x', ${expression})`,
+  ago: (seconds) => `strftime('%Y-%m-%dT%H:%M:%S.000+00:00', 'now', '-' || (${seconds}) || ' seconds')`,
+  no: '0',
+}
+
+const postgresql: Dialect = {
+  numbers: (count) => `generate_series(1::bigint, ${count}) AS numbers(n)`,
+  hex: (expression, digits) => `lpad(to_hex((${expression})::bigint), ${digits}, '0')`,
+  ago: (seconds) => `(now() AT TIME ZONE 'utc' - make_interval(secs => (${seconds})::int))`,
+  no: 'false',
+}
+
+/** Files of the one who has many. */
+const most = (count: number): number => Math.min(10_000, count / 2)
+const ordinaryOwners = (count: number): number => (count - most(count)) / 20
+
+/** Rows as two years of use leave them: some twenty files for each owner, one with many, one of twenty in the trash, a picture for each. */
+function filling ({ numbers, hex, ago, no }: Dialect, count: number): string[] {
+  const secondsEach = Math.floor(2 * 365 * 86_400 / count)
+  const firstMs = Date.now() - count * secondsEach * 1000
+  const ordinary = ordinaryOwners(count)
+  const ofMany = count / most(count)
+  const ms = `(${firstMs} + n * ${secondsEach * 1000})`
+  const id = (variant: string) => `(${hex(`${ms} / 65536`, 8)} || '-' || ${hex(`${ms} % 65536`, 4)} || '-7000-${variant}-' || ${hex('n', 12)})`
+  const owner = `(CASE WHEN n % ${ofMany} = 0 THEN 'many' ELSE 'u' || (n * 7919 % ${ordinary}) END)`
+  const isDeleted = '(n % 20 = 7)'
+  const at = ago(`(${count} - n) * ${secondsEach}`)
+  const sha256 = hex('n', 64)
+  return [
+    `INSERT INTO "Blob" ("id", "kind", "extension", "state", "ownerId", "creatorId", "contentType", "size", "sha256", "stateAt", "createdAt", "keepsMetadata")
+     SELECT ${id('8000')}, 'attachment', 'pdf', CASE WHEN ${isDeleted} THEN 'deleted' ELSE 'live' END, ${owner}, ${owner}, 'application/pdf', 1000 + n % 100000, ${sha256}, CASE WHEN ${isDeleted} THEN ${ago('n % 86400')} ELSE ${at} END, ${at}, ${no} FROM ${numbers(count)}`,
+    `INSERT INTO "Attachment" ("id", "blobId", "ownerId", "filename", "visibility", "contextType", "contextId", "deletedAt", "createdAt")
+     SELECT ${id('9000')}, ${id('8000')}, ${owner}, 'file ' || n || '.pdf', 'private', 'message', 'm' || (n / 3), CASE WHEN ${isDeleted} THEN ${ago('n % 86400')} END, ${at} FROM ${numbers(count)}`,
+    `INSERT INTO "Blob" ("id", "kind", "extension", "state", "ownerId", "creatorId", "contentType", "size", "sha256", "stateAt", "createdAt", "keepsMetadata")
+     SELECT ${id('a000')}, 'avatar', 'jpg', 'live', 'u' || n, 'u' || n, 'image/jpeg', 50000, ${sha256}, ${at}, ${at}, ${no} FROM ${numbers(ordinary)}`,
+    `INSERT INTO "Avatar" ("userId", "blobId") SELECT 'u' || n, ${id('a000')} FROM ${numbers(ordinary)}`,
+  ]
+}
+
+const usage = `INSERT INTO "Usage" ("ownerId", "bytes", "files", "trashBytes")
+  SELECT "ownerId", coalesce(sum("size") FILTER (WHERE "state" = 'live'), 0), count(*) FILTER (WHERE "state" = 'live'), coalesce(sum("size") FILTER (WHERE "state" <> 'live'), 0) FROM "Blob" GROUP BY "ownerId"`
+
+const teardowns: (() => unknown)[] = []
+const t = { teardown: (end: () => unknown) => { teardowns.unshift(end) } }
+
+/** A gateway upon so many rows. */
+type Side = { readonly gateway: Gateway, readonly rows: number, readonly samples: Map<Operation, number[][]> }
+
+async function side (rows: number, given: Settings, fill: () => Promise<unknown>): Promise<Side> {
+  const folder = await mkdtemp(join(root, 'volume-'))
+  // It makes the tables.
+  await (await start(t, folder, { ...settings, ...given })).stop()
+  await fill()
+  return { gateway: await start(t, folder, { ...settings, ...given }), rows, samples: new Map(operations.map((operation) => [operation, []])) }
+}
+
+async function onSqlite (rows: number): Promise<Side> {
+  const file = join(root, `${rows}.sqlite`)
+  return side(rows, { DATABASE_URL: `file:${file}` }, async () => {
+    const connection = new BetterSqlite3(file)
+    for (const statement of filling(sqlite, rows)) connection.exec(statement)
+    connection.close()
+  })
+}
+
+async function onPostgres (server: Awaited<ReturnType<typeof postgres>>, rows: number): Promise<Side> {
+  const url = await server.create(`rows_${rows}`)
+  return side(rows, { DATABASE_URL: url }, async () => {
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    // In one transaction, each change of one owner's usage would look at all before it.
+    await client.query('ALTER TABLE "Blob" DISABLE TRIGGER USER')
+    for (const statement of filling(postgresql, rows)) await client.query(statement)
+    await client.query(usage)
+    await client.query('ALTER TABLE "Blob" ENABLE TRIGGER USER')
+    // As it does by itself when it has run for a while.
+    await client.query('VACUUM (ANALYZE)')
+    await client.query('CHECKPOINT')
+    await client.end()
+  })
+}
+
+async function ask ({ gateway }: Side, user: string, path: string, { method = 'GET', body, wanted = 200 }: { method?: string, body?: Buffer, wanted?: number } = {}) {
+  const headers = { ...await bearer(user), ...(body !== undefined && { 'content-type': 'application/octet-stream' }) }
+  const answer = await call(gateway, path, { method, headers, agent, ...(body !== undefined && { body }) })
+  if (answer.status !== wanted) throw new Error(`${method} ${path} was answered with ${answer.status}: ${answer.body}`)
+  return answer
+}
+
+/** One round: how long each request took, in milliseconds. */
+async function measure (side: Side, isCounted: boolean): Promise<void> {
+  const took = new Map<Operation, number[]>(operations.map((operation) => [operation, []]))
+  async function timing<T> (operation: Operation, work: () => Promise<T>): Promise<T> {
+    const at = performance.now()
+    const result = await work()
+    took.get(operation)?.push(performance.now() - at)
+    return result
+  }
+  for (let turn = 0; turn < each; turn += 1) {
+    const user = `u${randomInt(ordinaryOwners(side.rows))}`
+    const body = randomBytes(10_000)
+    const { id, url } = attachmentIn(await timing('upload', () => ask(side, user, '/api/attachments', { method: 'POST', body, wanted: 201 })))
+    const { body: read } = await timing('read', () => ask(side, user, url))
+    if (!read.equals(body)) throw new Error('Other bytes came back.')
+    const { attachments } = json(await timing('list', () => ask(side, user, '/api/attachments')))
+    if (attachments[0].id !== id) throw new Error('The list does not begin with the newest.')
+    const page = json(await timing('list of one with many', () => ask(side, 'many', '/api/attachments')))
+    if (page.nextCursor === null) throw new Error('There is but one page of many.')
+    await timing('delete', () => ask(side, user, `/api/attachments/${id}`, { method: 'DELETE', wanted: 204 }))
+  }
+  if (isCounted) for (const [operation, values] of took) side.samples.get(operation)?.push(values)
+}
+
+function percentile (values: readonly number[], part: number): number {
+  const sorted = values.toSorted((one, other) => one - other)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? NaN
+}
+
+const print = (line: string): void => { process.stdout.write(`${line}\n`) }
+const row = (...cells: readonly (string | number)[]): void => print(`| ${cells.join(' | ')} |`)
+
+/** The ratio of medians is that of each round, and then the median of those: what else the machine did was the same for both. */
+function compare (name: string, small: Side, large: Side): void {
+  for (const operation of operations) {
+    const [ones, others] = [large.samples.get(operation) ?? [], small.samples.get(operation) ?? []]
+    const halves = percentile(ones.map((values, round) => percentile(values, 0.5) / percentile(others[round] ?? [], 0.5)), 0.5)
+    const tails = percentile(ones.flat(), 0.99) / percentile(others.flat(), 0.99)
+    const of = (values: readonly number[][]) => `${percentile(values.flat(), 0.5).toFixed(2)} / ${percentile(values.flat(), 0.99).toFixed(2)}`
+    row(name, operation, of(others), of(ones), `${halves.toFixed(2)} ×${halves > 1.2 ? ' !' : ''}`, `${tails.toFixed(2)} ×${tails > 2 ? ' !' : ''}`)
+  }
+}
+
+const root = await mkdtemp(join(tmpdir(), 'upload-gateway-bench-'))
+try {
+  const server = await postgres(t, { isSynced: true })
+  const startedAt = performance.now()
+  const [sqliteFew, sqliteMany] = [await onSqlite(few), await onSqlite(many)]
+  const [postgresFew, postgresMany] = [await onPostgres(server, few), await onPostgres(server, many)]
+  const sides = [sqliteFew, sqliteMany, postgresFew, postgresMany]
+  print(`${few} rows and ${many}, filled in ${((performance.now() - startedAt) / 1000).toFixed(0)} s; ${rounds} rounds of ${each} requests of each kind, one after the other.\n`)
+  // The first requests of a process are slow.
+  for (const one of sides) await measure(one, false)
+  for (let round = 0; round < rounds; round += 1) {
+    for (const one of round % 2 === 0 ? sides : sides.toReversed()) await measure(one, true)
+  }
+  row('database', 'request', `${few} rows, p50 / p99 in ms`, `${many} rows`, 'p50', 'p99')
+  row(...Array.from({ length: 6 }, () => '---'))
+  compare('SQLite', sqliteFew, sqliteMany)
+  compare('PostgreSQL', postgresFew, postgresMany)
+} finally {
+  agent.destroy()
+  for (const end of teardowns) await end()
+  await rm(root, { recursive: true, force: true })
+}
