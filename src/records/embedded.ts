@@ -8,7 +8,7 @@ import type { Database } from './database.ts'
 import { writeFailure } from './failures.ts'
 import { migrate, newerSentence, requireMigrated, shippedMigrations, type Migrated } from './migrations.ts'
 import { DurableSqlite, harden } from './sqlite.ts'
-import { viewDatabase } from './viewing.ts'
+import { sqliteDatabase, viewDatabase } from './viewing.ts'
 
 type Options = {
   file: string
@@ -40,13 +40,7 @@ export async function openSqlite ({ file, requireMount, isReadOnly = false, busy
   if (isReadOnly) return viewDatabase({ kind: 'sqlite', file })
   const client = new PrismaClient({ adapter: new DurableSqlite({ url: `file:${file}` }, busyForMs), transactionOptions: { maxWait: waitMs, timeout: waitMs } })
   await client.$connect()
-  return {
-    kind: 'sqlite',
-    client,
-    exclusively: (_name, work) => work(),
-    async check () { await client.setting.findFirst({ select: { key: true } }) },
-    close: () => client.$disconnect(),
-  }
+  return sqliteDatabase(client)
 }
 
 /** Exported for its test: no machine has all of these mounted. `type` is what statfs(2) says. */

@@ -16,11 +16,14 @@ export async function viewDatabase (address: DatabaseAddress): Promise<Database>
 async function viewFile (file: string): Promise<Database> {
   const client = new PrismaClient({ adapter: new PrismaBetterSqlite3({ url: `file:${file}`, readonly: true, fileMustExist: true }) })
   await client.$connect()
-  return {
-    kind: 'sqlite',
-    client,
-    exclusively: (_name, work) => work(),
-    async check () { await client.setting.findFirst({ select: { key: true } }) },
-    close: () => client.$disconnect(),
-  }
+  return sqliteDatabase(client)
 }
+
+/** What is asked of a SQLite database whose client is connected. */
+export const sqliteDatabase = (client: PrismaClient): Database => ({
+  kind: 'sqlite',
+  client,
+  exclusively: (_name, work) => work(),
+  async check () { await client.setting.findFirst({ select: { key: true } }) },
+  close: () => client.$disconnect(),
+})

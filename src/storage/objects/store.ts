@@ -8,12 +8,12 @@ import { errnoOf, storing } from '../failures.ts'
 import type { FileSystem } from '../fs.ts'
 import { decodeSidecar, encodeSidecar, type Sidecar } from '../sidecar.ts'
 import type { Space } from '../space.ts'
-import type { BlobAddress, LocalFile, StagedFile, Store } from '../store.ts'
-import { createBatches } from '../volume/batches.ts'
+import type { BlobAddress, StagedFile, Store } from '../store.ts'
 import type { Durable } from '../volume/durable.ts'
 import { blobPath, sidecarPath, variantsFolder } from '../volume/layout.ts'
 import { createStagedFile, type VolumeStagedFile } from '../volume/staged-file.ts'
 import type { Staging } from '../volume/staging.ts'
+import { createDownloads } from './downloads.ts'
 import { ObjectMissing, ObjectTaken, type Objects } from './objects.ts'
 import { removeBelow } from './removing.ts'
 
@@ -37,6 +37,7 @@ const sidecarKey = (address: Pick<BlobAddress, 'kind' | 'id'>) => sidecarPath(''
 
 export function createObjectStore ({ objects, fs, durable, space, root, staging, isRedirecting }: Options): Store {
   const staged = new WeakMap<StagedFile, VolumeStagedFile>()
+  const download = createDownloads({ objects, fs, durable, staging, checkSpace: () => space.check() })
 
   // Durable is what is in the store: a power cut here takes only what was never acknowledged.
   const unsynced: Durable = { ...durable, sync: async () => {} }
@@ -75,27 +76,6 @@ export function createObjectStore ({ objects, fs, durable, space, root, staging,
   const reading = <T>(address: BlobAddress, work: () => Promise<T>): Promise<T> => storing(() => work().catch((error: unknown) => {
     throw error instanceof ObjectMissing ? new StorageUnavailable({ cause: new Error(`the blob ${blobKey(address)} is missing`, { cause: error }) }) : error
   }))
-
-  async function download (address: BlobAddress): Promise<LocalFile> {
-    const path = join(staging.folder, randomUUID())
-    const release = async () => { await fs.unlink(path).catch(() => {}) }
-    const bytes = await objects.read(blobKey(address))
-    try {
-      const handle = await staging.within(() => durable.create(path))
-      try {
-        const batches = createBatches(handle, () => space.check())
-        for await (const chunk of bytes) await batches.add(chunk as Buffer)
-        await batches.flush()
-      } finally {
-        await handle.close()
-      }
-      return { path, isThere: async () => await objects.head(blobKey(address)) !== undefined, release }
-    } catch (error) {
-      bytes.destroy()
-      await release()
-      throw error
-    }
-  }
 
   return {
     reserve: (bytes) => space.reserve(bytes),
