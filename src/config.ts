@@ -212,7 +212,7 @@ function objectStore (env: Static<typeof Environment>): ObjectStoreAddress | und
 }
 
 /** `value`: as STORAGE_URL; undefined for none. */
-export function objectStoreAddress (value: string, endpoint: string, isPathStyle: boolean): ObjectStoreAddress | undefined {
+function objectStoreAddress (value: string, endpoint: string, isPathStyle: boolean): ObjectStoreAddress | undefined {
   const [, kind, container = '', path = ''] = /^(s3|azblob):\/\/([^/]+)\/?(.*)$/.exec(value) ?? []
   if (kind !== 's3' && kind !== 'azblob') return undefined
   const prefix = path.split('/').filter((part) => part !== '').join('/')

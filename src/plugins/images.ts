@@ -19,7 +19,7 @@ declare module 'fastify' {
   }
 }
 
-type Options = { config: Pick<Config, 'uploadsDir' | 'objectStore' | 'cacheMaxBytes' | 'imageProcesses' | 'imageMemoryBytes'>, metrics: Pick<Metrics, 'pictureJobEnded'>, fs: FileSystem, now: () => Date }
+type Options = { config: Pick<Config, 'uploadsDir' | 'cacheMaxBytes' | 'imageProcesses' | 'imageMemoryBytes'>, metrics: Pick<Metrics, 'pictureJobEnded'>, fs: FileSystem, now: () => Date }
 
 /** Jobs; those of one upload are three or four, one after the other. */
 const maxWaiting = 256
@@ -42,8 +42,8 @@ export const images = fastifyPlugin(async (app, { config, metrics, fs, now }: Op
   })
   const processes = { run: countingJobs(pool.run, metrics) }
   app.addHook('onClose', () => pool.close())
-  const { coordination, storage: { store, space } } = app
-  const { isKeeper, onKept, attend } = createCacheBudget({ coordination, isShared: config.objectStore === undefined })
+  const { coordination, home, storage: { store, space } } = app
+  const { isKeeper, onKept, attend } = createCacheBudget({ coordination, isShared: home.objects === undefined })
   const cache = createVariantCache({ fs, folder: join(config.uploadsDir, cacheFolder), maxBytes: config.cacheMaxBytes, memoryBytes, checkSpace: () => space.check(), isKeeper, onKept, warn, now })
   attend(cache, warn)
   // Not waited for: a large cache takes long to count.

@@ -9,7 +9,7 @@ import type { DatabaseAddress } from '../config.ts'
 export type Topic = 'erased' | 'told' | 'holding' | 'letGo' | 'cached' | 'reconnected'
 
 /** `from`: the process that told it. */
-export type Listener = (text: string, from: string) => void
+type Listener = (text: string, from: string) => void
 
 export type Coordination = {
   /** This process, as others hear of it. */

@@ -1,7 +1,5 @@
 // Changes of one user in this process, one after the other: at once, each would find that another came first, and hold a connection for it. Other processes know nothing of it.
 
-export type UserTurns = ReturnType<typeof createUserTurns>
-
 export function createUserTurns () {
   const last = new Map<string, Promise<unknown>>()
 

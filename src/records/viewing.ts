@@ -2,14 +2,16 @@
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3'
 import type { DatabaseAddress } from '../config.ts'
 import { PrismaClient } from '../generated/prisma/client.ts'
-import { openDatabase, type Database } from './database.ts'
+import type { Database } from './database.ts'
 
 /** Enough for what is asked at once. */
 const connections = 2
 
 /** @throws the error of SQLite when there is no such file, or it is no database; ConfigError when PostgreSQL cannot be used */
 export async function viewDatabase (address: DatabaseAddress): Promise<Database> {
-  return address.kind === 'sqlite' ? viewFile(address.file) : openDatabase({ address, requireMount: false, connections, isReadOnly: true })
+  if (address.kind === 'sqlite') return viewFile(address.file)
+  const { openPostgres } = await import('./postgres/open.ts')
+  return openPostgres({ url: address.url, connections, isReadOnly: true })
 }
 
 /** Not as a gateway opens it, whose settings not every state of it takes. */

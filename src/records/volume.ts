@@ -10,7 +10,7 @@ export const volumeKey = 'volumeId'
 const databaseKey = 'databaseId'
 
 export function createVolumeRecord (client: PrismaClient) {
-  /** The first value stays. */
+  /** The first value stays. With an update that changes nothing, as only then Prisma makes one statement of it, which two may run at once. */
   const keep = (key: string, value: string): Promise<string> => querying(async () =>
     (await client.setting.upsert({ where: { key }, create: { key, value }, update: { key } })).value)
 

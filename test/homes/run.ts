@@ -1,5 +1,5 @@
 // The tests that ask a gateway over HTTP, by hand, on other homes than SQLite and a volume:
-//   node test/homes/run.ts [postgresql|s3|azure [test files]]
+//   npm run test:homes -- [postgresql|s3|azure [test files]]
 import process from 'node:process'
 import type { Test } from 'tap'
 import { runOn } from './on.ts'

@@ -1,5 +1,5 @@
 // Memory does not grow with what is on its way to an object store: twenty uploads at once, each larger than what is held of it.
-//   GIBIBYTE_UPLOADS=yes npm run test:system -- test/system/object-store-memory.test.ts   (20 × 1 GiB instead of 20 × 64 MiB; 50 GiB of disk)
+//   GIBIBYTE_UPLOADS=yes npm run test:system -- --timeout=7200 test/system/object-store-memory.test.ts   (20 × 1 GiB instead of 20 × 64 MiB; 50 GiB of disk)
 import { createHash, randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import t from 'tap'

@@ -1,5 +1,5 @@
 // Three gateways behind nginx under mixed load, killed and started again in turn, while their database dies once, and where there is one their object store loses a part.
-//   MINUTES=10 npm run test:system -- test/system/replica-load.test.ts   (SEED=… for the same choices again; what the machine makes of them is its own)
+//   MINUTES=10 npm run test:system -- --timeout=7200 test/system/replica-load.test.ts   (SEED=… for the same choices again; what the machine makes of them is its own)
 import { randomInt } from 'node:crypto'
 import { ListMultipartUploadsCommand } from '@aws-sdk/client-s3'
 import pg from 'pg'

@@ -11,7 +11,7 @@ const deadlineMs = 5_000
  * Who asks nothing for so long is dropped by the server, and holds nothing any more: also a process that was suspended, whose system
  * answers for it. Its own view (`provenForMs`) ends before.
  */
-const droppedAfterMs = 6_000
+export const droppedAfterMs = 6_000
 
 /** A host that is gone is noticed within this time, also while something is being sent to it. Seconds, and milliseconds. */
 const keepalives = { idle: 2, interval: 2, count: 2 }

@@ -5,13 +5,13 @@ import { setTimeout } from 'node:timers/promises'
 import { Type } from 'typebox'
 import { Check } from 'typebox/value'
 import { createListeners, type Coordination, type Topic, type Witness } from '../coordination.ts'
-import { openSession, type Session } from './coordination-session.ts'
+import { droppedAfterMs, openSession, type Session } from './coordination-session.ts'
 
 /** Who leads proves that its connection is there so often; who does not tries to, as often. */
 const checkEveryMs = 2_000
 
 /** Since the last proof was asked for. The server drops a silent session a second later: nobody else leads before this one knows that it does not. */
-const provenForMs = 5_000
+const provenForMs = droppedAfterMs - 1_000
 
 const firstPauseMs = 200
 const longestPauseMs = 2_000

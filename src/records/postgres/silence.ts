@@ -13,7 +13,7 @@ const farewellMs = 2_000
 
 type Seen = { bytes: number, /** When something came. */ heardAt: number, /** Since when it waits with nothing coming. */ silentSince: number }
 
-export type Silence = { stop (): Promise<void> }
+type Silence = { stop (): Promise<void> }
 
 export function watchSilence (pool: pg.Pool, url: string): Silence {
   const sessions = new Map<Session, Seen>()

@@ -2,7 +2,7 @@
 import { Prisma } from '../../generated/prisma/client.ts'
 import type { PrismaClient } from '../database.ts'
 
-/** All that an erasure may have deleted rows of, or changed. */
+/** All with names or ids of users that an erasure may have deleted rows of, or changed; the others have hashes only. */
 const tables = Prisma.raw('"Blob", "Attachment", "Avatar", "Alias", "Account", "Link", "Answer", "Usage", "Resumable", "Segment", "Event", "Setting"')
 
 /**
