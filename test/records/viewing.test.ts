@@ -28,3 +28,8 @@ t.test('one that is not there is not made, and one that is none is left as it is
   await view.close()
   t.equal(readFileSync(file, 'utf8'), 'no database')
 })
+
+t.test('a PostgreSQL that does not answer is told of', async (t) => {
+  const url = 'postgresql://somebody@127.0.0.1:1/somewhere'
+  await t.rejects(viewDatabase({ kind: 'postgresql', url }), { name: 'ConfigError', message: /127\.0\.0\.1:1/ })
+})
