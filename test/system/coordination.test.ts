@@ -4,6 +4,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { test, type Test } from 'tap'
 import type { Coordination } from '../../src/records/coordination.ts'
 import { openPostgresCoordination } from '../../src/records/postgres/coordination.ts'
+import { lossyWayTo } from './fixtures/lossy-way.ts'
 import { freePort, postgres } from './postgres.ts'
 import { until } from './machine.ts'
 
@@ -117,46 +118,17 @@ test('where PostgreSQL is not there yet, it is waited for in the background; a s
   t.equal(said.length, 1)
 })
 
-/** A way to PostgreSQL on which, once it is silent, nothing arrives any more either way, and nobody is told. */
-async function tunnel (t: Test, url: string) {
-  const target = new URL(url)
-  const port = Number(target.port)
-  const sockets = new Set<Socket>()
-  const server = createServer((near) => {
-    const far = connect(port, target.hostname)
-    for (const socket of [near, far]) {
-      sockets.add(socket)
-      socket.on('error', () => {})
-    }
-    near.pipe(far)
-    far.pipe(near)
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
-  target.port = String((server.address() as AddressInfo).port)
-  return {
-    url: target.href,
-    silence () {
-      server.close()
-      for (const socket of sockets) socket.unpipe().removeAllListeners('end').resume()
-    },
-  }
-}
-
 test('a leader to whom nothing comes through any more is succeeded within 10 s, and at no moment two lead', async (t) => {
   const { url } = await postgres(t)
-  const way = await tunnel(t, url)
-  const first = await member(t, way.url)
+  const way = await lossyWayTo(t, Number(new URL(url).port))
+  const first = await member(t, url.replace(/:\d+\//, `:${way.port}/`))
   const second = await member(t, url)
   t.strictSame([first, second].map(({ coordination }) => coordination.leads()), [true, false])
   let both = 0
   const watching = setInterval(() => { if (first.coordination.leads() && second.coordination.leads()) both += 1 }, 5)
   t.teardown(() => clearInterval(watching))
   const { term } = first.coordination
-  way.silence()
+  way.swallowAll()
   const at = Date.now()
   await until('it knows that it does not lead', () => !first.coordination.leads(), 6000)
   const knewAfterMs = Date.now() - at

@@ -8,7 +8,7 @@ import { connectionTo, nameOf, schemaIn } from './connection.ts'
 import { migrate, requireMigrated, shippedFolder } from './migrations.ts'
 import { refusalOf } from './refusals.ts'
 import { refuseUnfit } from './server.ts'
-import { Session } from './session.ts'
+import { PoolConnection } from './pool-connection.ts'
 import { watchSilence } from './silence.ts'
 import { createTurns } from './turns.ts'
 
@@ -32,7 +32,7 @@ export async function openPostgres ({ url, connections, isReadOnly = false, warn
   const pool = new pg.Pool({
     ...connectionTo(url, { isReadOnly }), max: connections, connectionTimeoutMillis: freeConnectionMs, idleTimeoutMillis: idleMs, maxLifetimeSeconds: longestLifeSeconds,
     // Typed as if it took nothing.
-    Client: Session as unknown as new () => pg.Client,
+    Client: PoolConnection as unknown as new () => pg.Client,
     // Awaited; typed as if it were not.
     onConnect: async (client) => { Object.assign(client, { backend: await refuseUnfit(client, nameOf(url), isReadOnly) }) },
   })

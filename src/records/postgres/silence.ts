@@ -2,7 +2,7 @@
 import type pg from 'pg'
 import { connectionTo } from './connection.ts'
 import type { Backend } from './server.ts'
-import { Session } from './session.ts'
+import { PoolConnection } from './pool-connection.ts'
 
 const tickMs = 1_000
 /** Without a byte of an answer. */
@@ -16,21 +16,21 @@ type Seen = { bytes: number, /** When something came. */ heardAt: number, /** Si
 type Silence = { stop (): Promise<void> }
 
 export function watchSilence (pool: pg.Pool, url: string): Silence {
-  const sessions = new Map<Session, Seen>()
+  const connections = new Map<PoolConnection, Seen>()
   pool.on('connect', (client) => {
-    if (client instanceof Session) sessions.set(client, { bytes: client.bytesRead, heardAt: performance.now(), silentSince: performance.now() })
+    if (client instanceof PoolConnection) connections.set(client, { bytes: client.bytesRead, heardAt: performance.now(), silentSince: performance.now() })
   })
   pool.on('remove', (client) => {
-    if (client instanceof Session) sessions.delete(client)
+    if (client instanceof PoolConnection) connections.delete(client)
   })
 
-  function listen (): Session[] {
+  function listen (): PoolConnection[] {
     const now = performance.now()
-    for (const [session, seen] of sessions) {
-      if (session.bytesRead !== seen.bytes) [seen.bytes, seen.heardAt, seen.silentSince] = [session.bytesRead, now, now]
-      if (!session.isWaiting) seen.silentSince = now
+    for (const [connection, seen] of connections) {
+      if (connection.bytesRead !== seen.bytes) [seen.bytes, seen.heardAt, seen.silentSince] = [connection.bytesRead, now, now]
+      if (!connection.isWaiting) seen.silentSince = now
     }
-    return [...sessions].filter(([, { silentSince }]) => now - silentSince >= silentMs).map(([session]) => session)
+    return [...connections].filter(([, { silentSince }]) => now - silentSince >= silentMs).map(([connection]) => connection)
   }
 
   async function look (): Promise<void> {
@@ -38,10 +38,10 @@ export function watchSilence (pool: pg.Pool, url: string): Silence {
     if (silent.length === 0) return
     const working = await workingOn(url, silent.map(({ backend }) => backend))
     // What was answered meanwhile is heard by now.
-    const lost = listen().filter((session) => silent.includes(session) && !working(session.backend))
-    const begun = Math.min(...lost.map((session) => sessions.get(session)?.silentSince ?? Infinity))
+    const lost = listen().filter((connection) => silent.includes(connection) && !working(connection.backend))
+    const begun = Math.min(...lost.map((connection) => connections.get(connection)?.silentSince ?? Infinity))
     // Nor do those say anything that have rested since before: each would cost somebody the same wait.
-    for (const [session, { heardAt }] of sessions) if (lost.includes(session) || (!session.isWaiting && heardAt <= begun)) session.giveUp()
+    for (const [connection, { heardAt }] of connections) if (lost.includes(connection) || (!connection.isWaiting && heardAt <= begun)) connection.giveUp()
   }
 
   let looking: Promise<void> | undefined
@@ -51,7 +51,7 @@ export function watchSilence (pool: pg.Pool, url: string): Silence {
     /** For when the pool is ending: what does not end by itself is given up. */
     async stop () {
       clearInterval(timer)
-      const impatience = setTimeout(() => { for (const session of sessions.keys()) session.giveUp() }, farewellMs)
+      const impatience = setTimeout(() => { for (const connection of connections.keys()) connection.giveUp() }, farewellMs)
       await pool.end()
       clearTimeout(impatience)
     },
@@ -64,12 +64,12 @@ const atWork = `SELECT "pid", "backend_start"::text AS "since" FROM "pg_stat_act
 
 /** Whether the server is at a statement of such a connection, asked over a fresh one. */
 async function workingOn (url: string, backends: readonly Backend[]): Promise<(backend: Backend) => boolean> {
-  const session = new Session(connectionTo(url))
-  session.on('error', () => {})
-  const impatience = setTimeout(() => session.giveUp(), answerMs)
+  const connection = new PoolConnection(connectionTo(url))
+  connection.on('error', () => {})
+  const impatience = setTimeout(() => connection.giveUp(), answerMs)
   try {
-    await session.connect()
-    const { rows } = await session.query<Backend>(atWork, [backends.map(({ pid }) => pid)])
+    await connection.connect()
+    const { rows } = await connection.query<Backend>(atWork, [backends.map(({ pid }) => pid)])
     return ({ pid, since }) => rows.some((row) => row.pid === pid && row.since === since)
   } catch (error) {
     // With a severity it is the server that speaks, which may have no connection left: nobody knows.
@@ -77,6 +77,6 @@ async function workingOn (url: string, backends: readonly Backend[]): Promise<(b
     return () => isAnswered
   } finally {
     clearTimeout(impatience)
-    session.end().catch(() => {})
+    connection.end().catch(() => {})
   }
 }

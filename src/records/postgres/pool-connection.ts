@@ -4,7 +4,7 @@ import pg from 'pg'
 import { connectMs } from './connection.ts'
 import type { Backend } from './server.ts'
 
-export class Session extends pg.Client {
+export class PoolConnection extends pg.Client {
   readonly #socket: Socket
   /** Known once it is in the pool. */
   backend: Backend = { pid: 0, since: '' }
