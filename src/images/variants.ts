@@ -113,7 +113,7 @@ export function createVariants ({ processes, cache, nowMs = () => performance.no
     /**
      * A picture that cannot be shown is not tried again for a while. The entry can be read for as long as the blob is there: should the
      * cache lose it before, it is made anew.
-     * @throws ImageInvalid, ImageTooLarge, ImageTooSlow, ImagesBusy; StorageUnavailable when the blob is missing
+     * @throws ImageInvalid, ImageTooLarge, ImageTooSlow, ImagesBusy; StorageUnavailable when the blob is missing or cannot be had now
      */
     async get (source: VariantSource, spec: VariantSpec): Promise<CachedVariant> {
       const entry = await variant(source, spec)

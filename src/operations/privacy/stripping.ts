@@ -10,10 +10,11 @@ import type { PictureCopies } from '../../records/picture-copies.ts'
 import type { Settling } from '../../records/sidecars.ts'
 import type { Seen, UnseenPictures } from '../../records/unseen-pictures.ts'
 import { errnoOf, isFull } from '../../storage/failures.ts'
+import { isMissing } from '../../storage/fallback/store.ts'
 import type { BlobId } from '../../storage/ids.ts'
 import type { Doomed } from '../../storage/ledger.ts'
 import type { Sidecar } from '../../storage/sidecar.ts'
-import type { Store } from '../../storage/store.ts'
+import type { LocalFile, Store } from '../../storage/store.ts'
 import { writeAll } from '../../storage/write-all.ts'
 import { isBusy, notLookedAt } from '../patience.ts'
 import { reasonOf } from '../reason.ts'
@@ -52,7 +53,7 @@ const verifyIt = 'run "upload-gateway verify"'
 export function leftBecause (error: unknown): Left {
   const code = errnoOf(error) ?? ''
   if (isFull(error) || code === 'DATABASE_UNAVAILABLE' || code === 'SERVICE_STOPPING') throw error
-  if (code === 'ENOENT') return left('missing', `its file is missing: ${verifyIt}`)
+  if (code === 'ENOENT' || isMissing(error)) return left('missing', `its file is missing: ${verifyIt}`)
   if (code === 'UPLOAD_CONFLICT') return left('busy', 'something else changed it meanwhile: run this again')
   if (isBusy(error)) return left('not-looked-at', notLookedAt)
   if (code === 'JOB_TIMED_OUT' || code === 'JOB_CRASHED') return left('too-slow', `looking into it took too long, or ended the process that did (${reasonOf(error)})`)
@@ -118,9 +119,15 @@ export function createStripping ({ store, pictures, copies, settling, examining,
     return afterwards({ outcome: 'stripped', removed, bytes: copy.size, original: one }, id, 'its copy without metadata is in its place, but the copy\'s sidecar could not be written yet, and what was there is kept until then: run this again')
   }
 
+  /** @throws StorageFull also when the disk that it is brought to is full, as it would be for the others */
+  function localFile (one: Sidecar): Promise<LocalFile | Left> {
+    return store.localFile(one).catch((error: unknown) => leftBecause(error instanceof Error && isFull(error.cause) ? error.cause : error))
+  }
+
   /** Undefined when it was changed meanwhile. */
   async function once (one: Sidecar, copyId: BlobId): Promise<Outcome | undefined> {
-    const local = await store.localFile(one)
+    const local = await localFile(one)
+    if ('outcome' in local) return local
     try {
       const file = { path: local.path, contentType: one.contentType as PictureType }
       const plan = await examining.plan(file)

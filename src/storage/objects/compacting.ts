@@ -1,7 +1,7 @@
 // Small pieces of journals put together into few, so that reading one takes few calls however long it has been written to. Loses no line.
 import { randomBytes } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'
-import { findGrown, journalKeys, readGrown, type Grown } from './grown.ts'
+import { findGrown, grownOf, journalKeys, readGrown, type Grown } from './grown.ts'
 import type { Key, Objects } from './objects.ts'
 
 /** Fewer are no trouble. */
@@ -22,9 +22,9 @@ async function compact (objects: Objects, key: Key): Promise<number> {
   const grown = await findGrown(objects, key)
   // What lies under the name itself somebody put there: it stays.
   const small = grown?.parts.filter((part) => part.key !== key && part.size < smallBytes) ?? []
-  if (grown === undefined || small.length < manyParts) return 0
+  if (small.length < manyParts) return 0
   let removed = 0
-  for (const group of groups(small)) removed += await merge(objects, { ...grown, parts: group, size: sizeOf(group) })
+  for (const group of groups(small)) removed += await merge(objects, grownOf(group))
   return removed
 }
 
@@ -38,13 +38,11 @@ async function merge (objects: Objects, merged: Grown): Promise<number> {
   return merged.parts.length - 1
 }
 
-const sizeOf = (parts: Grown['parts']): number => parts.reduce((sum, { size }) => sum + size, 0)
-
 function * groups (parts: Grown['parts']): Generator<Grown['parts']> {
   let group: Array<Grown['parts'][number]> = []
   for (const part of parts) {
     group.push(part)
-    if (sizeOf(group) < mergedBytes) continue
+    if (grownOf(group).size < mergedBytes) continue
     yield group
     group = []
   }

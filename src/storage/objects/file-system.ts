@@ -10,7 +10,6 @@ import { nothingOwn, type IsOwn } from '../volume/own-files.ts'
 import { createPlaces, type Place } from './keys.ts'
 import type { Key, Objects } from './objects.ts'
 import { removeFile, removeTree } from './removing.ts'
-import { direntOf } from './stats.ts'
 
 type Options = {
   readonly objects: Objects
@@ -101,7 +100,7 @@ export function createObjectFileSystem ({ objects, root, roots = [root], isOwn =
       const place = placeOf(path)
       if (place.is === 'local') return withFileTypes ? local.readdir(path, { withFileTypes: true }) : local.readdir(path)
       const entries = await entriesAt(place, path)
-      return withFileTypes ? entries.map((entry) => direntOf(path, entry.name, entry.isFile() ? 'file' : 'folder')) : entries.map(({ name }) => name)
+      return withFileTypes ? entries : entries.map(({ name }) => name)
     },
 
     async readFile (path: string, options: TextOptions = null) {

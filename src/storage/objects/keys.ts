@@ -15,7 +15,7 @@ export type Place =
   | { readonly is: 'staging', readonly key: Key }
   | { readonly is: 'object', readonly key: Key }
 
-export type PlaceOf = (path: string) => Place
+type PlaceOf = (path: string) => Place
 
 const local: Place = { is: 'local' }
 const localFolders: ReadonlySet<string> = new Set([cacheFolder, databaseFolder])

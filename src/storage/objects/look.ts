@@ -3,7 +3,7 @@ import type { Dirent, Stats } from 'node:fs'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { errno } from './errno.ts'
-import { findGrown, isGrown, journalKeys, nameOfFile, readGrown, readWholeGrown } from './grown.ts'
+import { fileOf, findGrown, isGrown, journalKeys, readGrown, readWholeGrown } from './grown.ts'
 import { below, isFolderKey } from './keys.ts'
 import type { Key, Objects } from './objects.ts'
 import type { Content } from './read-handle.ts'
@@ -36,7 +36,7 @@ export function createLooking (objects: Objects) {
     return false
   }
 
-  async function * names (key: Key): AsyncGenerator<Dirent> {
+  async function * names (key: Key, path: string): AsyncGenerator<Dirent> {
     const parent = below(key)
     const seen = new Set<string>()
     const fresh = (full: Key): string => {
@@ -48,13 +48,13 @@ export function createLooking (objects: Objects) {
     for await (const { objects: found, prefixes } of objects.level(parent)) {
       for (const one of found) {
         const name = fresh(one.key)
-        if (name !== '') yield direntOf(key, name, 'file')
+        if (name !== '') yield direntOf(path, name, 'file')
       }
       for (const prefix of prefixes) {
-        const file = nameOfFile(prefix)
+        const file = fileOf(prefix)
         const isFile = file !== prefix && isGrown(file)
         const name = fresh(isFile ? file : prefix.slice(0, -1))
-        if (name !== '') yield direntOf(key, name, isFile ? 'file' : 'folder')
+        if (name !== '') yield direntOf(path, name, isFile ? 'file' : 'folder')
       }
     }
   }
@@ -76,7 +76,7 @@ export function createLooking (objects: Objects) {
     /** By name. @throws ENOENT, ENOTDIR */
     async entries (key: Key, path: string): Promise<Dirent[]> {
       const entries: Dirent[] = []
-      for await (const entry of names(key)) entries.push(entry)
+      for await (const entry of names(key, path)) entries.push(entry)
       if (entries.length > 0 || key === '' || isFolderKey(key)) return entries
       throw errno(await content(key) === undefined ? 'ENOENT' : 'ENOTDIR', 'scandir', path)
     },

@@ -1,4 +1,4 @@
-// rename(2) where one side or both are objects: the bytes go through this machine, and what is under the new name is whole or absent.
+// rename(2) to an object, of a file or of another object: the bytes go through this machine, and what is under the new name is whole or absent.
 import { createWriteStream } from 'node:fs'
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
@@ -21,12 +21,12 @@ export function createMoving ({ objects, local, root, looking }: Options) {
     if (isGrown(key)) await removeBelow(objects, partKey(key, ''))
   }
 
-  async function download (key: Key, from: string, to: string): Promise<void> {
+  async function download (key: Key, from: string, temporary: string): Promise<void> {
     const content = await looking.content(key)
     if (content === undefined) throw errno('ENOENT', 'rename', from)
     const { size } = content.stats
     const bytes = size === 0 ? Readable.from([]) : await content.read({ start: 0, end: size - 1 })
-    await pipeline(bytes, createWriteStream(to, { flags: 'wx', mode: 0o640 }))
+    await pipeline(bytes, createWriteStream(temporary, { flags: 'wx', mode: 0o640 }))
   }
 
   /** Named as a process's own folder in staging, so that it goes when this is killed. */
@@ -46,12 +46,13 @@ export function createMoving ({ objects, local, root, looking }: Options) {
       await upload(from.path, to.place.key)
       return local.unlink(from.path)
     }
-    if (from.place.is !== 'object' || (to.place.is !== 'local' && to.place.is !== 'object')) throw errno('ENOTSUP', 'rename', from.path)
-    const [{ key }, target] = [from.place, to.place]
-    if (target.is === 'object' && target.key === key) return
+    // Into a file of this machine nobody moves one: it would be gone from the store before the file is durable.
+    if (from.place.is !== 'object' || to.place.is !== 'object') throw errno('ENOTSUP', 'rename', from.path)
+    const [{ key }, { key: target }] = [from.place, to.place]
+    if (target === key) return
     await inTemporary(async (temporary) => {
       await download(key, from.path, temporary)
-      await (target.is === 'object' ? upload(temporary, target.key) : local.rename(temporary, to.path))
+      await upload(temporary, target)
     })
     await removeFile(objects, key)
   }

@@ -10,16 +10,15 @@ import { createReadHandle } from './read-handle.ts'
 import { inodeOf } from './stats.ts'
 import { createWriteHandle } from './write-handle.ts'
 
-type How = 'read' | 'folder' | 'update' | 'replace' | 'create' | 'append'
+type How = 'read' | 'folder' | 'update' | 'create' | 'append'
 
-const named: Readonly<Record<string, How>> = { r: 'read', 'r+': 'update', w: 'replace', 'w+': 'replace', wx: 'create', 'wx+': 'create', a: 'append' }
+/** No more than is asked for. */
+const named: Readonly<Record<string, How>> = { r: 'read', 'r+': 'update', wx: 'create', 'wx+': 'create', a: 'append' }
 
 function howOf (flags: string | number): How | undefined {
   if (typeof flags === 'string') return named[flags]
   if ((flags & constants.O_APPEND) !== 0) return 'append'
-  if ((flags & constants.O_EXCL) !== 0) return 'create'
-  if ((flags & constants.O_TRUNC) !== 0) return 'replace'
-  if ((flags & (constants.O_WRONLY | constants.O_RDWR)) !== 0) return 'update'
+  if ((flags & (constants.O_WRONLY | constants.O_RDWR)) !== 0) return undefined
   return (flags & (constants.O_DIRECTORY ?? 0)) !== 0 ? 'folder' : 'read'
 }
 
@@ -54,7 +53,7 @@ export function createOpening (objects: Objects, looking: Looking) {
     if (how === 'append' && isGrown(key)) return createAppendHandle(objects, key)
     if (isGrown(key) || (isBlobKey(key) && how !== 'create')) throw errno('ENOTSUP', 'open', path)
     if (how === 'update') return openForUpdate(key, path)
-    if (how === 'create' || how === 'replace') return createWriteHandle({ path, ino: ino(key), bytes: Buffer.alloc(0), isNew: true, put: (bytes, isFirst) => objects.putBytes(key, bytes, { ifAbsent: isFirst && how === 'create' }) })
+    if (how === 'create') return createWriteHandle({ path, ino: ino(key), bytes: Buffer.alloc(0), isNew: true, put: (bytes, isFirst) => objects.putBytes(key, bytes, { ifAbsent: isFirst }) })
     throw errno('ENOTSUP', 'open', path)
   }
 }

@@ -8,7 +8,7 @@ import { withMemory } from './part-memory.ts'
 export type Part = { readonly number: number, readonly bytes: Buffer, readonly digest: Buffer }
 
 /** What the store holds a part against when it gets it. */
-export type Division = { readonly bytesPerPart: number, readonly algorithm: 'sha256' | 'md5' }
+type Division = { readonly bytesPerPart: number, readonly algorithm: 'sha256' | 'md5' }
 
 /** So that one large file does not keep the line from all others. */
 const partsOfOneFile = 4

@@ -1,8 +1,9 @@
 // Objects opened for reading, as a file handle reads: a piece at a time, in few calls, or all of it as one stream.
 import type { Stats } from 'node:fs'
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { buffer as collect } from 'node:stream/consumers'
 import type { ByteRange } from '../store.ts'
+import { oneAfterOther } from './leavable.ts'
 
 /** What is asked first may be all that is wanted. */
 const firstWindowBytes = 1024 ** 2
@@ -13,8 +14,6 @@ const largestWindowBytes = 4 * 1024 ** 2
 export type Content = { readonly stats: Stats, read (range: ByteRange): Promise<Readable> }
 
 type Text = { encoding?: BufferEncoding | null } | BufferEncoding | null
-
-export type ReadHandle = ReturnType<typeof createReadHandle>
 
 export function createReadHandle ({ stats, read }: Content) {
   const { size } = stats
@@ -35,10 +34,7 @@ export function createReadHandle ({ stats, read }: Content) {
 
   function stream ({ start = 0, end = size - 1 }: { start?: number | undefined, end?: number | undefined } = {}): Readable {
     const range = { start, end: Math.min(end, size - 1) }
-    async function * bytes () {
-      if (range.start <= range.end) yield * await read(range)
-    }
-    return Readable.from(bytes(), { objectMode: false })
+    return oneAfterOther(range.start <= range.end ? [() => read(range)] : [])
   }
 
   return {
@@ -58,7 +54,6 @@ export function createReadHandle ({ stats, read }: Content) {
     createReadStream: stream,
     stat: async (): Promise<Stats> => stats,
     async sync (): Promise<void> {},
-    async utimes (): Promise<void> {},
     async close (): Promise<void> { window = { start: 0, bytes: Buffer.alloc(0) } },
   }
 }

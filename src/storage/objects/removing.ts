@@ -6,15 +6,10 @@ import type { Key, Objects } from './objects.ts'
 
 const atOnce = 8
 
-/** Everything whose key begins so. Returns how many. */
-export async function removeBelow (objects: Objects, prefix: string): Promise<number> {
+/** Everything whose key begins so. */
+export async function removeBelow (objects: Objects, prefix: string): Promise<void> {
   const limit = pLimit(atOnce)
-  let count = 0
-  for await (const page of objects.list(prefix)) {
-    await limit.map([...page], ({ key }) => objects.remove(key))
-    count += page.length
-  }
-  return count
+  for await (const page of objects.list(prefix)) await limit.map([...page], ({ key }) => objects.remove(key))
 }
 
 /** A file, with all its pieces. What is not there is no error. */
@@ -24,8 +19,7 @@ export async function removeFile (objects: Objects, key: Key): Promise<void> {
 }
 
 /** A file, or a folder with all that is in it. */
-export async function removeTree (objects: Objects, key: Key): Promise<number> {
-  const removed = await removeBelow(objects, below(key))
+export async function removeTree (objects: Objects, key: Key): Promise<void> {
+  await removeBelow(objects, below(key))
   await removeFile(objects, key)
-  return removed
 }

@@ -10,8 +10,8 @@ import { createBatches, type Batches } from '../volume/batches.ts'
 import type { Durable } from '../volume/durable.ts'
 import { resumableFolder, segmentPath, uploadFolder, type SegmentAddress } from '../volume/layout.ts'
 import type { Staging } from '../volume/staging.ts'
-import { partKey, readGrown, type Grown } from './grown.ts'
-import { type Key, type Objects } from './objects.ts'
+import { fileOf, grownOf, partKey, readGrown, type Grown } from './grown.ts'
+import type { Found, Key, Objects } from './objects.ts'
 import { removeBelow } from './removing.ts'
 
 type Options = { objects: Objects, fs: FileSystem, durable: Durable, staging: Pick<Staging, 'folder' | 'within'>, /** Throws StorageFull when the reserve of free space is touched. */ checkSpace: () => Promise<void> }
@@ -78,31 +78,27 @@ export function createObjectSegments ({ objects, fs, durable, staging, checkSpac
   /** Undefined when one is missing or short. */
   async function found (segments: readonly Segment[]): Promise<Array<{ readonly segment: Segment, readonly grown: Grown }> | undefined> {
     const all: Array<{ segment: Segment, grown: Grown }> = []
-    const byUpload = new Map<UploadId, Map<Key, Grown>>()
+    const byUpload = new Map<UploadId, Map<Key, Found[]>>()
     for (const segment of segments) {
       const listed = byUpload.get(segment.uploadId) ?? await listUpload(segment.uploadId)
       byUpload.set(segment.uploadId, listed)
-      const grown = listed.get(segmentPath('', segment))
-      if (grown === undefined || grown.size < segment.bytes) return undefined
+      const parts = listed.get(segmentPath('', segment))
+      if (parts === undefined) return undefined
+      const grown = grownOf(parts)
+      if (grown.size < segment.bytes) return undefined
       all.push({ segment, grown })
     }
     return all
   }
 
-  /** Its segments, in one listing. */
-  async function listUpload (uploadId: UploadId): Promise<Map<Key, Grown>> {
-    const segments = new Map<Key, Grown>()
-    for await (const page of objects.list(uploadPrefix(uploadId))) {
-      for (const part of page) {
-        const [key = ''] = part.key.split('.parts/')
-        const known = segments.get(key)
-        segments.set(key, { parts: [...known?.parts ?? [], part], size: (known?.size ?? 0) + part.size, modifiedAt: part.modifiedAt })
-      }
-    }
-    return segments
+  /** What there is of each of its segments, in one listing. */
+  async function listUpload (uploadId: UploadId): Promise<Map<Key, Found[]>> {
+    const parts: Found[] = []
+    for await (const page of objects.list(uploadPrefix(uploadId))) parts.push(...page)
+    return Map.groupBy(parts, ({ key }) => fileOf(key))
   }
 
-  const remove = (uploadId: UploadId): Promise<void> => storing(async () => { await removeBelow(objects, uploadPrefix(uploadId)) })
+  const remove = (uploadId: UploadId): Promise<void> => storing(() => removeBelow(objects, uploadPrefix(uploadId)))
 
   return {
     open: (address) => storing(() => open(address)),

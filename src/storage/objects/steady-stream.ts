@@ -1,5 +1,6 @@
 // One stream of an object however often its connection is cut: taken up where it stopped, and never ended short. Nobody holds a connection who does not read.
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
+import { leavable } from './leavable.ts'
 import { ObjectsUnavailable } from './objects.ts'
 
 export type Steady = {
@@ -52,9 +53,7 @@ export function steadyStream ({ name, bytes, first, reopen, silenceMs = 10_000, 
     }
   }
 
-  const stream = Readable.from(chunks(), { objectMode: false })
-  // The generator may be waiting for bytes when nobody wants them any more.
-  stream.once('close', () => body.destroy())
+  const stream = leavable(chunks(), () => body.destroy())
   return stream
 }
 

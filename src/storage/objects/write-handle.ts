@@ -52,11 +52,6 @@ export function createWriteHandle ({ path, ino, bytes: given, isNew, put }: Opti
       place(chunk, position ?? bytes.length)
       return { bytesWritten: chunk.length }
     },
-    async writeFile (text: string | Buffer): Promise<void> { place(Buffer.from(text), 0) },
-    async truncate (length = 0): Promise<void> {
-      bytes = bytes.subarray(0, length)
-      isDirty = true
-    },
     stat: async (): Promise<Stats> => statsOf({ is: 'file', size: bytes.length, modifiedAt: new Date(), ino }),
     sync: flush,
     close: flush,

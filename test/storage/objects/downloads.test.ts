@@ -1,16 +1,25 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { test, type Test } from 'tap'
+import { newBlobId } from '../../../src/storage/ids.ts'
 import { openStorage } from '../../../src/storage/open.ts'
 import { ObjectsUnavailable } from '../../../src/storage/objects/objects.ts'
+import { blobPath } from '../../../src/storage/volume/layout.ts'
 import { publish } from '../fixtures/volume.ts'
 import { storeFor } from './fixture.ts'
 
 async function setUp (t: Test) {
   const home = await storeFor(t)
-  const storage = await openStorage({ fs: home.fs, root: home.root, reserveBytes: 0, known: { volumeId: undefined, knowsFiles: false } })
+  const disk = { isFull: false }
+  const statfs = (async (path: string) => ({ ...await home.fs.statfs(path), ...(disk.isFull && { bavail: 0 }) })) as typeof home.fs.statfs
+  const storage = await openStorage({ fs: { ...home.fs, statfs }, root: home.root, reserveBytes: 1, known: { volumeId: undefined, knowsFiles: false } })
   t.teardown(() => storage.staging.close())
   const sidecar = await publish(storage.store, 'hello')
-  return { ...home, ...storage, sidecar, staged: () => readdir(storage.staging.folder) }
+  const others = (count: number) => Array.from({ length: count }, () => {
+    const address = { kind: 'attachment', id: newBlobId(), extension: 'txt' } as const
+    home.put(blobPath('', address), 'other')
+    return address
+  })
+  return { ...home, ...storage, disk, sidecar, others, staged: () => readdir(storage.staging.folder) }
 }
 
 test('those who ask meanwhile share one file, which goes with the last of them', async (t) => {
@@ -38,4 +47,34 @@ test('one that fails fails for all who waited for it, and for nobody after them'
   const file = await store.localFile(sidecar)
   t.equal(await readFile(file.path, 'utf8'), 'hello')
   await file.release()
+})
+
+test('few are on the disk at once until they are released, some wait, and what is more is refused', async (t) => {
+  const { store, calls, others, staged } = await setUp(t)
+  const reads = () => calls.filter((call) => /^read .*\.txt$/.test(call)).length
+  const all = others(273)
+  const files = all.slice(1).map((address) => store.localFile(address))
+  await t.rejects(Promise.all(all.slice(0, 1).map((address) => store.localFile(address))), { code: 'STORAGE_UNAVAILABLE', cause: { message: '256 downloads wait already' } })
+  await Promise.all(files.slice(0, 16))
+  t.strictSame([reads(), (await staged()).length], [16, 16])
+  for (const file of files) {
+    await (await file).release()
+    t.ok((await staged()).length <= 16)
+  }
+  t.equal(reads(), 272)
+  t.strictSame(await staged(), [])
+})
+
+test('one that fails makes way for the next', async (t) => {
+  const { store, objects, others } = await setUp(t)
+  objects.beforeChunk = () => { throw new ObjectsUnavailable('cut off') }
+  const outcomes = await Promise.allSettled(others(20).map((address) => store.localFile(address)))
+  t.ok(outcomes.every(({ status }) => status === 'rejected'))
+})
+
+test('a full disk of this machine says nothing of the storage to one who reads', async (t) => {
+  const { store, disk, sidecar, staged } = await setUp(t)
+  disk.isFull = true
+  await t.rejects(store.localFile(sidecar), { code: 'STORAGE_UNAVAILABLE', cause: { code: 'STORAGE_FULL' } })
+  t.strictSame(await staged(), [])
 })

@@ -1,6 +1,6 @@
 import { text } from 'node:stream/consumers'
 import { test } from 'tap'
-import { findGrown, isGrown, nameOfFile, partKey, readGrown, readWholeGrown } from '../../../src/storage/objects/grown.ts'
+import { fileOf, findGrown, grownOf, isGrown, partKey, readGrown, readWholeGrown } from '../../../src/storage/objects/grown.ts'
 import { storeFor } from './fixture.ts'
 
 test('a file that grows is all that lies behind its name, in order, and nothing else', async (t) => {
@@ -21,8 +21,15 @@ test('a file that grows is all that lies behind its name, in order, and nothing 
 test('journals and segments grow, and nothing else does', (t) => {
   for (const key of ['erasures.ndjson', 'tombstones.ndjson', 'resumable/x/0-1']) t.ok(isGrown(key), key)
   for (const key of ['a/erasures.ndjson', 'resumable/x', 'resumable/x/0-1.parts/1', 'upload-gateway.json']) t.notOk(isGrown(key), key)
-  t.equal(nameOfFile('erasures.ndjson.parts/'), 'erasures.ndjson')
-  t.equal(nameOfFile('attachments/'), 'attachments/')
+  t.equal(fileOf('erasures.ndjson.parts/'), 'erasures.ndjson')
+  t.equal(fileOf('resumable/x/0-1.parts/1'), 'resumable/x/0-1')
+  t.equal(fileOf('attachments/'), 'attachments/')
+  t.end()
+})
+
+test('however many pieces a file has, it is as large as all and as old as the youngest', (t) => {
+  const parts = Array.from({ length: 200_000 }, (_, index) => ({ key: `${index}`, size: 2, modifiedAt: new Date(index % 1000) }))
+  t.match(grownOf(parts), { size: 400_000, modifiedAt: new Date(999) })
   t.end()
 })
 

@@ -204,6 +204,19 @@ test('an older system is moved in, and personal metadata goes out', async (t) =>
   t.match(await working('verify', (place) => verifyVolume(place, { progress })), { findings: { length: 0 } })
 })
 
+test('of personal metadata a picture that is missing is told of, and a full disk ends the run with a sentence', async (t) => {
+  const { app, fs, objects, config, put, blobKey } = await setUp(t)
+  await put('ada')
+  await app.database.client.blob.updateMany({ data: { metadataRemoved: null, thumbhash: null } })
+  const disk = { isFull: true }
+  const statfs = (async (path: string) => ({ ...await fs.statfs(path), ...(disk.isFull && { bavail: -1 }) })) as typeof fs.statfs
+  const run = () => atWork(config, { work: 'privacy', fs: { ...fs, statfs } }, (place) => privacySweep(place, config, { isRun: true, progress, processes: inProcess }))
+  await t.rejects(run(), { name: 'Refusal', message: /storage is full.*run it again/ })
+  disk.isFull = false
+  await objects.remove(blobKey(/\.jpg$/, 'avatars'))
+  t.match(await run(), { left: [{ code: 'missing' }] })
+})
+
 test('a user takes everything along', async (t) => {
   const { app, as, attachment, put } = await setUp(t)
   await attachment('ada', 'one of a kind')

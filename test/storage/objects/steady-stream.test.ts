@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
+import { setImmediate } from 'node:timers/promises'
 import { test } from 'tap'
 import { steadyStream } from '../../../src/storage/objects/steady-stream.ts'
 
@@ -119,6 +120,15 @@ test('a reader that leaves ends the connection at once, also one that is silent'
   stream.destroy()
   await closed(first)
   t.equal(first.destroyed, true)
+
+  const second = body(0, 100, 'is silent')
+  const flowing = steady([second]).stream
+  flowing.resume()
+  await once(flowing, 'data')
+  await setImmediate()
+  flowing.destroy()
+  t.equal(second.destroyed, true, 'while the next bytes are waited for')
+  await closed(flowing)
 })
 
 test('a connection that is taken up when nobody reads any more is ended', async (t) => {

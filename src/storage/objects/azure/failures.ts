@@ -1,5 +1,6 @@
 // What an error of the Azure SDK means, wrapped once; and how long a call may take.
 import { ObjectMissing, ObjectsFull, ObjectsRefused, ObjectsUnavailable, ObjectTaken, type Key } from '../objects.ts'
+import { createTelling } from '../telling.ts'
 
 type Told = { readonly code: string, readonly status: number }
 
@@ -29,19 +30,7 @@ export function createFailures (container: string, name: string) {
     return new ObjectsUnavailable(`${name} failed: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
   }
 
-  return {
-    meaning,
-
-    /** Awaits `work`; what it throws is what it means, or the reason of the signal that ended it. */
-    async telling<T> (key: Key, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-      try {
-        return await work()
-      } catch (error) {
-        signal?.throwIfAborted()
-        throw meaning(error, key)
-      }
-    },
-  }
+  return { meaning, telling: createTelling(meaning) }
 }
 
 /** Awaits a call that takes a signal; it may take `ms`. What is streamed from its answer afterwards may take longer. */

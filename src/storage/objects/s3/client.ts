@@ -3,10 +3,7 @@ import { S3Client, type PutObjectCommand, type S3ClientConfig, type UploadPartCo
 import type { ObjectStoreAddress } from '../../../config.ts'
 
 /** For what is short: three times, with the pauses between them, is about a quarter of a minute. */
-export const shortMs = 5_000
-
-/** The store puts the parts together meanwhile. */
-export const completingMs = 60_000
+const shortMs = 5_000
 
 /** The least that a store must take in a second. */
 const slowestBytes = 256 * 1024
@@ -30,19 +27,31 @@ export function signed<C extends PutObjectCommand | UploadPartCommand> (command:
 }
 
 const connectMs = 3_000
-const silenceMs = 10_000
+
+/** How long a store may say nothing, in milliseconds. */
+export type Patience = {
+  readonly silenceMs?: number
+  /** While it puts parts together. */
+  readonly completingMs?: number
+}
 
 export type Clients = {
   /** For everything that is over when it returns. */
   readonly calls: S3Client
   /** For streams, which last as long as their readers: they must not keep connections from the calls. */
   readonly streams: S3Client
+  /** For completing uploads in parts: the silence of a connection is a setting of its client, and not of a command. */
+  readonly completing: S3Client
 }
 
-export function createClients ({ endpoint, isPathStyle }: ObjectStoreAddress): Clients {
-  const calls = new S3Client({ ...shared(endpoint, isPathStyle), requestHandler: handler({ sockets: 64, silenceMs }) })
-  const streams = new S3Client({ ...shared(endpoint, isPathStyle), credentials: calls.config.credentials, requestHandler: handler({ sockets: 512, silenceMs: 0 }) })
-  return { calls, streams }
+export function createClients ({ endpoint, isPathStyle }: ObjectStoreAddress, { silenceMs = 10_000, completingMs = 60_000 }: Patience = {}): Clients {
+  const calls = new S3Client({ ...shared(endpoint, isPathStyle), requestHandler: handler({ sockets: 64, answerMs: shortMs, silenceMs }) })
+  const alike = { ...shared(endpoint, isPathStyle), credentials: calls.config.credentials }
+  return {
+    calls,
+    streams: new S3Client({ ...alike, requestHandler: handler({ sockets: 512, answerMs: shortMs, silenceMs: 0 }) }),
+    completing: new S3Client({ ...alike, requestHandler: handler({ sockets: 16, answerMs: completingMs, silenceMs: completingMs }) }),
+  }
 }
 
 function shared (endpoint: string | undefined, isPathStyle: boolean): S3ClientConfig {
@@ -59,7 +68,7 @@ function shared (endpoint: string | undefined, isPathStyle: boolean): S3ClientCo
   }
 }
 
-function handler ({ sockets, silenceMs }: { sockets: number, silenceMs: number }): NonNullable<S3ClientConfig['requestHandler']> {
+function handler ({ sockets, answerMs, silenceMs }: { sockets: number, answerMs: number, silenceMs: number }): NonNullable<S3ClientConfig['requestHandler']> {
   const agent = { keepAlive: true, maxSockets: sockets }
-  return { connectionTimeout: connectMs, requestTimeout: shortMs, throwOnRequestTimeout: true, socketTimeout: silenceMs, httpAgent: agent, httpsAgent: agent }
+  return { connectionTimeout: connectMs, requestTimeout: answerMs, throwOnRequestTimeout: true, socketTimeout: silenceMs, httpAgent: agent, httpsAgent: agent }
 }

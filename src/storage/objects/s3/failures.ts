@@ -1,6 +1,7 @@
 // What an error of the S3 SDK means, wrapped once.
 import type { ObjectStoreAddress } from '../../../config.ts'
 import { ObjectMissing, ObjectsFull, ObjectsRefused, ObjectsUnavailable, ObjectTaken } from '../objects.ts'
+import { createTelling } from '../telling.ts'
 
 type Refusal = (place: Place) => string
 
@@ -56,17 +57,5 @@ export function createFailures ({ container: bucket }: ObjectStoreAddress, name:
     return new ObjectsUnavailable(`${name} failed: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
   }
 
-  return {
-    meaning,
-
-    /** Awaits `work`; what it throws is what it means, or the reason of the signal that ended it. */
-    async telling<T> (key: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-      try {
-        return await work()
-      } catch (error) {
-        signal?.throwIfAborted()
-        throw meaning(error, key)
-      }
-    },
-  }
+  return { meaning, telling: createTelling(meaning) }
 }

@@ -7,14 +7,15 @@ import type { ByteRange } from '../../store.ts'
 import { isOurs } from '../keys.ts'
 import { ObjectsUnavailable, type Found, type Key, type Objects } from '../objects.ts'
 import { steadyStream } from '../steady-stream.ts'
-import { createClients } from './client.ts'
+import { createClients, type Patience } from './client.ts'
 import { createFailures, told } from './failures.ts'
 import { createUploads } from './uploads.ts'
 
-export function createS3Objects (address: ObjectStoreAddress): Objects {
+export function createS3Objects (address: ObjectStoreAddress, patience?: Patience): Objects {
   const { container: bucket, prefix, endpoint } = address
   const name = `s3://${bucket}/${prefix}${endpoint === undefined ? '' : ` at ${endpoint}`}`
-  const { calls, streams } = createClients(address)
+  const clients = createClients(address, patience)
+  const { calls, streams } = clients
   const failures = createFailures(address, name)
   const { telling } = failures
   const nameOf = (key: Key) => prefix + key
@@ -35,7 +36,7 @@ export function createS3Objects (address: ObjectStoreAddress): Objects {
 
   return {
     name,
-    ...createUploads({ client: calls, bucket, nameOf, failures }),
+    ...createUploads({ clients, bucket, nameOf, failures }),
 
     async check () {
       await telling('', undefined, () => calls.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, MaxKeys: 1 })))
@@ -85,8 +86,7 @@ export function createS3Objects (address: ObjectStoreAddress): Objects {
       getSignedUrl(calls, new GetObjectCommand({ ...objectOf(key), ResponseContentType: contentType, ResponseContentDisposition: contentDisposition, ResponseCacheControl: cacheControl }), { expiresIn: seconds })),
 
     async close () {
-      calls.destroy()
-      streams.destroy()
+      for (const client of Object.values(clients)) client.destroy()
     },
   }
 }
@@ -106,8 +106,13 @@ async function endUploads (client: S3Client, bucket: string, prefix: string, bef
     page = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: prefix, ...next }))
     for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
       if (Initiated === undefined || Initiated >= before) continue
-      await client.send(new AbortMultipartUploadCommand({ Bucket: bucket, Key, UploadId }))
-      ended += 1
+      try {
+        await client.send(new AbortMultipartUploadCommand({ Bucket: bucket, Key, UploadId }))
+        ended += 1
+      } catch (error) {
+        // It was completed or ended meanwhile.
+        if (told(error).status !== 404) throw error
+      }
     }
   } while (page.IsTruncated === true)
   return ended

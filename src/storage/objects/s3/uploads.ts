@@ -1,11 +1,11 @@
 // Puts objects into an S3-compatible store: in one request, or in parts that become an object together.
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import { AbortMultipartUploadCommand, CompleteMultipartUploadCommand, CreateMultipartUploadCommand, HeadObjectCommand, PutObjectCommand, UploadPartCommand, type CompletedPart, type S3Client } from '@aws-sdk/client-s3'
+import { AbortMultipartUploadCommand, CompleteMultipartUploadCommand, CreateMultipartUploadCommand, HeadObjectCommand, PutObjectCommand, UploadPartCommand, type CompletedPart } from '@aws-sdk/client-s3'
 import { ObjectsUnavailable, ObjectTaken, type Key, type Put, type SourceFile } from '../objects.ts'
 import { partBytes } from '../part-memory.ts'
 import { inParts, type Part } from '../parts.ts'
-import { completingMs, sending, signed } from './client.ts'
+import { sending, signed, type Clients } from './client.ts'
 import { isUnknown, told, type Failures } from './failures.ts'
 
 /** The most that S3 takes for one object. */
@@ -13,21 +13,19 @@ const mostParts = 10_000
 
 const mostTries = 4
 
-type Options = { client: S3Client, bucket: string, nameOf: (key: Key) => string, failures: Failures }
+type Options = { clients: Pick<Clients, 'calls' | 'completing'>, bucket: string, nameOf: (key: Key) => string, failures: Failures }
 
 /** An object as it is there: who put it, and its size. */
 type Written = { readonly writer: string | undefined, readonly size: number | undefined }
 
 type Upload = { readonly Bucket: string, readonly Key: string, readonly UploadId: string | undefined }
 
-export type Uploads = ReturnType<typeof createUploads>
-
-export function createUploads ({ client, bucket, nameOf, failures: { telling } }: Options) {
+export function createUploads ({ clients: { calls, completing }, bucket, nameOf, failures: { telling } }: Options) {
   const objectOf = (key: Key) => ({ Bucket: bucket, Key: nameOf(key) })
 
   async function written (key: Key): Promise<Written | undefined> {
     try {
-      const { Metadata, ContentLength } = await client.send(new HeadObjectCommand(objectOf(key)))
+      const { Metadata, ContentLength } = await calls.send(new HeadObjectCommand(objectOf(key)))
       return { writer: Metadata?.['writer'], size: ContentLength }
     } catch (error) {
       if (told(error).status === 404) return undefined
@@ -49,7 +47,7 @@ export function createUploads ({ client, bucket, nameOf, failures: { telling } }
     const condition = ifAbsent ? { IfNoneMatch: '*' } : {}
     for (let tries = 1; ; tries += 1) {
       try {
-        await client.send(signed(new PutObjectCommand({ ...objectOf(key), ...condition, Body: bytes, ContentLength: bytes.length, Metadata: { writer } }), sha256), sending(bytes.length, signal))
+        await calls.send(signed(new PutObjectCommand({ ...objectOf(key), ...condition, Body: bytes, ContentLength: bytes.length, Metadata: { writer } }), sha256), sending(bytes.length, signal))
         return
       } catch (error) {
         const { status } = told(error)
@@ -63,7 +61,7 @@ export function createUploads ({ client, bucket, nameOf, failures: { telling } }
   }
 
   async function sendPart (upload: Upload, { number, bytes, digest }: Part, signal: AbortSignal): Promise<CompletedPart> {
-    const { ETag } = await client.send(signed(new UploadPartCommand({ ...upload, PartNumber: number, Body: bytes, ContentLength: bytes.length }), digest.toString('hex')), sending(bytes.length, signal))
+    const { ETag } = await calls.send(signed(new UploadPartCommand({ ...upload, PartNumber: number, Body: bytes, ContentLength: bytes.length }), digest.toString('hex')), sending(bytes.length, signal))
     return { PartNumber: number, ETag }
   }
 
@@ -81,7 +79,7 @@ export function createUploads ({ client, bucket, nameOf, failures: { telling } }
 
   async function complete (upload: Upload, parts: CompletedPart[], condition: { IfNoneMatch?: string }, isDone: () => Promise<boolean>): Promise<void> {
     try {
-      await client.send(new CompleteMultipartUploadCommand({ ...upload, ...condition, MultipartUpload: { Parts: parts } }), { requestTimeout: completingMs })
+      await completing.send(new CompleteMultipartUploadCommand({ ...upload, ...condition, MultipartUpload: { Parts: parts } }))
     } catch (error) {
       if (await isDone().catch(() => false)) return
       // Of a completion that may still be going on nothing is taken away: `sweepUnfinished` finds what is left of it.
@@ -91,7 +89,7 @@ export function createUploads ({ client, bucket, nameOf, failures: { telling } }
   }
 
   /** What it cannot end now is ended by `sweepUnfinished`. */
-  const abort = (upload: Upload): Promise<unknown> => client.send(new AbortMultipartUploadCommand(upload)).catch(() => {})
+  const abort = (upload: Upload): Promise<unknown> => calls.send(new AbortMultipartUploadCommand(upload)).catch(() => {})
 
   /**
    * Amazon S3 refuses to complete over an object with If-None-Match; Ceph 16 takes the header and ignores it, so we look before and after.
@@ -100,7 +98,7 @@ export function createUploads ({ client, bucket, nameOf, failures: { telling } }
   async function putParts (key: Key, source: SourceFile, { ifAbsent = false, signal }: Put): Promise<void> {
     const writer = randomUUID()
     if (ifAbsent && await telling(key, signal, () => written(key)) !== undefined) throw new ObjectTaken(key)
-    const { UploadId } = await telling(key, signal, () => client.send(new CreateMultipartUploadCommand({ ...objectOf(key), Metadata: { writer } })))
+    const { UploadId } = await telling(key, signal, () => calls.send(new CreateMultipartUploadCommand({ ...objectOf(key), Metadata: { writer } })))
     const upload = { ...objectOf(key), UploadId }
     const parts = await sendParts(key, source, upload, signal)
     await telling(key, undefined, () => complete(upload, parts, ifAbsent ? { IfNoneMatch: '*' } : {}, () => isWritten(key, writer, source.size)))
