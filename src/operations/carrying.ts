@@ -3,7 +3,7 @@ import { ConfigError, type DatabaseAddress } from '../config.ts'
 import { nameOf } from '../records/address.ts'
 import { writeFailure } from '../records/failures.ts'
 import { fileIntoDatabase, rowsIntoFile } from '../records/transfer/file.ts'
-import { NotTransferable } from '../records/transfer/side.ts'
+import { CommitUnknown, NotTransferable } from '../records/transfer/side.ts'
 import { isFull } from '../storage/failures.ts'
 import { reasonOf } from './reason.ts'
 import { Refusal } from './refusal.ts'
@@ -22,6 +22,7 @@ async function saying<T> (what: string, afterwards: string, work: () => Promise<
     return await work()
   } catch (error) {
     if (error instanceof ConfigError || writeFailure(error) || isFull(error)) throw error
+    if (error instanceof CommitUnknown) throw new Refusal(error.message, { cause: error })
     const reason = error instanceof NotTransferable ? error.message : `${reasonOf(error)}.`
     throw new Refusal(`${what}: ${reason} ${afterwards}`, { cause: error })
   }

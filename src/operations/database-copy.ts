@@ -1,6 +1,5 @@
 // Moves the records to another database, SQLite or PostgreSQL, with reads going on: all of them and the secrets, proved, or none. The files
 // of users stay where they are.
-import { realpathSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { ConfigError, databaseAddress, type Config, type DatabaseAddress } from '../config.ts'
 import { nameOf } from '../records/address.ts'
@@ -8,7 +7,7 @@ import { openDatabase } from '../records/database.ts'
 import { secretKeyPrefix } from '../records/secrets.ts'
 import { openSource, openTarget } from '../records/transfer/open.ts'
 import { copyRows, occupied, settingIn, type CopiedTable } from '../records/transfer/rows.ts'
-import { NotTransferable, type Source, type Target } from '../records/transfer/side.ts'
+import { CommitUnknown, NotTransferable, type Source, type Target } from '../records/transfer/side.ts'
 import { volumeKey } from '../records/volume.ts'
 import { secretNames, type SecretName } from '../secrets.ts'
 import { homeName, type FileSystem } from '../storage/fs.ts'
@@ -19,6 +18,7 @@ import { secretFiles } from '../storage/secret-files.ts'
 import { copyRole } from '../storage/volume/instance.ts'
 import { atHome } from './at-home.ts'
 import type { Progress } from './progress.ts'
+import { realPath } from './real-path.ts'
 import { reasonOf } from './reason.ts'
 import { Refusal } from './refusal.ts'
 import { refuseForeignRoot } from './volume-user.ts'
@@ -76,14 +76,6 @@ function isSame (one: DatabaseAddress, other: DatabaseAddress): boolean {
   return one.kind === other.kind && nameOf(one) === nameOf(other)
 }
 
-function realPath (file: string): string {
-  try {
-    return realpathSync(file)
-  } catch {
-    return file
-  }
-}
-
 async function refuseOtherVolume (fs: FileSystem, root: string, source: DatabaseAddress): Promise<string> {
   const identity = await identityAt(fs, root).catch((error: unknown) => { throw new Refusal(`The identity of the volume at ${homeName(fs, root)} cannot be read: ${reasonOf(error)}.`, { cause: error }) })
   if (identity === undefined) throw new Refusal(`There is no uploads volume at ${homeName(fs, root)}. Run this with the settings of the gateway: only on the volume of the database it is seen whether one is at work.`)
@@ -121,6 +113,7 @@ async function using<Side extends Source, T> (address: DatabaseAddress, open: (a
     }
   } catch (error) {
     if (error instanceof Refusal || error instanceof ConfigError) throw error
+    if (error instanceof CommitUnknown) throw new Refusal(error.message, { cause: error })
     if (error instanceof NotTransferable) throw new Refusal(`${nameOf(address)}: ${error.message} Nothing was copied.`, { cause: error })
     throw new Refusal(`The database cannot be copied: ${nameOf(address)}: ${reasonOf(error)}. Nothing was copied; mend that and run this again.`, { cause: error })
   }

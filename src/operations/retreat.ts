@@ -31,7 +31,8 @@ export function createRetreat (fs: FileSystem, progress: Pick<Progress, 'say'>) 
       progress.say(`The database ${databaseFile} cannot be opened where it is, because nothing can be written there: a copy of it is read.`)
       return copyDatabase(databaseFile, await folder())
     },
-    async close (): Promise<void> { await (await opened)?.close() },
+    /** Whoever asked for what could not be opened was told. */
+    async close (): Promise<void> { await (await opened?.catch(() => undefined))?.close() },
   }
 }
 

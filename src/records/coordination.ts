@@ -16,7 +16,10 @@ export type Coordination = {
   readonly id: string
   /** Whether this process is, at this moment, the one that does what only one is to do. */
   leads (): boolean
-  /** Aborts when this process does not lead any more; aborted already when it does not lead now. */
+  /**
+   * Aborts when this process knows that it does not lead any more, which may be some seconds after `leads` says so; aborted already when it
+   * does not lead now. What must not be done twice is claimed in the database as well.
+   */
   readonly term: AbortSignal
   /** `listener` is called whenever this process begins to lead, unless it does so from the start. */
   onLead (listener: () => void): void

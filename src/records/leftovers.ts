@@ -1,7 +1,7 @@
 // What rebuilds and restores leave beside the embedded database: files of runs that were killed, and old databases kept on purpose.
 import { realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { errnoOf } from '../storage/failures.ts'
+import { ifAbsent } from '../storage/failures.ts'
 import type { FileSystem } from '../storage/fs.ts'
 
 /** After the name of the database: of one that is made anew, and of an old one that could not all be read. */
@@ -17,10 +17,7 @@ type Kind = 'unfinished' | 'kept'
 async function filesBeside (fs: FileSystem, databaseFile: string, kinds: readonly Kind[]): Promise<string[]> {
   // A rebuild works beside the file itself, not beside a link to it.
   const place = await realpath(databaseFile).catch(() => databaseFile)
-  const names = await fs.readdir(dirname(place)).catch((error: unknown) => {
-    if (errnoOf(error) === 'ENOENT') return []
-    throw error
-  })
+  const names = await fs.readdir(dirname(place)).catch(ifAbsent<string[]>([]))
   const marks: Record<Kind, string[]> = { unfinished: [basename(place) + rebuildMark, restoredMark], kept: [basename(place) + damagedMark] }
   const wanted = kinds.flatMap((kind) => marks[kind])
   return names.filter((name) => wanted.some((mark) => name.startsWith(mark))).sort().map((name) => join(dirname(place), name))

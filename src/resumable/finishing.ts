@@ -54,7 +54,7 @@ export function createFinishing ({ records, segments, store, quota, purpose, roo
 
   async function segmentsOf ({ id, parts }: Upload): Promise<Segment[]> {
     const all: Segment[] = []
-    for (const one of parts ?? [id]) all.push(...await records.segments(one))
+    for (const one of parts ?? [id]) for (const segment of await records.segments(one)) all.push(segment)
     return all
   }
 

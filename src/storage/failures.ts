@@ -12,6 +12,12 @@ export const errnoOf = (error: unknown): string | undefined =>
 /** No space, no inodes, over a disk quota, or over the largest file allowed. */
 export const isFull = (error: unknown): boolean => fullCodes.has(errnoOf(error) ?? '') || errnoOf(error) === 'STORAGE_FULL'
 
+/** For `catch`: `value` where there is nothing. @throws every other error */
+export const ifAbsent = <T>(value: T) => (error: unknown): T => {
+  if (errnoOf(error) !== 'ENOENT') throw error
+  return value
+}
+
 /** Full, or mounted read-only. */
 export const isUnwritable = (error: unknown): boolean => isFull(error) || errnoOf(error) === 'EROFS'
 

@@ -98,7 +98,7 @@ export function createOrphans ({ fs, root, store, ledger, hash }: Options) {
     async remove (targets: Targets, note: Note): Promise<ErasedOrphan[]> {
       const gone: ErasedOrphan[] = []
       for await (const { blobs, foreign } of scanned()) {
-        gone.push(...await orphaned(blobs, targets, note))
+        for (const sidecar of await orphaned(blobs, targets, note)) gone.push(sidecar)
         await putAside(foreign, targets, note)
       }
       return gone

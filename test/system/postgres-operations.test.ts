@@ -325,8 +325,8 @@ t.test('planted damage is found and mended, and each command says what is true',
   await withClient(untouched, async (client) => t.strictSame((await client.query("SELECT 1 FROM pg_class WHERE relname = 'Blob'")).rows, [], 'no command makes them'))
 })
 
-/** A way to PostgreSQL that ends when a client says this at the end of a copy; whether that still arrives. */
-async function wayUntil (t: Test, url: string, said: string, arrives: boolean): Promise<string> {
+/** A way to PostgreSQL that ends when a client says this at the end of a copy: whether that still arrives, and whether there is a way again. */
+async function wayUntil (t: Test, url: string, said: string, arrives: boolean, isLast = false): Promise<string> {
   const target = new URL(url)
   const port = Number(target.port)
   const way = createServer((near) => {
@@ -340,6 +340,7 @@ async function wayUntil (t: Test, url: string, said: string, arrives: boolean): 
       if (isSaid) far.unpipe()
       if (!isSaid || arrives) far.write(bytes)
       if (isSaid) near.resetAndDestroy()
+      if (isSaid && isLast) way.close()
     })
   }).listen(0, '127.0.0.1')
   await once(way, 'listening')
@@ -368,4 +369,15 @@ t.test('a copy that loses the server at its end says what is true', async (t) =>
   t.equal(await blobsIn(during), 0)
   done(t, await copyVia(await wayUntil(t, during, 'COMMIT\0', true)))
   t.equal(await blobsIn(during), 1, 'only the answer was lost')
+
+  const never = await server.create('lost_for_good')
+  const unknown = await copyVia(await wayUntil(t, never, 'COMMIT\0', true, true))
+  done(t, unknown, 1)
+  t.match(unknown.stderr, /^It is not known whether PostgreSQL at 127\.0\.0\.1:\d+, database "lost_for_good" as "postgres" has taken the new rows: .*look at that database before you run this again\.$/m)
+  t.notMatch(unknown.stderr, /Nothing was copied/)
+  t.equal(await blobsIn(never), 1)
+  const rebuilt = await command(folder, ['rebuild'], { settings: { DATABASE_URL: await wayUntil(t, never, 'COMMIT\0', true, true) } })
+  done(t, rebuilt, 1)
+  t.match(rebuilt.stderr, /^It is not known whether /m)
+  t.notMatch(rebuilt.stderr, /is there still/)
 })

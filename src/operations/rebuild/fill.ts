@@ -57,13 +57,12 @@ export async function fill (task: Task): Promise<Filled> {
   progress.step('Reading sidecars', blobs)
   const erased = await insertAll(task, isErasedBy(erasures, storage.hash), findings, blobs)
   const { disputes, leftovers } = await bringImported({ ...task, isGone: isEntombed(keys, storage.hash) })
-  findings.push(...disputes.map(disputed), ...leftovers)
   progress.step('Deciding which avatars are current')
   const { superseded } = await rebuilding.chooseAvatars()
   await rebuilding.insertErasures(erasures, { epochFloor })
   progress.step('Reading tombstones')
   const buried = await tombstones.readIn()
-  return { totals: await rebuilding.totals(), superseded, tombstones: buried, erasures: erasures.length, erased, leftovers: leftovers.length, foreign, findings }
+  return { totals: await rebuilding.totals(), superseded, tombstones: buried, erasures: erasures.length, erased, leftovers: leftovers.length, foreign, findings: [...findings, ...disputes.map(disputed), ...leftovers] }
 }
 
 /** The next batch is read while the one before it is inserted; what is doubtful is deferred. Returns how many were left out as erased. */

@@ -4,13 +4,13 @@ import { randomUUID } from 'node:crypto'
 import type { OldJournaled } from '../../records/old-journaled.ts'
 import { lastErasures } from '../../records/rebuilding.ts'
 import { createErasures, ledgerPlaces, volumeHash, type Erasure } from '../../storage/erasures.ts'
-import { errnoOf } from '../../storage/failures.ts'
 import type { FileSystem } from '../../storage/fs.ts'
 import type { Storage } from '../../storage/open.ts'
 import { createDurable } from '../../storage/volume/durable.ts'
 import { erasuresFile, tombstonesFile } from '../../storage/volume/layout.ts'
 import type { Finding } from '../finding.ts'
 import { Refusal } from '../refusal.ts'
+import { isThere } from '../workplace.ts'
 
 const keysPerEntry = 500
 
@@ -79,8 +79,3 @@ async function readTombstones ({ fs, root, storage, old, now }: Task, erasures: 
   for (let at = 0; at < rescued.length; at += keysPerEntry) await storage.tombstones.add(rescued.slice(at, at + keysPerEntry), now())
   return new Set([...keys, ...rescued])
 }
-
-const isThere = (fs: FileSystem, path: string): Promise<boolean> => fs.stat(path).then(() => true, (error: unknown) => {
-  if (errnoOf(error) === 'ENOENT') return false
-  throw error
-})

@@ -5,9 +5,9 @@ import { dirname } from 'node:path'
 import { damagedMark, rebuildMark, removeUnfinished } from '../../records/leftovers.ts'
 import { emptyLog } from '../../records/old-database.ts'
 import { companions, faultsIn } from '../../records/snapshot.ts'
-import { errnoOf } from '../../storage/failures.ts'
 import type { FileSystem } from '../../storage/fs.ts'
 import { createDurable, type Durable } from '../../storage/volume/durable.ts'
+import { isThere } from '../workplace.ts'
 
 export type Replacement = {
   /** Of the new database, while it is made. */
@@ -48,6 +48,11 @@ export async function complete (fs: FileSystem, durable: Durable, file: string):
   emptyLog(file)
   const faults = faultsIn(file)
   if (faults.length > 0) throw new Error(`The new database is not sound, so the old one was left alone. SQLite says: ${faults.join(', ')}.`)
+  await syncFile(fs, durable, file)
+}
+
+/** What was written to it through other handles, too. */
+export async function syncFile (fs: FileSystem, durable: Durable, file: string): Promise<void> {
   const handle = await fs.open(file, 'r+')
   try {
     await durable.sync(handle)
@@ -78,8 +83,3 @@ async function removeWithCompanions (fs: FileSystem, file: string): Promise<void
 }
 
 const removeIfThere = (fs: FileSystem, path: string): Promise<void> => fs.rm(path, { force: true })
-
-const isThere = (fs: FileSystem, path: string): Promise<boolean> => fs.stat(path).then(() => true, (error: unknown) => {
-  if (errnoOf(error) === 'ENOENT') return false
-  throw error
-})

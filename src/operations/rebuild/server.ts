@@ -10,11 +10,11 @@ import { emptyLog } from '../../records/old-database.ts'
 import { passing } from '../../records/snapshot.ts'
 import type { FileSystem } from '../../storage/fs.ts'
 import { makeFolder, type Storage } from '../../storage/open.ts'
-import { createDurable } from '../../storage/volume/durable.ts'
+import { createDurable, type Durable } from '../../storage/volume/durable.ts'
 import { withWork } from '../backup/work.ts'
 import { giveRows, takeRows } from '../carrying.ts'
 import { isMade } from '../workplace.ts'
-import { complete, type Replacement } from './replacement.ts'
+import { complete, syncFile, type Replacement } from './replacement.ts'
 
 type Options = {
   readonly fs: FileSystem
@@ -35,8 +35,9 @@ export async function withReplacement<T> ({ fs, storage, database, databaseFile 
       // It goes with the folder.
       discard: async () => {},
       async putInPlace (isOldKept) {
-        await complete(fs, createDurable({ fs, onSyncFailure: () => {} }), file)
-        const keptAs = isOldKept ? await keep(fs, old, databaseFile) : undefined
+        const durable = createDurable({ fs, onSyncFailure: () => {} })
+        await complete(fs, durable, file)
+        const keptAs = isOldKept ? await keep(fs, durable, old, databaseFile) : undefined
         await giveRows(file, database)
         return keptAs
       },
@@ -51,10 +52,13 @@ async function takeOld (database: DatabaseAddress, file: string): Promise<void> 
   await takeRows(database, file, passing)
 }
 
-async function keep (fs: FileSystem, old: string, databaseFile: string): Promise<string> {
+/** Durable when it returns: the old rows go with the commit that follows. */
+async function keep (fs: FileSystem, durable: Durable, old: string, databaseFile: string): Promise<string> {
   const aside = `${databaseFile}${damagedMark}${randomUUID()}`
   emptyLog(old)
   await makeFolder(fs, dirname(aside))
   await copyFile(old, aside)
+  await syncFile(fs, durable, aside)
+  await durable.syncFolder(dirname(aside))
   return aside
 }

@@ -2,12 +2,13 @@
 import { relative } from 'node:path'
 import pLimit from 'p-limit'
 import { unfitness } from '../../records/adopt.ts'
-import { errnoOf } from '../../storage/failures.ts'
+import { ifAbsent } from '../../storage/failures.ts'
 import { readOrdinary, type FileSystem } from '../../storage/fs.ts'
 import { decodeSidecar, type Sidecar } from '../../storage/sidecar.ts'
 import { blobPath, sidecarPath } from '../../storage/volume/layout.ts'
 import { scanVolume, type FoundBlob } from '../../storage/volume/scan.ts'
 import type { Finding } from '../finding.ts'
+import { reasonOf } from '../reason.ts'
 import { refuseBlocked, refuseBlockedKinds } from './passable.ts'
 
 /** Enough to keep the threads busy that Node has for files. */
@@ -86,6 +87,11 @@ export const mendSidecar = 'Put it back from a backup, then run "upload-gateway 
 
 /** In as few calls as can be: there are as many of these as uploads. */
 async function textOf (fs: FileSystem, path: string): Promise<string> {
+  if (fs.objects !== undefined) {
+    // To open it is a call more there.
+    const text = await fs.readFile(path, 'utf8')
+    return text.length > maxSidecarBytes ? '' : text
+  }
   const handle = await fs.open(path, readOrdinary)
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(usualSidecarBytes), 0, usualSidecarBytes, 0)
@@ -108,9 +114,4 @@ async function withBlob (fs: FileSystem, root: string, { extensions }: FoundBlob
   return { sidecar, finding: { ...about, problem: 'blob-size', detail: `It has ${size} bytes and should have ${sidecar.size}. It was brought back as it is, so that no sweep removes it.`, mend: 'Run "upload-gateway audit --repair", with --from BACKUP where a backup has it.' } }
 }
 
-const sizeOf = (fs: FileSystem, path: string): Promise<number | undefined> => fs.stat(path).then(({ size }) => size, (error: unknown) => {
-  if (errnoOf(error) === 'ENOENT') return undefined
-  throw error
-})
-
-const reasonOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
+const sizeOf = (fs: FileSystem, path: string): Promise<number | undefined> => fs.stat(path).then(({ size }) => size, ifAbsent(undefined))

@@ -8,7 +8,6 @@ import { nameOf } from '../../records/address.ts'
 import { companions } from '../../records/snapshot.ts'
 import { openSource } from '../../records/transfer/open.ts'
 import { occupied } from '../../records/transfer/rows.ts'
-import { errnoOf } from '../../storage/failures.ts'
 import type { FileSystem } from '../../storage/fs.ts'
 import { prepareVolume, refuseCompany } from '../../storage/open.ts'
 import { restoreRole } from '../../storage/restoring.ts'
@@ -19,7 +18,7 @@ import { namesIn, readText } from '../backup/snapshots.ts'
 import type { Progress } from '../progress.ts'
 import { Refusal } from '../refusal.ts'
 import { refuseForeignRoot } from '../volume-user.ts'
-import { isMade } from '../workplace.ts'
+import { isMade, isThere } from '../workplace.ts'
 
 const MarkSchema = Type.Object({
   snapshot: Type.String(),
@@ -124,10 +123,6 @@ export async function refuseRows (fs: FileSystem, database: DatabaseAddress): Pr
 /** What belongs to another database would be read into the new one. */
 async function refuseFiles (fs: FileSystem, databaseFile: string): Promise<void> {
   for (const path of ['', ...companions].map((suffix) => databaseFile + suffix)) {
-    const isThere = await fs.stat(path).then(() => true, (error: unknown) => {
-      if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return false
-      throw error
-    })
-    if (isThere) throw new Refusal(`There is a database already: ${path}. A restore never overwrites anything: move it away first, or set DATABASE_URL to where the restored one is to be.`)
+    if (await isThere(fs, path)) throw new Refusal(`There is a database already: ${path}. A restore never overwrites anything: move it away first, or set DATABASE_URL to where the restored one is to be.`)
   }
 }

@@ -1,6 +1,6 @@
 // Brings the lines of the journals to the new home that it has not: journals are sets, so which of both homes had a line first is no matter.
 import { join } from 'node:path'
-import { errnoOf } from '../../storage/failures.ts'
+import { ifAbsent } from '../../storage/failures.ts'
 import { openForAppending, readOrdinaryText } from '../../storage/ordinary-file.ts'
 import { createDurable, writeAll } from '../../storage/volume/durable.ts'
 import type { Alone } from '../../storage/volume/journal.ts'
@@ -39,8 +39,6 @@ async function append ({ fs, root }: Side, file: string, text: string): Promise<
 
 /** Undefined when there is no such file. */
 async function linesOf ({ fs, root }: Side, file: string): Promise<Set<string> | undefined> {
-  const text = await readOrdinaryText(fs, join(root, file)).catch((error: unknown) => {
-    if (errnoOf(error) !== 'ENOENT') throw error
-  })
+  const text = await readOrdinaryText(fs, join(root, file)).catch(ifAbsent(undefined))
   return text === undefined ? undefined : new Set(text.split('\n').filter((line) => line !== ''))
 }

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { dirname, join } from 'node:path'
 import { querying } from '../../records/failures.ts'
 import type { PrismaClient } from '../../records/database.ts'
-import { errnoOf } from '../../storage/failures.ts'
+import { errnoOf, ifAbsent } from '../../storage/failures.ts'
 import type { UploadId } from '../../storage/ids.ts'
 import { createDurable } from '../../storage/volume/durable.ts'
 import { uploadFolder } from '../../storage/volume/layout.ts'
@@ -37,25 +37,25 @@ const isUnfinished = async (client: PrismaClient, id: UploadId): Promise<boolean
   await querying(() => client.resumable.count({ where: { id, state: { notIn: over } } })) > 0
 
 async function segmentsOf ({ fs, root }: OpenSide, id: UploadId): Promise<string[]> {
-  const names = await fs.readdir(uploadFolder(root, id)).catch((error: unknown): string[] => {
-    if (errnoOf(error) !== 'ENOENT') throw error
-    return []
-  })
+  const names = await fs.readdir(uploadFolder(root, id)).catch(ifAbsent<string[]>([]))
   return names.filter((name) => segmentName.test(name))
 }
 
 /** One writer makes a segment, from its beginning on: one that is as long is the same. Undefined when nothing had to be done. */
 async function copySegment (source: OpenSide, target: OpenSide, path: string): Promise<number | undefined> {
   const [from, to] = await Promise.all([sizeAt(source, path), sizeAt(target, path)])
-  return from <= to ? undefined : send(source, target, path)
-}
-
-async function sizeAt ({ fs, root }: OpenSide, path: string): Promise<number> {
-  return fs.stat(join(root, path)).then(({ size }) => size, (error: unknown) => {
-    if (errnoOf(error) !== 'ENOENT') throw error
-    return -1
+  if (from <= to) return undefined
+  return send(source, target, path).catch(async (error: unknown) => {
+    // Who finishes an upload removes its segments.
+    if (errnoOf(error) !== 'ENOENT' || await sizeAt(source, path) !== absent) throw error
+    return undefined
   })
 }
+
+const absent = -1
+
+const sizeAt = ({ fs, root }: OpenSide, path: string): Promise<number> =>
+  fs.stat(join(root, path)).then(({ size }) => size, ifAbsent(absent))
 
 async function send (source: OpenSide, { fs, root, storage }: OpenSide, path: string): Promise<number> {
   const durable = createDurable({ fs, onSyncFailure: () => {} })

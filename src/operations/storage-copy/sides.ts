@@ -1,17 +1,17 @@
 // The two homes of a copy: opened side by side, and refused where they do not belong together. Copies nothing but the identity.
-import { realpathSync } from 'node:fs'
 import { join, sep } from 'node:path'
 import { randomUUID } from 'node:crypto'
 import { homeAddress, type Config, type HomeAddress } from '../../config.ts'
-import { errnoOf } from '../../storage/failures.ts'
+import { ifAbsent } from '../../storage/failures.ts'
 import type { FileSystem } from '../../storage/fs.ts'
 import { openHomeAt, type HomeConfig } from '../../storage/home.ts'
-import { identityAt } from '../../storage/identity.ts'
+import { identityAt, type KnownVolume } from '../../storage/identity.ts'
 import type { openObjects } from '../../storage/objects/open.ts'
 import { openStorage, prepareVolume, type Storage } from '../../storage/open.ts'
 import { createDurable } from '../../storage/volume/durable.ts'
 import { erasuresFile, identityFile, kindFolder, kinds, resumableFolder, tombstonesFile } from '../../storage/volume/layout.ts'
 import type { Progress } from '../progress.ts'
+import { realPath } from '../real-path.ts'
 import { reasonOf } from '../reason.ts'
 import { Refusal } from '../refusal.ts'
 import { refuseForeignRoot } from '../volume-user.ts'
@@ -36,8 +36,8 @@ export async function withSides<T> (config: SidesConfig, { from, to, volumeId, p
   const opening = { config, ...(open !== undefined && { open }) }
   return closing(await openHomeAt(fromAddress, { ...opening, setting: '--from' }), (source) =>
     closing(openHomeAt(toAddress, { ...opening, setting: '--to' }), async (target) => {
-      await bringIdentity(config, source, target, volumeId)
-      return atBoth(config, source, target, progress, use)
+      const known = { volumeId: await bringIdentity(config, source, target, volumeId), knowsFiles: true }
+      return atBoth({ config, source, target, known, progress }, use)
     }))
 }
 
@@ -66,16 +66,8 @@ function isSame (one: HomeAddress, other: HomeAddress): boolean {
 
 const areNested = (one: string, other: string): boolean => one.startsWith(other) || other.startsWith(one)
 
-function realPath (folder: string): string {
-  try {
-    return realpathSync(folder)
-  } catch {
-    return folder
-  }
-}
-
-/** The new home is the same volume in another place. */
-async function bringIdentity (config: SidesConfig, source: Side, target: Side, volumeId: string | undefined): Promise<void> {
+/** The new home is the same volume in another place. Returns which. */
+async function bringIdentity (config: SidesConfig, source: Side, target: Side, volumeId: string | undefined): Promise<string> {
   const own = await identityOf(source)
   if (own === undefined) throw new Refusal(`There is no uploads volume at ${source.name}. Name with --from where the uploads are.`)
   if (own !== volumeId) throw new Refusal(`${source.name} is another volume than that of the database: it is ${own}, and the database belongs to ${volumeId ?? 'none yet'}. Run this with the settings of the gateway.`)
@@ -83,9 +75,11 @@ async function bringIdentity (config: SidesConfig, source: Side, target: Side, v
   if (there !== undefined && there !== own) throw new Refusal(`${target.name} is another volume: it is ${there}, and ${source.name} is ${own}. Name an empty place with --to; nothing is ever mixed.`)
   await refuseForeignRoot(target.fs, target.root)
   await prepareVolume({ fs: target.fs, root: target.root, requireMount: config.requireMount, role, warn: () => {} })
-  if (there !== undefined) return
-  await refuseOccupied(target)
-  await placeIdentity(source, target)
+  if (there === undefined) {
+    await refuseOccupied(target)
+    await placeIdentity(source, target)
+  }
+  return own
 }
 
 async function identityOf ({ fs, root, name }: Side): Promise<string | undefined> {
@@ -99,15 +93,10 @@ async function identityOf ({ fs, root, name }: Side): Promise<string | undefined
 /** Nobody knows whose they are. */
 async function refuseOccupied ({ fs, root, name }: Side): Promise<void> {
   const folders = [...kinds.map((kind) => kindFolder(root, kind)), join(root, resumableFolder)]
-  const found = (await Promise.all(folders.map((folder) => fs.readdir(folder).catch(noneIfAbsent)))).flat()
-  const journals = await Promise.all([erasuresFile, tombstonesFile].map((file) => fs.stat(join(root, file)).then(() => [file], noneIfAbsent)))
+  const found = (await Promise.all(folders.map((folder) => fs.readdir(folder).catch(ifAbsent<string[]>([]))))).flat()
+  const journals = await Promise.all([erasuresFile, tombstonesFile].map((file) => fs.stat(join(root, file)).then(() => [file], ifAbsent<string[]>([]))))
   const [first] = [...found, ...journals.flat()]
   if (first !== undefined) throw new Refusal(`${name} holds files of an unknown volume, such as ${first}, but no ${identityFile}. Name an empty place with --to, or move these away first.`)
-}
-
-function noneIfAbsent (error: unknown): string[] {
-  if (errnoOf(error) !== 'ENOENT') throw error
-  return []
 }
 
 async function placeIdentity (source: Side, { fs, root }: Side): Promise<void> {
@@ -117,11 +106,12 @@ async function placeIdentity (source: Side, { fs, root }: Side): Promise<void> {
   await durable.syncFolder(root)
 }
 
+type Both = { readonly config: SidesConfig, readonly source: Side, readonly target: Side, readonly known: KnownVolume, readonly progress: Progress }
+
 /** Seen in both under the same name, so that neither takes what is in flight of it for that of a process that died. */
-async function atBoth<T> (config: SidesConfig, source: Side, target: Side, progress: Progress, use: (source: OpenSide, target: OpenSide) => Promise<T>): Promise<T> {
-  const volumeId = await identityOf(source)
+async function atBoth<T> ({ config, source, target, known, progress }: Both, use: (source: OpenSide, target: OpenSide) => Promise<T>): Promise<T> {
   const instance = randomUUID()
-  const open = ({ fs, root }: Side) => openStorage({ fs, root, reserveBytes: config.diskReserveBytes, known: { volumeId, knowsFiles: true }, role, instance, onWait: ([other]) => progress.say(`Watching for up to 90 seconds whether ${other?.work} of another host or container still runs on this volume.`) })
+  const open = ({ fs, root }: Side) => openStorage({ fs, root, reserveBytes: config.diskReserveBytes, known, role, instance, onWait: ([other]) => progress.say(`Watching for up to 90 seconds whether ${other?.work} of another host or container still runs on this volume.`) })
   const from = await open(source)
   try {
     const to = await open(target)

@@ -53,7 +53,7 @@ async function collect (context: Context): Promise<{ unknown: FoundBlob[], forei
       }
       progress.advance(group.length)
     }
-    foreign.push(...await withoutImposters(context, folder.foreign))
+    for (const entry of await withoutImposters(context, folder.foreign)) foreign.push(entry)
     unknown.splice(maxFindings)
     foreign.splice(maxFindings)
   }

@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import pg from 'pg'
 import Cursor from 'pg-cursor'
 import { Prisma } from '../../generated/prisma/client.ts'
-import { NotTransferable, ownSettings, timeCell, unlike, type Column, type ColumnKind, type Row, type Source, type Table, type Target } from '../transfer/side.ts'
+import { CommitUnknown, NotTransferable, ownSettings, timeCell, unlike, type Column, type ColumnKind, type Row, type Source, type Table, type Target } from '../transfer/side.ts'
 import { connectionTo, nameOf } from './connection.ts'
 import { refusalOf } from './refusals.ts'
 
@@ -123,17 +123,19 @@ function targetOf (client: pg.Client, side: Source, url: string): Target {
   }
 }
 
-/** Of a transaction whose commit was asked for, and the answer lost. @throws what the driver says while the server cannot be asked */
+/** Of a transaction whose commit was asked for, and the answer lost. @throws CommitUnknown while the server cannot be asked, or has not decided */
 async function isCommitted (url: string, transaction: string): Promise<boolean> {
-  for (let attempt = 1; ; attempt += 1) {
+  let cause: unknown
+  for (let attempt = 1; attempt <= attempts; attempt += 1) {
     try {
       const status = await statusOf(url, transaction)
-      if (status !== 'in progress' || attempt === attempts) return status === 'committed'
+      if (status !== 'in progress') return status === 'committed'
     } catch (error) {
-      if (attempt === attempts) throw error
+      cause = error
     }
     await setTimeout(pauseMs)
   }
+  throw new CommitUnknown(`It is not known whether ${nameOf(url)} has taken the new rows: its answer to the last statement, COMMIT, was lost, and it gave none since. It has all of them, or what was there before: look at that database before you run this again.`, { cause })
 }
 
 async function statusOf (url: string, transaction: string): Promise<string | undefined> {

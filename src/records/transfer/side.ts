@@ -38,13 +38,18 @@ export type Target = Source & {
   /** Nothing where the database does not count. */
   setCounter (table: string, last: string): Promise<void>
   setSetting (key: string, value: string): Promise<void>
-  /** Durable when it returns. */
+  /** Durable when it returns. @throws CommitUnknown when it may have been done all the same; after every other error it was not */
   commit (): Promise<void>
 }
 
 /** Why a transfer cannot be: sentences. */
 export class NotTransferable extends Error {
   override name = 'NotTransferable'
+}
+
+/** The commit was asked for, and nobody could be asked since whether it was done: sentences that name the database. */
+export class CommitUnknown extends Error {
+  override name = 'CommitUnknown'
 }
 
 /** Secrets, and what the migrations of the one database say of it: no part of what is transferred. */

@@ -38,7 +38,7 @@ async function setUp (t: Test, { second }: { second?: string } = {}) {
   return {
     ...volume, client, erase, durable,
     put: (others: Partial<Sidecar> = {}) => publish(volume.store, 'hello', others),
-    fill: (old: Omit<OldJournaled, 'failure'> = nothingJournaled) => fill({ fs: faults.fs, root, storage, tombstones, progress: silent, old, now, rebuilding: createRebuilding({ client, bulk, now }), deferred, importLeftovers: createImportLeftovers(client) }),
+    fill: (old: Omit<OldJournaled, 'failure'> = nothingJournaled, others: Partial<Parameters<typeof fill>[0]> = {}) => fill({ fs: faults.fs, root, storage, tombstones, progress: silent, old, now, rebuilding: createRebuilding({ client, bulk, now }), deferred, importLeftovers: createImportLeftovers(client), ...others }),
     owners: createOwners({ client, hash }),
   }
 }
@@ -245,4 +245,12 @@ t.test('a copy without metadata counts from when it is said to, and then its ori
   t.match(totals, { currentAvatars: 2, oldUrls: 1 })
   t.strictSame((await client.blob.findMany({ orderBy: { id: 'asc' } })).map(({ id }) => id), [kept.id, copy.id, earlyCopy])
   t.match(await client.attachment.findMany(), [{ id: attached.recordId, blobId: copy.id }])
+})
+
+t.test('there may be any number of leftovers', async (t) => {
+  const { fill } = await setUp(t)
+  const page = Array.from({ length: 1000 }, () => sidecarFor('x'))
+  const deferred = { count: () => 200_000, * pages () { for (let count = 0; count < 200; count += 1) yield page } }
+  const { leftovers, findings } = await fill(nothingJournaled, { deferred: deferred as never, importLeftovers: { accepted: async () => [] } })
+  t.strictSame([leftovers, findings.length], [200_000, 200_000])
 })

@@ -5,6 +5,7 @@ import { withReplacement } from '../../../src/operations/rebuild/server.ts'
 import { openSqlite } from '../../../src/records/embedded.ts'
 import { lookAtOld } from '../../../src/records/old-database.ts'
 import { fileSystem } from '../../../src/storage/fs.ts'
+import { createFaults } from '../../fixtures/faults.ts'
 import { keep, sqliteFor } from '../../records/fixtures/database.ts'
 import { folderFor, sidecarFor } from '../../storage/fixtures/volume.ts'
 
@@ -50,6 +51,20 @@ t.test('old rows of which not all could be read are kept as a file', async (t) =
   t.ok(kept?.startsWith(`${databaseFile}.damaged-`))
   t.match(lookAtOld(kept ?? ''), { is: 'readable', volumeId: 'v' })
   t.equal(await client.blob.count(), 1)
+})
+
+t.test('they are durable before the new ones come in their place', async (t) => {
+  const { client, task, databaseFile } = await setUp(t)
+  const faults = createFaults()
+  for (const path of [/\.damaged-/, new RegExp(`^${dirname(databaseFile)}$`)]) {
+    faults.inject({ on: 'sync', path, errno: 'EIO' })
+    await withReplacement({ ...task, fs: faults.fs }, async (_old, { file, putInPlace }) => {
+      await fill(file)
+      await t.rejects(putInPlace(true), { code: 'EIO' }, String(path))
+    })
+    t.equal(await client.blob.count(), 0)
+    faults.heal()
+  }
 })
 
 t.test('where there is none, there are no old rows', async (t) => {

@@ -5,6 +5,7 @@ import { countBlobs, readSidecars, type Batch } from '../../../src/operations/re
 import { newBlobId } from '../../../src/storage/ids.ts'
 import { encodeSidecar, type Sidecar } from '../../../src/storage/sidecar.ts'
 import { blobPath, sidecarPath } from '../../../src/storage/volume/layout.ts'
+import { homeFor } from '../../fixtures/object-home.ts'
 import { openVolume, publish, sidecarFor } from '../../storage/fixtures/volume.ts'
 
 async function setUp (t: Test) {
@@ -87,11 +88,28 @@ t.test('what goes while it is read, or cannot be read, is named too', async (t) 
   const { read, put, faults } = await setUp(t)
   await put()
   faults.inject({ on: 'open', path: /sidecar/, errno: 'EIO' })
-  t.match(await read(), { sidecars: { length: 0 }, unreadable: 1, findings: [{ problem: 'sidecar-damaged', detail: /cannot be read: EIO/ }] })
+  t.match(await read(), { sidecars: { length: 0 }, unreadable: 1, findings: [{ problem: 'sidecar-damaged', detail: /^It cannot be read: EIO: injected, open …\.$/ }] })
   faults.heal()
   faults.inject({ on: 'stat', errno: 'EIO' })
   t.match(await read(), { sidecars: [{}], unreadable: 0, findings: [{ problem: 'blob-unreadable', detail: /EIO/ }] })
   faults.heal()
   faults.inject({ on: 'stat', errno: 'ENOENT' })
   t.match(await read(), { sidecars: { length: 0 }, findings: [{ problem: 'sidecar-alone' }] })
+})
+
+t.test('from an object store a sidecar is read in one call', async (t) => {
+  const { fs, folder: root, objects } = await homeFor(t)
+  const [sidecar, large] = [sidecarFor('hello'), sidecarFor('hello')]
+  for (const one of [sidecar, large]) {
+    objects.spoil(blobPath('', one), Buffer.from('hello'))
+    objects.spoil(sidecarPath('', one), Buffer.from(encodeSidecar(one)))
+  }
+  objects.spoil(sidecarPath('', large), Buffer.from(encodeSidecar({ ...large, alt: 'x'.repeat(1024 ** 2) })))
+  const asked: string[] = []
+  objects.before = (operation, key) => { if (key === sidecarPath('', sidecar)) asked.push(operation) }
+  for await (const { sidecars, findings } of readSidecars(fs, root)) {
+    t.strictSame(sidecars, [sidecar])
+    t.match(findings, [{ id: large.id, problem: 'sidecar-damaged', detail: /checksum/ }])
+  }
+  t.strictSame(asked, ['read'])
 })

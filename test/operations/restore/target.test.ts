@@ -56,7 +56,7 @@ t.test('a database that cannot be looked for is not taken for none', async (t) =
   const { config, dir } = await lost(t)
   const { fs, inject } = createFaults()
   inject({ on: 'stat', path: /gateway\.sqlite$/, errno: 'EIO' })
-  await t.rejects(restore(config, dir, { progress, fs }), { code: 'EIO' })
+  await t.rejects(restore(config, dir, { progress, fs }), { name: 'Refusal', message: /gateway\.sqlite cannot be looked at \(EIO\)/ })
 })
 
 t.test('a database that has rows is not filled; one that a gateway was started on is', async (t) => {

@@ -1,4 +1,4 @@
-import { readdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type Test } from 'tap'
 import { moving } from './fixture.ts'
@@ -112,4 +112,15 @@ test('a link in the place of a blob is not followed, and a store that does not a
   const { symlinkSync } = await import('node:fs')
   symlinkSync(`${onVolume}.aside`, onVolume)
   t.match(await copy(), { files: 0, findings: [{ problem: 'blob-unreadable', detail: /is not an ordinary file/ }] })
+})
+
+test('of a sidecar on a volume that cannot be read the row says what it ought to say; of a store that does not answer nobody does', async (t) => {
+  const { copy, back, folder, elsewhere, objects, sidecar } = await posted(t)
+  rmSync(join(folder, sidecar))
+  mkdirSync(join(folder, sidecar))
+  t.match(await copy(), { files: 1, findings: { length: 0 } })
+  t.match(JSON.parse(String(objects.bytes(sidecar))), { revision: 1, ownerId: 'ada' })
+  t.match(await copy(), { isSame: true })
+  objects.before = (operation, key) => { if (operation === 'read' && key === sidecar) throw new Error('no answer') }
+  await t.rejects(back(`file:${join(elsewhere, 'back')}`), { code: 'STORAGE_UNAVAILABLE' })
 })

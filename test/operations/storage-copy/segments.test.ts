@@ -5,6 +5,7 @@ import { silent as progress } from '../../../src/operations/progress.ts'
 import { copySegments } from '../../../src/operations/storage-copy/segments.ts'
 import { fileSystem } from '../../../src/storage/fs.ts'
 import { newUploadId, type UploadId } from '../../../src/storage/ids.ts'
+import { createFaults } from '../../fixtures/faults.ts'
 import { openVolume } from '../../storage/fixtures/volume.ts'
 import { moving } from './fixture.ts'
 
@@ -84,4 +85,17 @@ test('what goes away or cannot be read meanwhile: the one is no matter, the othe
   rmSync(path, { recursive: true })
   writeFileSync(path, 'x')
   await t.rejects(copy(), { code: 'ENOTDIR' })
+})
+
+test('an upload that is finished while it is copied has no segments any more; one whose segment is there is told', async (t) => {
+  const { app, send, id, folder } = await resuming(t)
+  await send(app, 0, 'hello ')
+  const [faults, volume] = [createFaults(), await openVolume(t)]
+  const storage = { segments: { uploads: async () => [id as UploadId] } }
+  const run = () => copySegments({ fs: faults.fs, root: folder, name: '', storage } as never, { fs: fileSystem, root: volume.root, name: '', storage: volume } as never, { client: app.database.client, progress })
+  faults.inject({ on: 'open', path: /resumable/, errno: 'ENOENT' })
+  await t.rejects(run(), { code: 'ENOENT' })
+  faults.inject({ on: 'open', path: /resumable/, before: () => { rmSync(join(folder, 'resumable', id), { recursive: true }) } })
+  t.strictSame(await run(), { segments: 0, segmentBytes: 0 })
+  t.strictSame(await volume.files(), [])
 })

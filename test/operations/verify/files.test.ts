@@ -22,10 +22,10 @@ async function setUp (t: Test) {
   const meanwhile = { pauses: [] as number[], happens: async () => {} }
   /** Files were made a while ago, unless a test says otherwise. */
   clock.date = new Date(Date.now() + later)
-  async function check ({ waitsForUploads = true, isErased = (): boolean => false, signal = undefined as AbortSignal | undefined } = {}) {
+  async function check ({ waitsForUploads = true, isErased = (): boolean => false, signal = undefined as AbortSignal | undefined, fs = place.fs } = {}) {
     const findings = createFindings()
     const context: Context = {
-      ...place, inventory: createInventory(place.client), journaled: createJournaled(place.client), findings, concurrency: 2, pageSize: 2, signal,
+      ...place, fs, inventory: createInventory(place.client), journaled: createJournaled(place.client), findings, concurrency: 2, pageSize: 2, signal,
       progress: { ...silent, say: (sentence) => { said.push(sentence) } },
       pause: async (ms) => {
         meanwhile.pauses.push(ms)
@@ -232,4 +232,11 @@ test('a link in the place of a folder of uploads is not said to be removable', a
   await symlink('/nowhere', join(root, 'avatars/link'))
   t.match((await check()).map(({ path }) => path), ['avatars/2020', 'avatars/link'])
   t.match(mends(), [/need a real folder there/, /--remove-foreign/])
+})
+
+test('a folder may hold any number of foreign files', async (t) => {
+  const { check, fs, root } = await setUp(t)
+  const entries = Array.from({ length: 200_000 }, (_, index) => ({ name: `${index}.txt`, isFile: () => true, isDirectory: () => false, isSymbolicLink: () => false }))
+  const readdir = async (path: string) => path === join(root, 'avatars') ? entries : []
+  t.same(await check({ fs: { ...fs, readdir } as never }), [], 'they are gone when they are looked at')
 })
