@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises'
 import { Type, type Static } from 'typebox'
 import { Check } from 'typebox/value'
 import { ConfigError } from '../config.ts'
-import { errnoOf } from './failures.ts'
+import { errnoOf, ifAbsent } from './failures.ts'
 import { homeName, homeRemedy, type FileSystem } from './fs.ts'
 import { NotOrdinary, readOrdinaryText } from './ordinary-file.ts'
 import type { Durable } from './volume/durable.ts'
@@ -82,10 +82,7 @@ async function readIdentity ({ fs, root, pauseMs = 50 }: Options): Promise<Ident
  * @throws when it cannot be read or is damaged
  */
 export async function identityAt (fs: FileSystem, root: string): Promise<Identity | undefined> {
-  const text = await readOrdinaryText(fs, join(root, identityFile)).catch((error: unknown) => {
-    if (errnoOf(error) === 'ENOENT') return undefined
-    throw error
-  })
+  const text = await readOrdinaryText(fs, join(root, identityFile)).catch(ifAbsent(undefined))
   return text === undefined ? undefined : parseIdentity(text)
 }
 

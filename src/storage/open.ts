@@ -118,31 +118,34 @@ export async function openStorage ({ fs, root, reserveBytes, known, databaseId, 
   if (fs.objects !== undefined) await makeFolder(fs, root).catch(refuseUnwritable(root))
   await refuseUnfinishedRestore(fs, root, role)
   const volumeId = await identify({ fs, durable, root, known }).catch(refuseUnwritable(root))
-  const openIn = (home: string) => openStaging({ fs, durable, root, home, ...(instance !== undefined && { name: instance }), ...(databaseId !== undefined && { database: databaseId }), role, monotonicMs })
+  const presence = { name: instance, database: databaseId, role, onWait, monotonicMs }
+  const openIn = (home: string) => openStaging({ fs, durable, root, home, ...presence })
   const staging = await openIn(root).catch(async (error: unknown) => {
     if (retreat === undefined || !isUnwritable(error)) throw error
     return openIn(await retreat())
   }).catch(refuseUnwritable(root))
-  await refuseCompany(staging, root, role, onWait).then(() => refuseStranger(staging, homeName(fs, root), databaseId, onWait)).catch(async (error: unknown) => {
-    await staging.close()
-    throw error
-  })
+  await refuseOthers(staging, root, homeName(fs, root), presence)
   const hash = createKeyedHash(volumeId)
   const space = createSpace({ fs, folder: root, reserveBytes })
   const probe = createProbe({ fs, durable, staging })
   remember.noteSyncFailure = probe.noteSyncFailure
-  const home = homeOf({ fs: fs.move?.own ?? fs, durable, space, root, staging, probe, volumeId, isRedirecting, isMoving: fs.move !== undefined })
-  const other = fs.move && await openOther({ move: fs.move, space, staging, probe, volumeId, databaseId, role, onWait, monotonicMs }).catch(async (error: unknown) => {
-    await staging.close()
-    throw error
-  })
+  const homes = await openHomes({ fs, durable, space, root, staging, probe, volumeId, isRedirecting }, presence).catch(orClose(staging))
   return {
-    volumeId, hash, space, ...other === undefined ? { ...home, staging } : between({ ...home, staging }, other),
+    volumeId, hash, space, ...homes,
     removeLeftovers: createLeftovers({ staging, objects: fs.objects }),
     erasures: createErasures({ fs, durable, hash, paths: ledgerPlaces(root, secondLedger), alone: fs.objects === undefined || secondLedger !== undefined ? alone : undefined }),
     // An object store has each append as an object of its own.
     tombstones: createTombstones({ fs, durable, root, alone: fs.objects === undefined ? alone : undefined }),
   }
+}
+
+/** As whom others see this process, and what it hears of them; the same in each home. */
+type Presence = { name: string | undefined, database: string | undefined, role: Role, onWait: Options['onWait'] | undefined, monotonicMs: () => number }
+
+/** For `catch`: who does not start is not seen any more. */
+const orClose = (staging: Pick<Staging, 'close'>) => async (error: unknown): Promise<never> => {
+  await staging.close()
+  throw error
 }
 
 type Parts = { fs: FileSystem, durable: Durable, space: Space, root: string, staging: Staging, probe: Probe, volumeId: string, isRedirecting: boolean, isMoving?: boolean }
@@ -165,34 +168,35 @@ function homeOf ({ fs, durable, space, root, staging, probe, volumeId, isRedirec
 
 type Home = { store: Store, segments: Segments, probe: Probe, staging: Staging }
 
-/** Of the two homes of a move. */
-const between = (own: Home, other: OtherHome): Home => ({
-  ...own,
-  staging: { ...own.staging, close: () => other.close().finally(own.staging.close) },
-  store: createFallbackStore(own.store, other.store),
-  segments: createFallbackSegments(own.segments, other.segments),
-})
+/** The own home; during a move with the other one behind it. */
+async function openHomes (parts: Parts, presence: Presence): Promise<Home> {
+  const { fs: { move }, staging } = parts
+  if (move === undefined) return { ...homeOf(parts), staging }
+  const other = await openOther(move, parts, presence)
+  const own = homeOf({ ...parts, fs: move.own, isMoving: true })
+  return {
+    ...own,
+    staging: { ...staging, close: () => other.close().finally(staging.close) },
+    store: createFallbackStore(own.store, other.store),
+    segments: createFallbackSegments(own.segments, other.segments),
+  }
+}
 
 type OtherHome = Pick<Home, 'store' | 'segments'> & { close: () => Promise<void> }
 
-type OtherOptions = Pick<Parts, 'space' | 'staging' | 'probe' | 'volumeId'> & { move: Move, role: Role, databaseId: string | undefined, onWait: Options['onWait'] | undefined, monotonicMs: () => number }
-
 /** The other home of a move. This process is seen there too, so that nobody is alone there who must be. @throws ConfigError when it is none of this volume */
-async function openOther ({ move: { other: fs, root }, role, databaseId, onWait, monotonicMs, ...parts }: OtherOptions): Promise<OtherHome> {
+async function openOther ({ other: fs, root }: Move, parts: Parts, presence: Presence): Promise<OtherHome> {
   const found = await identityAt(fs, root).catch((error: unknown) => {
     throw new ConfigError(`STORAGE_FALLBACK_URL cannot be used: its identity cannot be read (${error instanceof Error ? error.message : String(error)}).`, { cause: error })
   })
   const name = fs.objects?.name ?? root
   if (found?.volumeId !== parts.volumeId) throw new ConfigError(`STORAGE_FALLBACK_URL ${name} is ${found === undefined ? 'no uploads volume' : `another volume: it is ${found.volumeId}, and this one ${parts.volumeId}`}. It must name the other home of this volume, which "upload-gateway storage copy" makes; or be empty when no move is under way.`)
-  await refuseUnfinishedRestore(fs, root, role)
+  await refuseUnfinishedRestore(fs, root, presence.role)
   const durable = createDurable({ fs, onSyncFailure: () => {} })
-  const seen = await openStaging({ fs, durable, root, name: basename(parts.staging.folder), ...(databaseId !== undefined && { database: databaseId }), role, monotonicMs }).catch((error: unknown) => {
+  const seen = await openStaging({ fs, durable, root, ...presence, name: basename(parts.staging.folder) }).catch((error: unknown) => {
     throw new ConfigError(`STORAGE_FALLBACK_URL ${name} cannot be written, and what is removed must go from both homes (${error instanceof Error ? error.message : String(error)}).`, { cause: error })
   })
-  await refuseCompany(seen, root, role, onWait).then(() => refuseStranger(seen, name, databaseId, onWait)).catch(async (error: unknown) => {
-    await seen.close()
-    throw error
-  })
+  await refuseOthers(seen, root, name, presence)
   return { close: seen.close, ...homeOf({ ...parts, fs, durable, root, isRedirecting: false }) }
 }
 
@@ -204,9 +208,14 @@ const readingProbe = (isVolumeThere: () => Promise<boolean>): Probe => ({
   }),
 })
 
+/** @throws ConfigError, and closes `staging`, when others are at work on the home of this `name` beside whom this process cannot be */
+async function refuseOthers (staging: Staging, root: string, name: string, { role, database, onWait }: Presence): Promise<void> {
+  await refuseCompany(staging, root, role, onWait).then(() => refuseStranger(staging, name, database, onWait)).catch(orClose(staging))
+}
+
 /** Each writes its heartbeat before it looks for others', so that of two that start at once at least one sees the other. */
 export async function refuseCompany (staging: Pick<Staging, 'living'>, root: string, role: Role, onWait?: (neighbours: Neighbour[]) => void): Promise<void> {
-  const [other] = await staging.living({ relevant: (other) => excludes(role, other), ...(onWait !== undefined && { onWait }) })
+  const [other] = await staging.living({ relevant: (other) => excludes(role, other), onWait })
   if (other === undefined) return
   throw new ConfigError(`The volume ${root} is in use: ${other.work} runs on it as process ${other.pid}, and ${role.isExclusive ? role.work : other.work} must be alone there. ${role.work === copyRole.work && other.work === gatewayRole.work ? 'Start it again with READ_ONLY=true, or stop it,' : 'Stop that process, or wait for its end,'} and run this again.`)
 }
@@ -214,7 +223,7 @@ export async function refuseCompany (staging: Pick<Staging, 'living'>, root: str
 /** Of two databases each would take the other's files for orphans. @throws ConfigError when a gateway with another one is at work */
 async function refuseStranger (staging: Pick<Staging, 'living'>, name: string, databaseId: string | undefined, onWait?: (neighbours: Neighbour[]) => void): Promise<void> {
   if (databaseId === undefined) return
-  const [other] = await staging.living({ relevant: ({ database }) => database !== undefined && database !== databaseId, ...(onWait !== undefined && { onWait }) })
+  const [other] = await staging.living({ relevant: ({ database }) => database !== undefined && database !== databaseId, onWait })
   if (other !== undefined) throw new ConfigError(`${name} is in use: ${other.work} runs on it as process ${other.pid}, with another database. All gateways of one volume have the same one: set DATABASE_URL to it; on several machines, to a PostgreSQL.`)
 }
 

@@ -1,5 +1,5 @@
 // The secrets of a gateway as files of one folder, each for its owner only, whole before anything is signed with it.
-import { mkdir, open, readFile } from 'node:fs/promises'
+import { mkdir, open, readFile, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { ConfigError } from '../config.ts'
@@ -46,6 +46,10 @@ async function created (folder: string, file: string, make: SecretKind['make']):
     await handle.writeFile(`${secret}\n`)
     await handle.sync()
     return secret
+  } catch (error) {
+    // Nothing was signed with it, and a half would refuse every later start.
+    await unlink(file).catch(() => {})
+    throw error
   } finally {
     await handle.close()
     await syncFolder(folder)

@@ -47,6 +47,13 @@ t.test('processes that start at once agree on one secret', async (t) => {
   t.equal(secrets.length, 6)
 })
 
+t.test('one that cannot be written leaves nothing behind, and is made when it can be', async (t) => {
+  const folder = t.testdir()
+  const full = () => Promise.reject(Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' }))
+  await t.rejects(secretFiles(folder).get(kindOf(full)), { name: 'ConfigError', message: /cannot be kept: ENOSPC/ })
+  t.equal(await secretFiles(folder).get(kindOf(() => 'abc')), 'abc')
+})
+
 t.test('a secret that another process is still writing is waited for', async (t) => {
   const folder = t.testdir({ 'jwt.secret': 'half of i' })
   const waiting = secretFiles(folder).get(kindOf(() => 'another'))

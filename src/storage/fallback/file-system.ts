@@ -2,9 +2,10 @@
 // the other one. What folders hold, and what is written, is the own home's alone.
 import { constants } from 'node:fs'
 import { join, normalize, relative } from 'node:path'
-import { errnoOf } from '../failures.ts'
+import { errnoOf, ifAbsent } from '../failures.ts'
 import type { FileSystem } from '../fs.ts'
 import { heartbeatKey, isBlobKey } from '../objects/keys.ts'
+import { NotOrdinary, readOrdinaryText } from '../ordinary-file.ts'
 import { decodeSidecar } from '../sidecar.ts'
 import { isFolderOfUploads, parseName } from '../volume/layout.ts'
 
@@ -31,13 +32,17 @@ export function createFallbackFileSystem ({ own, roots, other, otherRoot }: Opti
     return isSidecarKey(key) || isBlobKey(key) || heartbeatKey.test(key) ? key : undefined
   }
 
+  /** 0 of what is no sidecar. */
   async function revisionAt ({ fs, path }: Place): Promise<number> {
-    const text = await fs.readFile(path, 'utf8').catch((error: unknown) => {
-      if (errnoOf(error) !== 'ENOENT') throw error
-      return ''
-    })
+    const text = await readOrdinaryText(fs, path).catch((error: unknown) => error instanceof NotOrdinary ? '' : ifAbsent('')(error))
     return decodeSidecar(text)?.revision ?? 0
   }
+
+  /** One that is damaged on a volume leaves the own; a store that does not answer may have a newer one. */
+  const revisionElsewhere = (place: Place): Promise<number> => revisionAt(place).catch((error: unknown) => {
+    if (other.objects !== undefined) throw error
+    return 0
+  })
 
   /** The newer of two sidecars counts, wherever it is; of everything else, the own. */
   async function placesOf (path: string): Promise<readonly Place[]> {
@@ -45,7 +50,7 @@ export function createFallbackFileSystem ({ own, roots, other, otherRoot }: Opti
     const first = { fs: own, path }
     if (key === undefined) return [first]
     const second = { fs: other, path: join(otherRoot, key) }
-    return isSidecarKey(key) && await revisionAt(second) > await revisionAt(first) ? [second, first] : [first, second]
+    return isSidecarKey(key) && await revisionElsewhere(second) > await revisionAt(first) ? [second, first] : [first, second]
   }
 
   async function eitherOf<T> (path: string, use: (place: Place) => Promise<T>): Promise<T> {

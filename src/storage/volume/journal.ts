@@ -1,7 +1,7 @@
 // A file that only grows: a JSON object a line, each proving itself, each durable before the next step is taken.
 import { createHash } from 'node:crypto'
 import { dirname } from 'node:path'
-import { errnoOf } from '../failures.ts'
+import { ifAbsent } from '../failures.ts'
 import type { FileHandle, FileSystem } from '../fs.ts'
 import { openForAppending, readOrdinaryText } from '../ordinary-file.ts'
 import type { Durable } from './durable.ts'
@@ -49,10 +49,7 @@ export function createJournal<T> ({ fs, durable, path, isEntry, alone = besideOt
   return {
     path,
     async read () {
-      const text = await readOrdinaryText(fs, path).catch((error: unknown) => {
-        if (errnoOf(error) === 'ENOENT') return undefined
-        throw error
-      })
+      const text = await readOrdinaryText(fs, path).catch(ifAbsent(undefined))
       if (text === undefined) return undefined
       const lines = text.split('\n').filter((line) => line !== '').map((line) => ({ line, entry: decode(isEntry, line) }))
       const entries = lines.map(({ entry }) => entry).filter((entry) => entry !== undefined)

@@ -2,7 +2,7 @@
 import type { Dirent } from 'node:fs'
 import { basename, join, relative } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { errnoOf } from '../failures.ts'
+import { ifAbsent } from '../failures.ts'
 import type { FileSystem } from '../fs.ts'
 import type { BlobId } from '../ids.ts'
 import type { BlobAddress, Kind } from '../store.ts'
@@ -75,7 +75,4 @@ function foreignEntry (root: string, folder: string, entry: Dirent): ForeignEntr
   return { path, what: entry.isFile() ? 'file' : 'special file' }
 }
 
-const entriesOf = (fs: FileSystem, folder: string): Promise<Dirent[]> => fs.readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
-  if (errnoOf(error) === 'ENOENT') return []
-  throw error
-})
+const entriesOf = (fs: FileSystem, folder: string): Promise<Dirent[]> => fs.readdir(folder, { withFileTypes: true }).catch(ifAbsent([]))

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { validate } from 'uuid'
 import { createAttempts } from '../attempts.ts'
-import { errnoOf } from '../failures.ts'
+import { errnoOf, ifAbsent } from '../failures.ts'
 import type { FileSystem } from '../fs.ts'
 import type { Durable } from './durable.ts'
 import { gatewayRole, isRunning, ownHeartbeat, parseHeartbeat, type Heartbeat, type Role } from './instance.ts'
@@ -16,18 +16,13 @@ const beatEveryMs = 10_000
 /** A process of another host or container is dead when its heartbeat has stood still this long, by our own clock. */
 const silentMs = 90_000
 
-const noneIfAbsent = (error: unknown): string[] => {
-  if (errnoOf(error) === 'ENOENT') return []
-  throw error
-}
-
 export type Staging = Awaited<ReturnType<typeof openStaging>>
 
 /** Another process on the same volume. */
 export type Neighbour = Role & { readonly name: string, readonly pid: number, /** Of a gateway. */ readonly database?: string }
 
 /** `home`: where the own folder is made, below the root unless that takes no writes: then no other process sees this one. */
-type Options = { fs: FileSystem, durable: Durable, root: string, home?: string, /** Of the own folder: the same in each home where one process is seen. */ name?: string, role?: Role, /** Of a gateway: which one it has. */ database?: string, monotonicMs: () => number }
+type Options = { fs: FileSystem, durable: Durable, root: string, home?: string, /** Of the own folder: the same in each home where one process is seen. */ name?: string | undefined, role?: Role, /** Of a gateway: which one it has. */ database?: string | undefined, monotonicMs: () => number }
 
 /** Makes this process's own folder and keeps its heartbeat until close. */
 export async function openStaging ({ fs, durable, root, home = root, name = randomUUID(), role = gatewayRole, database, monotonicMs }: Options) {
@@ -70,7 +65,8 @@ export async function openStaging ({ fs, durable, root, home = root, name = rand
   }
 
   // A missed beat is no harm: others wait nine of them. Where its folder is gone it is made again, to be seen by who must be alone.
-  const timer = setInterval(() => { within(beat).catch(() => {}) }, beatEveryMs).unref()
+  let beating = Promise.resolve()
+  const timer = setInterval(() => { beating = Promise.allSettled([beating, within(beat)]).then(() => {}) }, beatEveryMs).unref()
 
   /** Undefined when there is none. One that cannot be read is not taken for none: it throws. */
   async function heartbeatOf (instance: string): Promise<Heartbeat | undefined> {
@@ -111,7 +107,7 @@ export async function openStaging ({ fs, durable, root, home = root, name = rand
     return names
   }
 
-  const others = async (): Promise<string[]> => (await fs.readdir(parent).catch(noneIfAbsent)).filter((instance) => instance !== name && validate(instance))
+  const others = async (): Promise<string[]> => (await fs.readdir(parent).catch(ifAbsent([]))).filter((instance) => instance !== name && validate(instance))
 
   async function neighbours (): Promise<Array<{ name: string, heartbeat: Heartbeat }>> {
     const found = await Promise.all((await others()).map(async (instance) => ({ name: instance, heartbeat: await heartbeatOf(instance) })))
@@ -126,7 +122,7 @@ export async function openStaging ({ fs, durable, root, home = root, name = rand
      * this is a copy, are watched until their heart beats or has stood still for so long that they are dead, up to 90 s; `onWait` hears of
      * it first.
      */
-    async living ({ relevant = () => true, onWait = () => {}, pauseMs = 1000 }: { relevant?: (neighbour: Neighbour) => boolean, onWait?: (neighbours: Neighbour[]) => void, pauseMs?: number } = {}): Promise<Neighbour[]> {
+    async living ({ relevant = () => true, onWait = () => {}, pauseMs = 1000 }: { relevant?: (neighbour: Neighbour) => boolean, onWait?: ((neighbours: Neighbour[]) => void) | undefined, pauseMs?: number } = {}): Promise<Neighbour[]> {
       const present = ({ name, heartbeat: { pid, work, isExclusive, database } }: { name: string, heartbeat: Heartbeat }): Neighbour => ({ name, pid, ...gatewayRole, ...(database !== undefined && { database }), ...(work !== undefined && { work }), ...(isExclusive !== undefined && { isExclusive }) })
       const found = (await neighbours()).filter((one) => relevant(present(one)))
       const running = await Promise.all(found.map(async (one) => isRunning(one.heartbeat) === true && await isCopied(one) ? undefined : isRunning(one.heartbeat)))
@@ -180,6 +176,8 @@ export async function openStaging ({ fs, durable, root, home = root, name = rand
     async close (): Promise<void> {
       isClosed = true
       clearInterval(timer)
+      // To an object store it would bring the heartbeat back.
+      await beating
       await fs.rm(own, { recursive: true, force: true }).catch((error: unknown) => {
         // What is left in an object store that does not answer, others take for dead in time.
         if (fs.objects === undefined) throw error

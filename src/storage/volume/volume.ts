@@ -4,7 +4,7 @@ import type { Dirent } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { StorageUnavailable } from '../../errors.ts'
-import { errnoOf, storing } from '../failures.ts'
+import { errnoOf, ifAbsent, storing } from '../failures.ts'
 import { readOrdinary, type FileSystem } from '../fs.ts'
 import { decodeSidecar, encodeSidecar, type Sidecar } from '../sidecar.ts'
 import type { Space } from '../space.ts'
@@ -25,9 +25,7 @@ const noVariants = new Set(['ENOENT', 'ENOTDIR', 'ELOOP'])
 export function createVolume ({ fs, durable, space, root, staging, isMoving = false }: Options): Store {
   const staged = new WeakMap<StagedFile, VolumeStagedFile>()
 
-  const unlinkIfThere = (path: string) => fs.unlink(path).catch((error: unknown) => {
-    if (errnoOf(error) !== 'ENOENT') throw error
-  })
+  const unlinkIfThere = (path: string) => fs.unlink(path).catch(ifAbsent(undefined))
 
   const newSidecarPath = () => join(staging.folder, `${randomUUID()}.sidecar.json`)
 
@@ -53,10 +51,7 @@ export function createVolume ({ fs, durable, space, root, staging, isMoving = fa
 
   /** I3: rename would replace what is there, and a failure later would take it away. */
   async function refuseTaken (path: string): Promise<void> {
-    const isTaken = await fs.stat(path).then(() => true, (error: unknown) => {
-      if (errnoOf(error) !== 'ENOENT') throw error
-      return false
-    })
+    const isTaken = await fs.stat(path).then(() => true, ifAbsent(false))
     if (isTaken) throw new Error(`There is a blob already: ${path}.`)
   }
 
@@ -77,10 +72,7 @@ export function createVolume ({ fs, durable, space, root, staging, isMoving = fa
   function listed (folder: string): Promise<Dirent[] | undefined> {
     const pending = listings.get(folder)
     if (pending !== undefined) return pending
-    const listing = fs.readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
-      if (errnoOf(error) === 'ENOENT') return undefined
-      throw error
-    }).finally(() => listings.delete(folder))
+    const listing = fs.readdir(folder, { withFileTypes: true }).catch(ifAbsent(undefined)).finally(() => listings.delete(folder))
     listings.set(folder, listing)
     return listing
   }
@@ -115,10 +107,7 @@ export function createVolume ({ fs, durable, space, root, staging, isMoving = fa
     }),
 
     readSidecar: (address) => storing(async () => {
-      const text = await fs.readFile(sidecarPath(root, address), { encoding: 'utf8', flag: readOrdinary }).catch((error: unknown) => {
-        if (errnoOf(error) === 'ENOENT') return ''
-        throw error
-      })
+      const text = await fs.readFile(sidecarPath(root, address), { encoding: 'utf8', flag: readOrdinary }).catch(ifAbsent(''))
       const sidecar = decodeSidecar(text)
       return sidecar?.id === address.id && sidecar.kind === address.kind ? sidecar : undefined
     }),

@@ -1,14 +1,15 @@
-import { readFileSync } from 'node:fs'
-import { constants } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { constants, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test, type Test } from 'tap'
 import { createFallbackFileSystem } from '../../../src/storage/fallback/file-system.ts'
-import { fileSystem } from '../../../src/storage/fs.ts'
+import { fileSystem, readOrdinary } from '../../../src/storage/fs.ts'
 import { encodeSidecar } from '../../../src/storage/sidecar.ts'
 import { blobPath, sidecarPath } from '../../../src/storage/volume/layout.ts'
 import { scanVolume } from '../../../src/storage/volume/scan.ts'
 import { createFaults } from '../../fixtures/faults.ts'
-import { folderFor, sidecarFor } from '../fixtures/volume.ts'
+import { folderFor, openBelow, sidecarFor } from '../fixtures/volume.ts'
+import { createMemoryObjects } from '../objects/memory.ts'
 
 async function homes (t: Test) {
   const [root, otherRoot] = [await folderFor(t), await folderFor(t)]
@@ -91,6 +92,39 @@ test('what cannot be read is not taken for missing', async (t) => {
   await put(blobPath(otherRoot, sidecar), 'there')
   faults.inject({ on: 'open', errno: 'EIO' })
   await t.rejects(fs.open(blobPath(root, sidecar)), { code: 'EIO' })
-  faults.inject({ on: 'readFile', errno: 'EIO' })
+  faults.inject({ on: 'open', errno: 'EIO', forever: true })
   await t.rejects(fs.open(sidecarPath(root, sidecar)), { code: 'EIO' })
+})
+
+test('a sidecar that is damaged in the other home does not keep the own from being read; while a store does not answer, it may have a newer one', async (t) => {
+  const { root, otherRoot, put, opened, faults } = await homes(t)
+  const sidecar = sidecarFor('x')
+  const path = sidecarPath(root, sidecar)
+  const older = encodeSidecar({ ...sidecar, revision: 1 })
+  await put(path, older)
+  await put(sidecarPath(otherRoot, sidecar), encodeSidecar({ ...sidecar, revision: 2 }))
+  faults.inject({ on: 'readFile', errno: 'EIO' })
+  t.equal(await opened(path), older)
+  Object.assign(faults.fs, { objects: createMemoryObjects() })
+  faults.inject({ on: 'readFile', errno: 'EIO' })
+  await t.rejects(opened(path), { code: 'EIO' })
+})
+
+test('a pipe in the place of a sidecar is not waited for, in neither home', { skip: process.platform === 'win32' && 'there are no pipes' }, async (t) => {
+  const { root, otherRoot, fs, put, opened } = await homes(t)
+  const sidecar = sidecarFor('x')
+  const [path, other] = [sidecarPath(root, sidecar), sidecarPath(otherRoot, sidecar)]
+  await put(path, encodeSidecar(sidecar))
+  await fileSystem.mkdir(dirname(other), { recursive: true })
+  execFileSync('mkfifo', [other])
+  t.equal(await opened(path), encodeSidecar(sidecar))
+  await fileSystem.unlink(path)
+  execFileSync('mkfifo', [path])
+  const handle = await fs.open(path, readOrdinary)
+  t.ok((await handle.stat()).isFIFO(), 'whoever opens it sees what it is')
+  await handle.close()
+  t.strictSame([...openBelow(root), ...openBelow(otherRoot)], [])
+  await fileSystem.unlink(other)
+  await put(other, encodeSidecar(sidecar))
+  t.equal(await opened(path), encodeSidecar(sidecar))
 })

@@ -12,6 +12,7 @@ import { ownHeartbeat } from '../../../src/storage/volume/instance.ts'
 import { openStaging } from '../../../src/storage/volume/staging.ts'
 import { createFaults } from '../../fixtures/faults.ts'
 import { filesBelow, folderFor } from '../fixtures/volume.ts'
+import { storeFor } from '../objects/fixture.ts'
 import { createMemoryObjects } from '../objects/memory.ts'
 
 const skip = existsSync('/proc/self/stat') ? false : 'there is no /proc here'
@@ -199,6 +200,29 @@ test('a heart whose folder is gone beats in a new one, to be seen by who must be
   await staging.close()
   await t.rejects(staging.within(() => readFile(join(staging.folder, 'x'))), { code: 'ENOENT' })
   t.notOk(existsSync(staging.folder), 'but not after the end')
+})
+
+test('a beat that is under way to an object store at the end leaves no heartbeat there', async (t) => {
+  mock.timers.enable({ apis: ['setInterval'] })
+  t.teardown(() => mock.timers.reset())
+  const { root, fs, objects } = await storeFor(t)
+  const durable = createDurable({ fs, onSyncFailure: () => {} })
+  const staging = await openStaging({ fs, durable, root, monotonicMs: () => 0 })
+  t.equal(objects.keys().length, 1)
+  const [putting, slow] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  objects.before = (operation) => {
+    if (operation !== 'putBytes') return
+    putting.resolve()
+    return slow.promise
+  }
+  mock.timers.tick(10_000)
+  await putting.promise
+  const closed = staging.close()
+  await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 100))])
+  slow.resolve()
+  await closed
+  await new Promise((resolve) => setImmediate(resolve))
+  t.strictSame(objects.keys(), [])
 })
 
 const running = { ...ownHeartbeat(), work: 'backup', isExclusive: false }
