@@ -1,5 +1,5 @@
 // A gateway for a test, on a temporary volume that goes with it; and the pieces that tests send.
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
@@ -15,6 +15,7 @@ import { openObjects } from '../src/storage/objects/open.ts'
 import { erasuresFile } from '../src/storage/volume/layout.ts'
 import { databaseUrlFor } from './fixtures/database-server.ts'
 import { faultsInStore } from './fixtures/faults.ts'
+import { filesBelow } from './fixtures/files.ts'
 import { isOnObjects, pathsIn, storageFor } from './fixtures/object-server.ts'
 
 export const secret = 'a secret of the tests that is long enough'
@@ -39,7 +40,7 @@ export async function temporaryFolder (t: Pick<Test, 'teardown'>): Promise<strin
 /** Pass `UPLOADS_DIR` to start on the volume of an earlier gateway, with its database. */
 export async function build (t: Test, settings: Record<string, string> = {}, options: AppOptions = {}): Promise<Gateway> {
   const folder = settings['UPLOADS_DIR'] ?? await temporaryFolder(t)
-  const config = readConfig({ LOG_LEVEL: 'silent', JWT_SECRET: secret, DISK_RESERVE: '0', DATABASE_URL: await databaseUrlFor(t, folder), DATABASE_CONNECTIONS: '4', ...(options.fs?.objects === undefined && storageFor(folder)), ...settings, UPLOADS_DIR: folder })
+  const config = readConfig({ LOG_LEVEL: 'silent', JWT_SECRET: secret, DISK_RESERVE: '0', DATABASE_URL: settings['DATABASE_URL'] ?? await databaseUrlFor(t, folder), DATABASE_CONNECTIONS: '4', ...(options.fs?.objects === undefined && storageFor(folder)), ...settings, UPLOADS_DIR: folder })
   const app = await buildApp(config, { ...options, ...await faultyStore(t, config, options.fs) })
   t.teardown(() => app.close())
   const mint = createMint(secret, config)
@@ -59,12 +60,6 @@ async function faultyStore (t: Test, config: Config, fs: FileSystem | undefined)
   const objects = await openObjects(config.objectStore)
   t.teardown(() => objects.close())
   return { fs: await objectHome({ config, objects: faulty(objects, config.uploadsDir), fs }) }
-}
-
-async function filesBelow (folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
-  return entries.filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
 }
 
 const isUpload = (path: string): boolean => !/^(database|cache)\//.test(path) && !path.startsWith(erasuresFile)

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 import { test } from 'tap'
 import { fileSystem } from '../../src/storage/fs.ts'
 import { createFaults } from '../fixtures/faults.ts'
+import { filesBelow } from '../fixtures/files.ts'
 import { collectLog } from '../fixtures/log.ts'
 import { look, pictureClient } from '../fixtures/picture-client.ts'
 import { plain } from '../images/made.ts'
@@ -15,7 +15,7 @@ async function until (isTrue: () => boolean | Promise<boolean>): Promise<void> {
   while (!await isTrue()) await later(5)
 }
 
-const variantsIn = async (folder: string) => (await readdir(join(folder, 'cache'), { recursive: true })).filter((path) => /\.(webp|png|jpeg|avif|auto)$/.test(path))
+const variantsIn = async (folder: string) => (await filesBelow(join(folder, 'cache'))).filter((path) => /\.(webp|png|jpeg|avif|auto)$/.test(path))
 
 test('what is more than can wait is answered with 503 and when to ask again; the rest is answered at a stop too', async (t) => {
   const { app, put, show } = await pictureClient(t, { IMAGE_PROCESSES: '1' })

@@ -3,7 +3,11 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path'
 import type { HTTPMethods } from 'fastify'
 import { test, type Test } from 'tap'
-import { onSqliteOnly } from '../fixtures/database-server.ts'
+import { databaseAddress } from '../../src/config.ts'
+import type { Database } from '../../src/records/database.ts'
+import { viewDatabase } from '../../src/records/viewing.ts'
+import { madeDatabaseUrl, onSqliteOnly } from '../fixtures/database-server.ts'
+import { filesBelow } from '../fixtures/files.ts'
 import { build, multipart, picture, temporaryFolder, type Gateway } from '../helper.ts'
 import { clientOf, connect } from '../resumable/fixture.ts'
 
@@ -20,12 +24,11 @@ async function setUp (t: Test, before: (gateway: Gateway) => unknown = () => {},
 
 /** Every file of the volume but what is in flight, what may be made again, and SQLite's own, with its hash. */
 async function filesOf (folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
-  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name)).filter((path) => !/\/(staging|cache)\/|\.sqlite/.test(path.slice(folder.length)))
-  return Promise.all(paths.sort().map(async (path) => `${path} ${createHash('sha256').update(await readFile(path)).digest('hex')}`))
+  const paths = (await filesBelow(folder)).filter((path) => !/^(staging|cache)\/|\.sqlite/.test(path))
+  return Promise.all(paths.map(async (path) => `${path} ${createHash('sha256').update(await readFile(join(folder, path))).digest('hex')}`))
 }
 
-async function rowsOf ({ app: { database: { client } } }: Gateway): Promise<unknown[]> {
+async function rowsIn ({ client }: Pick<Database, 'client'>): Promise<unknown[]> {
   return Promise.all([
     client.account.findMany(), client.answer.findMany(), client.attachment.findMany(), client.avatar.findMany(), client.blob.findMany(), client.event.findMany(),
     client.link.findMany(), client.owner.findMany(), client.resumable.findMany(), client.segment.findMany(), client.setting.findMany(), client.tombstone.findMany(),
@@ -87,7 +90,7 @@ test('what there is, is served as ever, and nothing of volume and database chang
       '/api/users/me/export', '/api/usage', '/api/limits', '/api/auth/avatar/ada', '/api/auth/profile', '/health/live', '/health/ready', '/metrics', '/openapi.json')
   })
   const { app, as, folder } = gateway
-  const before = [await filesOf(folder), await rowsOf(gateway)]
+  const before = [await filesOf(folder), await rowsIn(gateway.app.database)]
   for (const url of paths) {
     if (url === '/api/auth/profile') continue
     t.match(await app.inject({ url, headers: await as('ada') }), { statusCode: 200 }, url)
@@ -100,8 +103,8 @@ test('what there is, is served as ever, and nothing of volume and database chang
   t.match(session, { statusCode: 200, headers: { 'set-cookie': /upload_gateway_media=/ } })
   t.match(await app.inject({ url: paths.find((path) => path.endsWith('/content')) ?? '', headers: { cookie: String(session.headers['set-cookie']).replace(/;.*/, '') } }), { statusCode: 200 })
   t.match(await app.inject({ method: 'OPTIONS', url: '/api/resumable' }), { statusCode: 204, headers: { 'tus-version': '1.0.0' } })
-  t.strictSame([await filesOf(folder), await rowsOf(gateway)], before)
-  t.ok((await readdir(join(folder, 'cache'), { recursive: true })).length > 2, 'pictures in other sizes are kept, as ever')
+  t.strictSame([await filesOf(folder), await rowsIn(gateway.app.database)], before)
+  t.ok((await filesBelow(join(folder, 'cache'))).length > 1, 'pictures in other sizes are kept, as ever')
 })
 
 test('a resumable upload tells where it stands, also to who can only send POST, and goes on when changes are taken again', async (t) => {
@@ -162,14 +165,17 @@ test('what is due is left as it is: the staging of a dead process, a sidecar tha
   const writing = await build(t, { UPLOADS_DIR: folder, WEBHOOK_URL: 'http://127.0.0.1:1/', WEBHOOK_SECRET: `whsec_${Buffer.alloc(32).toString('base64')}` })
   await writing.app.inject({ method: 'POST', url: '/api/attachments', headers: { ...await writing.as('ada'), 'content-type': 'text/plain' }, payload: 'hello' })
   await writing.app.database.client.blob.updateMany({ data: { revision: 2, sidecarDueAt: new Date(0) } })
-  const before = [await filesOf(folder), await rowsOf(writing)]
   await writing.app.close()
+  // Not before its end, up to which it tries to tell the event.
+  const database = await viewDatabase(databaseAddress(madeDatabaseUrl(folder), folder))
+  const before = [await filesOf(folder), await rowsIn(database)]
+  await database.close()
   const dead = join(folder, 'staging', randomUUID())
   await mkdir(dead, { recursive: true })
   const gone = { pid: 2 ** 22 - 1, world: '', startedAt: '', beat: 0 }
   await writeFile(join(dead, 'heartbeat.json'), JSON.stringify(gone))
 
   const reading = await build(t, { UPLOADS_DIR: folder, READ_ONLY: 'true' })
-  t.strictSame([await filesOf(folder), await rowsOf(reading)], before)
+  t.strictSame([await filesOf(folder), await rowsIn(reading.app.database)], before)
   t.ok((await readdir(join(folder, 'staging'))).includes(dead.slice(-36)))
 })

@@ -8,6 +8,7 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { secret } from '../helper.ts'
 import type { Exit, Settings } from './gateway.ts'
+import { compiled } from './machine.ts'
 
 export const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 
@@ -16,7 +17,7 @@ export type Ran = Exit & { readonly stdout: string, readonly stderr: string }
 /** `stdout`: a file to write to, instead of giving back what came. */
 type Options = { readonly killAfterMs?: number, /** Killed as soon as this is so. */ readonly killWhen?: () => boolean, readonly settings?: Settings, readonly stdout?: string }
 
-export const envFor = (folder: string, settings: Settings = {}) => ({ PATH: process.env['PATH'], JWT_SECRET: secret, DISK_RESERVE: '0', ...settings, UPLOADS_DIR: folder })
+export const envFor = (folder: string, settings: Settings = {}) => ({ PATH: process.env['PATH'], ...compiled, JWT_SECRET: secret, DISK_RESERVE: '0', ...settings, UPLOADS_DIR: folder })
 
 /** `code` is null when it was killed. */
 export async function command (folder: string, args: readonly string[], { killAfterMs, killWhen, settings, stdout }: Options = {}): Promise<Ran> {

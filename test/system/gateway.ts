@@ -9,7 +9,7 @@ import type { Test } from 'tap'
 import type { Scope, UserId } from '../../src/callers/caller.ts'
 import { createMint } from '../../src/callers/mint.ts'
 import { secret } from '../helper.ts'
-import { pause } from './machine.ts'
+import { compiled, pause } from './machine.ts'
 import { childrenOf, doingOf, familyOf } from './process.ts'
 
 const server = fileURLToPath(new URL('../../src/server.ts', import.meta.url))
@@ -97,7 +97,7 @@ function launch (folder: string, settings: Settings, signal?: AbortSignal, befor
     // Elsewhere than in the repository: a developer's .env is not for tests.
     cwd: tmpdir(),
     // Nor are the hooks that tap puts into NODE_OPTIONS.
-    env: { PATH: process.env['PATH'], PORT: '0', JWT_SECRET: secret, DISK_RESERVE: '0', ...settings, UPLOADS_DIR: folder },
+    env: { PATH: process.env['PATH'], ...(before.length === 0 && compiled), PORT: '0', JWT_SECRET: secret, DISK_RESERVE: '0', ...settings, UPLOADS_DIR: folder },
     stdio: ['ignore', 'pipe', 'pipe'],
     killSignal: 'SIGKILL',
     ...(signal !== undefined && { signal }),

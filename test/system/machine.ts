@@ -3,12 +3,16 @@ import { execFile } from 'node:child_process'
 import { constants } from 'node:fs'
 import { access, mkdir, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { Test } from 'tap'
 import { temporaryFolder } from '../helper.ts'
 
 /** Also where tools of the system are that only root uses. */
 export const toolPath = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`
+
+/** For the environment of gateways and commands: what those that stop leave here saves the next a third of its start. */
+export const compiled = { NODE_COMPILE_CACHE: fileURLToPath(new URL('../../node_modules/.cache/compiled', import.meta.url)) }
 
 const packages = {
   strace: 'strace', pg_ctlcluster: 'postgresql', setpriv: 'util-linux', curl: 'curl', exiftool: 'libimage-exiftool-perl', prlimit: 'util-linux', mount: 'mount', umount: 'mount', 'mkfs.ext4': 'e2fsprogs', 'mkfs.xfs': 'xfsprogs', xfs_io: 'xfsprogs', clamd: 'clamav-daemon', chromium: 'chromium', openssl: 'openssl',

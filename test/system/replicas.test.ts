@@ -10,7 +10,6 @@ import { pause, until } from './machine.ts'
 import { postgres, type Postgres } from './postgres.ts'
 
 const mebibyte = 1024 ** 2
-const compiled = { NODE_COMPILE_CACHE: await temporaryFolder(t) }
 
 type Three = readonly [Gateway, Gateway, Gateway]
 
@@ -19,7 +18,7 @@ type Replicas = { readonly server: Postgres, readonly folder: string, readonly g
 async function replicas (t: Test, more: Settings = {}): Promise<Replicas> {
   const server = await postgres(t)
   const folder = await temporaryFolder(t)
-  const settings = { ...compiled, DATABASE_URL: server.url, ...more }
+  const settings = { DATABASE_URL: server.url, ...more }
   const gateways = await Promise.all([start(t, folder, settings), start(t, folder, settings), start(t, folder, settings)])
   return { server, folder, gateways, settings }
 }

@@ -1,6 +1,6 @@
 // Resumable uploads through kills at every point, takeovers and stops, on one gateway and on two: never lost, never twice.
 import { randomBytes, randomInt } from 'node:crypto'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { once } from 'node:events'
 import { request, type ClientRequest } from 'node:http'
 import { join } from 'node:path'
@@ -8,6 +8,7 @@ import { buffer } from 'node:stream/consumers'
 import BetterSqlite3 from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { Upload } from 'tus-js-client'
+import { filesBelow } from '../fixtures/files.ts'
 import { temporaryFolder } from '../helper.ts'
 import { audit, partialFiles } from './audit.ts'
 import { call, get, json, noise, sha256, type Answer } from './client.ts'
@@ -20,9 +21,7 @@ import { essential, inject, oneWorker, record, type Point } from './strace.ts'
 const mebibyte = 1024 ** 2
 /** They mostly wait. */
 const parallel = 12
-/** A third of what a start costs is saved by what those leave here that stop. */
-const compiled = { NODE_COMPILE_CACHE: await temporaryFolder(t) }
-const sweeping = { ...compiled, SWEEP_INTERVAL_SECONDS: '1', SWEEP_GRACE_SECONDS: '0', SWEEP_MAX_PERCENT: '100' }
+const sweeping = { SWEEP_INTERVAL_SECONDS: '1', SWEEP_GRACE_SECONDS: '0', SWEEP_MAX_PERCENT: '100' }
 const tus = { ...await bearer('ada'), 'tus-resumable': '1.0.0' }
 const piece = { ...tus, 'content-type': 'application/offset+octet-stream' }
 
@@ -69,9 +68,9 @@ function states (folder: string): string[] {
   }
 }
 
-function segmentFiles (folder: string): string[] {
+async function segmentFiles (folder: string): Promise<string[]> {
   const home = join(folder, 'resumable')
-  return existsSync(home) ? readdirSync(home, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map(({ name }) => name) : []
+  return existsSync(home) ? filesBelow(home) : []
 }
 
 /** All that must hold when an upload is over. */
@@ -82,7 +81,7 @@ async function isKeptOnce (t: Test, gateway: Gateway, bytes: Buffer): Promise<vo
   t.equal(sha256((await get(gateway, list[0]?.url ?? '/', 'ada')).body), sha256(bytes))
   t.same(states(folder), ['finished'])
   t.same(audit(folder).broken, [])
-  await until('nothing is left but the attachment', () => audit(folder).orphans.length === 0 && segmentFiles(folder).length === 0, upkeepMs)
+  await until('nothing is left but the attachment', async () => audit(folder).orphans.length === 0 && (await segmentFiles(folder)).length === 0, upkeepMs)
 }
 
 t.test('the tools are there', () => needs('strace'))
@@ -99,13 +98,13 @@ const write = (sent: ClientRequest, bytes: Buffer): Promise<void> => new Promise
 
 t.test('a stop does not wait for bytes that may never come, and keeps those that came', async (t) => {
   const folder = await temporaryFolder(t)
-  const first = await start(t, folder, compiled)
+  const first = await start(t, folder)
   const bytes = randomBytes(5 * mebibyte)
   const path = await begin(first, bytes.length)
   const { sent, answer } = slowPatch(first, path, 0, bytes.length)
   sent.on('error', () => {})
   await write(sent, bytes.subarray(0, 3 * mebibyte))
-  await until('it has begun', () => segmentFiles(folder).length === 1)
+  await until('it has begun', async () => (await segmentFiles(folder)).length === 1)
   await pause(500)
   const since = Date.now()
   t.equal((await first.stop()).code, 0)
@@ -125,7 +124,7 @@ t.test('who comes back takes over from a request that hangs, also on another gat
     const path = await begin(first, bytes.length)
     const { sent, answer } = slowPatch(first, path, 0, bytes.length)
     await write(sent, bytes.subarray(0, 3 * mebibyte))
-    await until('all of that has come', () => segmentFiles(folder).length === 1)
+    await until('all of that has come', async () => (await segmentFiles(folder)).length === 1)
     const since = Date.now()
     const offset = await offsetOf(other, path)
     t.ok(Date.now() - since < 2000, `it is told after ${Date.now() - since} ms where it stands: ${offset}`)
@@ -137,7 +136,7 @@ t.test('who comes back takes over from a request that hangs, also on another gat
     t.ok((await attachments(second)).some((one) => one.sha256 === sha256(bytes)), 'the bytes of the one who took over')
   }
   t.equal((await attachments(second)).length, 2)
-  await until('nothing is left', () => audit(folder).orphans.length === 0 && segmentFiles(folder).length === 0)
+  await until('nothing is left', async () => audit(folder).orphans.length === 0 && (await segmentFiles(folder)).length === 0)
   t.same(audit(folder).broken, [])
 })
 
@@ -154,7 +153,7 @@ t.test('an avatar comes this way too, and what is no picture is refused for good
   const refused = await begin(gateway, nothing.length, kind)
   t.match(await patch(gateway, refused, nothing, 0), { status: 415, body: /UPLOAD_TYPE_REJECTED/ })
   t.equal((await head(gateway, refused)).status, 415, 'asked again, it says so again')
-  await until('nothing is left', () => audit(gateway.folder).orphans.length === 0 && segmentFiles(gateway.folder).length === 0)
+  await until('nothing is left', async () => audit(gateway.folder).orphans.length === 0 && (await segmentFiles(gateway.folder)).length === 0)
   t.equal(audit(gateway.folder).rows.length, 1)
 })
 
@@ -166,7 +165,7 @@ t.test('killed at each system call of the last request of an upload', { buffered
   /** Up to the last request, which takes the bytes and makes an attachment of them. */
   async function ready (t: Test) {
     const folder = await temporaryFolder(t)
-    const gateway = await start(t, folder, { ...oneWorker, ...compiled })
+    const gateway = await start(t, folder, oneWorker)
     return { folder, gateway, path: await begin(gateway, bytes.length) }
   }
   const recorded = await ready(t)
@@ -283,7 +282,7 @@ t.test('clients that resume whatever happens have each file once, through kills 
   const kept = audit(folder, { isHashed: false }).rows.filter(({ state }) => state === 'live').map((row) => row.sha256)
   t.ok(sent.length > 20, `${sent.length} uploads`)
   t.same([...kept].sort(), [...sent].sort(), 'each once')
-  await until('nothing is left', () => audit(folder).orphans.length === 0 && segmentFiles(folder).length === 0, upkeepMs)
+  await until('nothing is left', async () => audit(folder).orphans.length === 0 && (await segmentFiles(folder)).length === 0, upkeepMs)
   t.same(audit(folder).broken, [])
   t.same([...new Set(states(folder).filter((state) => state !== 'receiving'))], ['finished'])
 })

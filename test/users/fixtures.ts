@@ -1,9 +1,10 @@
 // A gateway with users who have uploads, for tests of what concerns all of one user's.
 import { join } from 'node:path'
-import { readdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import type { Test } from 'tap'
 import type { AppOptions } from '../../src/app.ts'
-import { isOnPostgres } from '../fixtures/database-server.ts'
+import { isPostgres } from '../../src/records/kind.ts'
+import { filesBelow } from '../fixtures/files.ts'
 import { isOnObjects } from '../fixtures/object-server.ts'
 import { build, multipart, picture, type Gateway } from '../helper.ts'
 
@@ -36,7 +37,7 @@ async function objectsWith ({ files, read }: Gateway, text: string): Promise<str
 
 /** SQLite's are in its file. */
 async function tablesWith ({ app: { database: { client } } }: Gateway, text: string): Promise<string[]> {
-  if (!isOnPostgres) return []
+  if (!isPostgres(client)) return []
   const tables = await client.$queryRawUnsafe<Array<{ name: string }>>("SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'")
   const found = await Promise.all(tables.map(async ({ name }) => {
     const rows = await client.$queryRawUnsafe<unknown[]>(`SELECT 1 FROM "${name}" AS "row" WHERE position($1 IN "row"::text) > 0 LIMIT 1`, text)
@@ -46,13 +47,12 @@ async function tablesWith ({ app: { database: { client } } }: Gateway, text: str
 }
 
 export async function filesWith (folder: string, text: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
-  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+  const paths = await filesBelow(folder)
   // One that is removed meanwhile has nothing in it.
-  const bytesOf = (path: string) => readFile(path).catch((error: NodeJS.ErrnoException) => {
+  const bytesOf = (path: string) => readFile(join(folder, path)).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error
     return ''
   })
   const found = await Promise.all(paths.map(async (path) => path.includes(text) || (await bytesOf(path)).includes(text)))
-  return paths.filter((_, index) => found[index]).map((path) => path.slice(folder.length + 1)).sort()
+  return paths.filter((_, index) => found[index])
 }
