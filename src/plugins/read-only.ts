@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { ReadOnly, withHeaders } from '../errors.ts'
 
-/** Moving a deployment takes minutes; the typed client waits for up to two. */
+/** Moving a deployment takes minutes; the typed client tries eight times, some four minutes. */
 const retryAfterSeconds = '30'
 
 const reads: readonly string[] = ['GET', 'HEAD', 'OPTIONS']
