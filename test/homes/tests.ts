@@ -44,23 +44,28 @@ export type Home = typeof homes[number]
 
 export const isHome = (name: string): name is Home => (homes as readonly string[]).includes(name)
 
-const objectStores: readonly Home[] = ['s3', 'azure']
-
 type Exception = { readonly on: readonly Home[], readonly because: string }
 
 /** By path of a file, or of a folder with a slash at the end: on which homes they do not run, and why. */
 export const leftOut: Readonly<Record<string, Exception>> = {
-  'test/commands/': { on: objectStores, because: 'commands are run with nothing but the folder of a volume and its database; on object stores test/system does it' },
-  'test/operations/': { on: objectStores, because: 'operations damage a volume by path; on object stores test/system and test/storage do it' },
+  'test/commands/': { on: homes, because: 'they ask nothing over HTTP, and test/system runs every command on each home' },
+  'test/operations/': { on: homes, because: 'they ask nothing over HTTP, and damage a volume by path; test/system and test/storage do it on each home' },
   'test/records/leftovers.test.ts': { on: homes, because: 'it is about files beside the SQLite database' },
   'test/storage/objects/': { on: homes, because: 'their store is in memory' },
-  ...Object.fromEntries(['client', 'compat', 'events', 'plugins', 'records', 'scanning'].map((folder): [string, Exception] =>
-    [`test/${folder}/`, { on: ['azure'], because: 'it asks nothing of the store that it does not ask of S3: on Azure the core will do' }])),
   'test/docker/monitoring.test.ts': { on: homes, because: 'it is about names of metrics, which are the same' },
 }
 
-const isLeftOut = (path: string, home: Home): boolean => Object.entries(leftOut).some(([place, { on }]) => on.includes(home) && (path === place || (place.endsWith('/') && path.startsWith(place))))
+/** What runs on Azure, of which the gateway asks nothing that it does not ask of S3. The others may be named. */
+export const core: readonly string[] = [
+  'test/app.test.ts', 'test/attachments/', 'test/avatars/pictures.test.ts', 'test/avatars/routes.test.ts', 'test/avatars/uploads.test.ts',
+  'test/resumable/engine.test.ts', 'test/resumable/finishing.test.ts', 'test/resumable/routes.test.ts', 'test/transfer/', 'test/users/routes.test.ts',
+]
 
-/** All that build a gateway, and where only the database is another one all that open one; unless they are named above. */
+const isAt = (path: string, place: string): boolean => path === place || (place.endsWith('/') && path.startsWith(place))
+
+const isLeftOut = (path: string, home: Home): boolean => Object.entries(leftOut).some(([place, { on }]) => on.includes(home) && isAt(path, place)) ||
+  (home === 'azure' && !core.some((place) => isAt(path, place)))
+
+/** All that build a gateway, and where only the database is another one all that open one; unless they are left out. */
 export const testsOn = (home: Home): string[] =>
   [...new Set([...httpTests(), ...home === 'postgresql' ? databaseTests() : []])].sort().filter((path) => !isLeftOut(path, home))

@@ -15,7 +15,8 @@ import { churningUsers, createChurn, differing, purging, type Upload } from './f
 import { start } from './gateway.ts'
 import { tmpfs, until } from './machine.ts'
 
-const cycles = 20
+/** CYCLES=20 npm run test:system -- test/system/backup.test.ts for more. */
+const cycles = Number(process.env['CYCLES'] ?? 8)
 const longestPauseMs = 2000
 
 /** The longest time in which none of all clients was answered. */

@@ -9,7 +9,8 @@ import { bearer, start } from './gateway.ts'
 import { pause, until } from './machine.ts'
 import { createUploaders, lost } from './uploaders.ts'
 
-const cycles = 20
+/** CYCLES=20 npm run test:system -- test/system/kill.test.ts for more. */
+const cycles = Number(process.env['CYCLES'] ?? 8)
 const parallel = 8
 const sweeping = { SWEEP_INTERVAL_SECONDS: '1', SWEEP_GRACE_SECONDS: '1' }
 

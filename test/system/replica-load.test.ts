@@ -15,7 +15,7 @@ import { afterwards } from './replica-load/afterwards.ts'
 import { campaign, type Campaign, type Incident } from './replica-load/campaign.ts'
 import { startReplicas, type Replica } from './replica-load/replicas.ts'
 
-const minutes = Number(process.env['MINUTES'] ?? 1)
+const minutes = Number(process.env['MINUTES'] ?? 0.5)
 const seed = process.env['SEED'] ?? String(randomInt(1_000_000_000))
 const users = 24
 /** Of all operations, after what the client tries by itself. */
