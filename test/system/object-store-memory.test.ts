@@ -39,7 +39,7 @@ function sha256Of (number: number): string {
 
 async function staysSmall (t: Test, settings: Record<string, string>): Promise<void> {
   const folder = await temporaryFolder(t)
-  const gateway = await start(t, folder, { ...settings, ATTACHMENT_MAX_BYTES: String(size), UPLOAD_MIN_BYTES_PER_SECOND: '0', UPLOAD_IDLE_SECONDS: '600' })
+  const gateway = await start(t, folder, { ...settings, ATTACHMENT_MAX_BYTES: String(size), QUOTA_BYTES: '0', UPLOAD_MIN_BYTES_PER_SECOND: '0', UPLOAD_IDLE_SECONDS: '600' })
   t.equal((await postAttachment(gateway, 'ada', randomBytes(1000))).status, 201)
   const resting = await restingRss(gateway.pid, 3000)
 
