@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path'
 import { ConfigError } from '../config.ts'
 import { createFallbackSegments } from './fallback/segments.ts'
 import { createFallbackStore } from './fallback/store.ts'
-import { errnoOf, isFull, isUnwritable, storing } from './failures.ts'
+import { errnoOf, ifAbsent, isFull, isUnwritable, storing } from './failures.ts'
 import { homeName, homeRemedy, type FileSystem, type Move } from './fs.ts'
 import { createErasures, ledgerPlaces } from './erasures.ts'
 import { identify, identityAt, type KnownVolume } from './identity.ts'
@@ -42,12 +42,19 @@ export async function prepareVolume ({ fs, root, requireMount, role = gatewayRol
   if (fs.objects !== undefined) await requireWritable(fs.objects)
   await refuseUnfinishedRestore(fs, root, role)
   if (fs.objects === undefined) await checkMount({ folder: root, isRequired: requireMount, warn })
-  const path = join(await testFolder(fs, root), `.write-test-${randomUUID()}`)
+  const folder = await testFolder(fs, root)
   const durable = createDurable({ fs, onSyncFailure: () => {} })
-  await durable.writeNew(path, 'can this folder be written?').then(() => fs.unlink(path)).catch((error: unknown) => {
+  await durable.writeNew(join(folder, `${writeTest}${randomUUID()}`), 'can this folder be written?').then(() => removeWriteTests(fs, folder)).catch((error: unknown) => {
     // A full volume still serves what it has.
     if (!isFull(error)) refuse(error)
   })
+}
+
+const writeTest = '.write-test-'
+
+/** Also those of processes that were killed meanwhile. Who is at it at the same time does not miss its own. */
+async function removeWriteTests (fs: FileSystem, folder: string): Promise<void> {
+  for (const name of await fs.readdir(folder)) if (name.startsWith(writeTest)) await fs.unlink(join(folder, name)).catch(ifAbsent(undefined))
 }
 
 /**

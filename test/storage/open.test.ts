@@ -22,6 +22,15 @@ test('the folder is made when it is not there, and tried by writing; nothing is 
   t.equal(faults.count('sync'), 1)
 })
 
+test('what a process left that was killed at that goes too, also when another one removes it first', async (t) => {
+  const root = await folderFor(t)
+  for (const name of ['.write-test-1', '.write-test-2', 'other']) await writeFile(join(root, name), '')
+  const faults = createFaults()
+  faults.inject({ on: 'unlink', path: /test-1/, errno: 'ENOENT' })
+  await prepareVolume({ fs: faults.fs, root, ...quiet })
+  t.strictSame(await readdir(root), ['.write-test-1', 'other'])
+})
+
 test('a folder that is no mount is refused before anything is written to it', async (t) => {
   const root = await folderFor(t)
   const faults = createFaults()
