@@ -199,6 +199,7 @@ export function databaseAddress (value: string, uploadsDir: string): DatabaseAdd
   if (value.startsWith('file:')) return { kind: 'sqlite', file: resolve(value.slice('file:'.length)) }
   // Its password is in it: it is not repeated.
   if (!URL.canParse(value)) throw new ConfigError('DATABASE_URL cannot be read. It must be of the form postgres://user:password@host:5432/name, with characters such as @ and / in the password percent-encoded.')
+  if (['', '/'].includes(new URL(value).pathname)) throw new ConfigError('DATABASE_URL names no database. It must be of the form postgres://user:password@host:5432/name.')
   return { kind: 'postgresql', url: value }
 }
 

@@ -65,6 +65,13 @@ test('a number of proxies is how many of the last addresses are believed', async
   t.equal(await ipBehind('true'), '6.6.6.6')
 })
 
+test('a PostgreSQL has to be named with its database', (t) => {
+  for (const url of ['postgres://ada:secret@db:5432', 'postgres://ada@db/', 'postgres://db?sslmode=require']) {
+    t.throws(() => readConfig({ DATABASE_URL: url }), { name: 'ConfigError', message: /^DATABASE_URL names no database\. It must be of the form postgres:/ }, url)
+  }
+  t.end()
+})
+
 test('a key can be read from a file', async (t) => {
   const file = join(await temporaryFolder(t), 'key.pem')
   await writeFile(file, 'a key')

@@ -30,6 +30,8 @@ export const overload = fastifyPlugin(async (app, { maxEventLoopDelayMs, sampleI
   })
   // The stop would wait for a connection that is kept for more; who still sends is left to finish.
   app.addHook('onSend', async ({ raw: { complete } }, reply) => { if (isStopping && complete) reply.header('connection', 'close') })
+  // Nor for one whose answer had begun before: it is closed once that has ended.
+  app.addHook('onResponse', async () => { if (isStopping) setImmediate(() => app.server.closeIdleConnections()) })
   if (maxEventLoopDelayMs === 0) return
 
   const delay = monitorEventLoopDelay({ resolution: resolutionMs })

@@ -5,7 +5,7 @@ import { eachOwner, type Alongside } from './commits.ts'
 import type { PrismaClient } from './database.ts'
 import { breaks, querying } from './failures.ts'
 import type { Owners } from './owners.ts'
-import { createUnderWay, type GiveBack } from './under-way.ts'
+import { createUnderWay, type Amount, type GiveBack } from './under-way.ts'
 
 /** Bytes and files that an owner may keep; 0: no limit. */
 export type QuotaLimits = { readonly quotaBytes: number, readonly quotaFiles: number }
@@ -96,13 +96,18 @@ export function createQuota ({ client, owners, limitsFor, trashMaxBytes }: Optio
       const limits = limitsFor(callerId, ownerId)
       if (!isLimited(limits)) return () => {}
       const replaced = await replacedBy(reservation)
-      const counted = await countedOf(ownerId)
-      // From here on nothing is waited for: of those who ask at once, each sees what the ones before it hold.
-      const has = toUsage(ownerId, counted)
-      const excess = excessOf(has.trashBytes + replaced.bytes)
       const net = { bytes: bytes - replaced.bytes, files: files === 0 ? 0 : files - replaced.files }
-      if (has.bytes + has.reservedBytes + excess + net.bytes > orAny(limits.quotaBytes) || has.files + has.reservedFiles + net.files > orAny(limits.quotaFiles)) throw quotaExceeded(limits, excess)
-      return underWay.hold(ownerId, { bytes: Math.max(0, net.bytes), files: net.files })
+      for (;;) {
+        const { result: counted, back } = await underWay.during(ownerId, () => countedOf(ownerId))
+        // From here on nothing is waited for: of those who ask at once, each sees what the ones before it hold.
+        const has = toUsage(ownerId, counted)
+        const excess = excessOf(has.trashBytes + replaced.bytes)
+        const fits = ({ bytes, files }: Amount) =>
+          has.bytes + has.reservedBytes + excess + net.bytes + bytes <= orAny(limits.quotaBytes) && has.files + has.reservedFiles + net.files + files <= orAny(limits.quotaFiles)
+        if (fits(back)) return underWay.hold(ownerId, { bytes: Math.max(0, net.bytes), files: net.files })
+        if (!fits(nothing)) throw quotaExceeded(limits, excess)
+        // What was given back meanwhile may be counted twice: it is asked again.
+      }
     },
 
     /**
@@ -129,6 +134,8 @@ export function createQuota ({ client, owners, limitsFor, trashMaxBytes }: Optio
 
 /** 0 of no rows; PostgreSQL adds up BIGINT to a number that is none of JavaScript's. */
 const sum = (of: Prisma.Sql): Prisma.Sql => Prisma.sql`CAST(COALESCE(SUM(${of}), 0) AS BIGINT)`
+
+const nothing: Amount = { bytes: 0, files: 0 }
 
 /** More than any sum of sizes. */
 const any = Number.MAX_SAFE_INTEGER

@@ -7,7 +7,8 @@ import { querying } from './failures.ts'
 /** Of the setting. */
 export const volumeKey = 'volumeId'
 
-const databaseKey = 'databaseId'
+/** Of the setting. */
+export const databaseKey = 'databaseId'
 
 export function createVolumeRecord (client: PrismaClient) {
   /** The first value stays. With an update that changes nothing, as only then Prisma makes one statement of it, which two may run at once. */
@@ -24,7 +25,7 @@ export function createVolumeRecord (client: PrismaClient) {
     /** The volume's identity is durable before the database keeps it; the first to say it is right. */
     remember: async (volumeId: string): Promise<void> => { await keep(volumeKey, volumeId) },
 
-    /** Of this database, and of every copy of it. */
+    /** Of this database: one into which `database copy` brings the records has an id of its own. */
     databaseId: (): Promise<string> => keep(databaseKey, randomUUID()),
   }
 }

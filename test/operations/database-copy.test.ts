@@ -44,6 +44,16 @@ test('the records and the keys are in the new database, and a gateway on it answ
   t.strictSame(openBelow(folder), [])
 })
 
+test('a gateway on the database from before does not start beside one on the new one: each would take the other\'s files for orphans', async (t) => {
+  const { app, folder, from, to, copy } = await moving(t)
+  await app.close()
+  await copy()
+  const on = (file: string) => build(t, { UPLOADS_DIR: folder, DATABASE_URL: `file:${file}` })
+  const moved = await on(to)
+  await t.rejects(on(from), { name: 'ConfigError', message: /is in use: gateway runs on it as process \d+, with another database/ })
+  await moved.app.close()
+})
+
 test('a gateway that may write is refused, one that only reads goes on', async (t) => {
   const { app, copy, folder, from, to } = await moving(t)
   await t.rejects(copy(), { name: 'ConfigError', message: /in use: gateway runs on it as process \d+, and database copy must be alone there\. Start it again with READ_ONLY=true, or stop it, and run this again\.$/ })

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, type AddressInfo, type Socket } from 'node:net'
+import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { setImmediate as turn } from 'node:timers/promises'
 import Fastify from 'fastify'
@@ -67,4 +68,19 @@ test('while the service stops, new work is refused with a problem and the reques
   const [answer, refusal] = await Promise.all([text(slow), text(late), closed])
   t.match(answer, /200 OK.*connection: close.*finished/si, 'on a connection that nobody waits for afterwards')
   t.match(refusal, /503 Service Unavailable.*connection: close.*problem\+json.*SERVICE_STOPPING/si)
+})
+
+test('a stop does not wait for a connection that is kept for more, because its answer had begun before', async (t) => {
+  const app = build(t, { maxEventLoopDelayMs: 1000 })
+  const body = new PassThrough()
+  app.get('/stream', () => body)
+  await app.listen()
+  const socket = connect((app.server.address() as AddressInfo).port, 'localhost', function (this: Socket) { this.write('GET /stream HTTP/1.1\r\nHost: x\r\n\r\n') })
+  body.write('begun')
+  await once(socket, 'data')
+  const closed = app.close()
+  await turn()
+  body.end(', ended')
+  const [answer] = await Promise.all([text(socket), closed])
+  t.match(answer, /ended/)
 })

@@ -52,6 +52,39 @@ test('what is kept and what is set aside never exceed the limit together, howeve
   await t.rejects(reserve(1), exceeded)
 })
 
+test('what became durable while the rows were counted counts all the same; what was given up does not', async (t) => {
+  const { client, resumable } = await place(t)
+  const { promise: isAsked, resolve: asked } = Promise.withResolvers<void>()
+  const { promise: isLate, resolve: deliver } = Promise.withResolvers<void>()
+  let isSlow = false
+  const slow = new Proxy(client, {
+    get: (target, name) => name !== '$queryRaw' || !isSlow
+      ? Reflect.get(target, name)
+      : async (...query: Parameters<typeof client.$queryRaw>) => {
+        isSlow = false
+        const answer = await client.$queryRaw(...query)
+        asked()
+        await isLate
+        return answer
+      },
+  })
+  const quota = createQuota({ client: slow, owners: { keyOf: (id) => id }, trashMaxBytes: 0, limitsFor: () => ({ quotaBytes: 100, quotaFiles: 0 }) })
+  const reserve = (bytes: number) => quota.reserve({ callerId: 'ada', ownerId: 'ada', bytes, files: 0 })
+  const kept = await reserve(50)
+  const givenUp = await reserve(20)
+  isSlow = true
+  const late = reserve(60)
+  await isAsked
+  await t.rejects(reserve(50), exceeded, 'beside what both hold')
+  await resumable('ada', { length: null, offset: 50 })
+  kept()
+  givenUp()
+  deliver()
+  await t.rejects(late, exceeded)
+  t.ok(await reserve(50))
+  await t.rejects(reserve(1), exceeded)
+})
+
 test('what is set aside may be given back little by little, and never more than it was', async (t) => {
   const { reserve, quota } = await place(t)
   await reserve(10)

@@ -1,6 +1,7 @@
 // One side of a transfer, whichever database it is: what it holds, with rows in one spelling, and how rows go in. Copies nothing.
 import { requiredKey } from '../migrations.ts'
 import { secretKeyPrefix } from '../secrets.ts'
+import { databaseKey } from '../volume.ts'
 
 /** `whole`: an integer of either width. */
 export type ColumnKind = 'text' | 'whole' | 'boolean' | 'time'
@@ -52,11 +53,13 @@ export class CommitUnknown extends Error {
   override name = 'CommitUnknown'
 }
 
-/** Secrets, and what the migrations of the one database say of it: no part of what is transferred. */
-export const isOwnSetting = (key: string): boolean => key.startsWith(secretKeyPrefix) || key === requiredKey
+/** Secrets, which database it is, and what the migrations of the one say of it: no part of what is transferred. */
+export const isOwnSetting = (key: string): boolean => key.startsWith(secretKeyPrefix) || ownKeys.includes(key)
+
+const ownKeys: readonly string[] = [databaseKey, requiredKey]
 
 /** The same in SQL. */
-export const ownSettings = `"key" LIKE '${secretKeyPrefix}%' OR "key" = '${requiredKey}'`
+export const ownSettings = `"key" LIKE '${secretKeyPrefix}%' OR "key" IN (${ownKeys.map((key) => `'${key}'`).join()})`
 
 /** The cells that are no more than the kind of their column says are of one spelling; anything else was put there by somebody. */
 export function unlike (table: Table, { name, kind }: Column): NotTransferable {

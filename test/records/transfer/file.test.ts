@@ -11,7 +11,7 @@ t.test('rows go into a file and out of it again, in place of what is there', asy
   const { client, address } = await databaseFor(t)
   await keep(client, sidecarFor('kept'))
   await client.tombstone.create({ data: { key: 'passing', createdAt: at } })
-  await client.setting.create({ data: { key: 'secret:link.secret', value: 'x' } })
+  await client.setting.createMany({ data: [{ key: 'secret:link.secret', value: 'x' }, { key: 'databaseId', value: 'y' }] })
   const before = await client.blob.findMany()
   const file = join(t.testdir(), 'copy.sqlite')
   const copied = await rowsIntoFile(address, file, ['Tombstone'])
@@ -23,7 +23,7 @@ t.test('rows go into a file and out of it again, in place of what is there', asy
   await keep(client, sidecarFor('later'))
   await fileIntoDatabase(file, address)
   t.strictSame(await client.blob.findMany(), before)
-  t.strictSame((await client.setting.findMany()).map(({ key }) => key), ['secret:link.secret'], 'the secrets stay')
+  t.strictSame((await client.setting.findMany({ orderBy: { key: 'asc' } })).map(({ key }) => key), ['databaseId', 'secret:link.secret'], 'the secrets stay, and which database it is')
 })
 
 t.test('what fails leaves everything as it was, and nothing open', async (t) => {
