@@ -54,7 +54,7 @@ async function refuseFiles (fs: FileSystem, root: string, reason: string, remedy
     throw new ConfigError(`The volume ${root} cannot be read, so it is not known whether it holds uploads. Mount it so that the gateway may read it.`, { cause: error })
   })))
   if (folders.flat().length === 0) return
-  throw new ConfigError(`The volume ${root} holds uploads, but ${reason}: starting would make orphans of them. ${remedy}`)
+  throw new ConfigError(`${homeName(fs, root)} holds uploads, but ${reason}: starting would make orphans of them. ${remedy}`)
 }
 
 async function readIdentity ({ fs, root, pauseMs = 50 }: Options): Promise<Identity | undefined> {

@@ -34,6 +34,7 @@ export type RestoreReport = {
   readonly snapshot: string
   /** When the snapshot was made. */
   readonly createdAt: string
+  /** Of the volume, or the store's address. */
   readonly root: string
   readonly files: number
   readonly bytes: number
@@ -103,7 +104,7 @@ async function restoreFrom (home: FileSystem, config: RestoreConfig, dir: string
     const seconds = (performance.now() - startedAt) / 1000
     const { name, record } = source.snapshot
     return {
-      snapshot: name, createdAt: record.createdAt, root, files: record.blobs, bytes: record.bytes, seconds: toMilliseconds(seconds),
+      snapshot: name, createdAt: record.createdAt, root: fs.objects?.name ?? root, files: record.blobs, bytes: record.bytes, seconds: toMilliseconds(seconds),
       secondsPerGigabyte: record.bytes < meaningfulBytes ? null : toMilliseconds(seconds / (record.bytes / 1e9)),
       ledgers: source.ledgers.paths, isLedgerCurrent: source.ledgers.isCurrent, ledgerDoubts: source.ledgers.doubts, erasures: source.ledgers.erasures.length,
       ...brought, damaged: [...source.ledgers.damaged.map((finding) => ({ ...finding, mend: mendedLater })), ...damaged], ...finished,

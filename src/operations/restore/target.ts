@@ -8,7 +8,7 @@ import { nameOf } from '../../records/address.ts'
 import { companions } from '../../records/snapshot.ts'
 import { openSource } from '../../records/transfer/open.ts'
 import { occupied } from '../../records/transfer/rows.ts'
-import type { FileSystem } from '../../storage/fs.ts'
+import { homeName, type FileSystem } from '../../storage/fs.ts'
 import { prepareVolume, refuseCompany } from '../../storage/open.ts'
 import { restoreRole } from '../../storage/restoring.ts'
 import { createDurable, type Durable } from '../../storage/volume/durable.ts'
@@ -85,7 +85,7 @@ async function refuseOccupied ({ fs, root, database, wanted }: Options): Promise
   const mark = await readMark(fs, root)
   if (mark === undefined) {
     const there = (await namesIn(fs, root)).filter((name) => !mayBeThere.has(name))
-    if (there.length > 0) throw new Refusal(`${root} is not empty: it has ${there.slice(0, 5).join(', ')}${there.length > 5 ? ' and more' : ''}. A restore never overwrites anything: mount an empty volume, or move these away first.`)
+    if (there.length > 0) throw new Refusal(`${homeName(fs, root)} is not empty: it has ${there.slice(0, 5).join(', ')}${there.length > 5 ? ' and more' : ''}. A restore never overwrites anything: ${fs.objects === undefined ? 'mount an empty volume' : 'set STORAGE_URL to an empty place'}, or move these away first.`)
   } else if (mark.snapshot !== wanted.snapshot || mark.volume !== wanted.volume || mark.databaseFile !== nameOf(database)) {
     throw new Refusal(`On ${root} a restore of the snapshot ${mark.snapshot}, with its database at ${mark.databaseFile}, was interrupted. Run that again, which goes on where it was; or empty the volume to begin anew.`)
   }
