@@ -5,15 +5,8 @@ import { requiredKey, shippedMigrations } from './migrations.ts'
 import { harden } from './sqlite.ts'
 import { volumeKey } from './volume.ts'
 
-export type Condition = {
-  readonly bytes: number
-  /** Of the log, which a checkpoint moves into the file. */
-  readonly logBytes: number
-  readonly journalMode: string
-  /** Why the settings of a gateway's connection did not hold; undefined when they did. */
-  readonly refusedSetting: string | undefined
-  /** What SQLite finds wrong; empty when it is sound. */
-  readonly faults: readonly string[]
+/** What must agree with the gateway, whichever database it is. */
+export type Agreement = {
   /** Migrations that the next start applies. */
   readonly pending: readonly string[]
   /** Migrations that a newer version of the gateway has applied. */
@@ -25,6 +18,17 @@ export type Condition = {
   readonly volumeId: string | undefined
   /** Of the newest record; undefined when there is none. */
   readonly newestAt: string | undefined
+}
+
+export type Condition = Agreement & {
+  readonly bytes: number
+  /** Of the log, which a checkpoint moves into the file. */
+  readonly logBytes: number
+  readonly journalMode: string
+  /** Why the settings of a gateway's connection did not hold; undefined when they did. */
+  readonly refusedSetting: string | undefined
+  /** What SQLite finds wrong; empty when it is sound. */
+  readonly faults: readonly string[]
 }
 
 /** @throws the error of SQLite when there is no such file, or it is no database */

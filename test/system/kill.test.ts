@@ -1,5 +1,5 @@
 // A gateway killed in the middle of its work, again and again (I4, I5, promise 1).
-import { randomBytes, randomInt } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { PassThrough } from 'node:stream'
 import t from 'tap'
 import { temporaryFolder } from '../helper.ts'
@@ -20,14 +20,7 @@ t.test(`after each of ${cycles} kills under ${parallel} uploaders, every acknowl
   let gateway = await start(t, folder, sweeping)
 
   for (let cycle = 1; cycle <= cycles; cycle += 1) {
-    const before = uploaders.acknowledged.length
-    const uploading = uploaders.upload(gateway, parallel)
-    await until('uploads are acknowledged', () => uploaders.acknowledged.length > before + parallel)
-    await pause(randomInt(1000))
-    t.equal((await gateway.kill()).signal, 'SIGKILL')
-    await uploading
-    const fresh = uploaders.acknowledged.slice(before)
-
+    const fresh = await uploaders.untilKilled(gateway, parallel)
     gateway = await start(t, folder, sweeping)
     t.match(staging(folder), [{ pid: gateway.pid, files: { length: 0 } }], 'staging holds nothing but the new process\'s own empty folder')
     t.equal(staging(folder).length, 1)

@@ -1,7 +1,8 @@
 // Clients that upload without pause and remember what was acknowledged: only an answer that came whole counts.
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import { attachmentIn, call, get, json, noise, postAttachment, putAvatar, randomSize, sha256 } from './client.ts'
 import { bearer, type Gateway } from './gateway.ts'
+import { pause, until } from './machine.ts'
 
 /** Where an acknowledged upload is to be found, and its bytes. */
 export type Acknowledged = { readonly user: string, readonly url: string, readonly sha256: string, readonly isAvatar: boolean }
@@ -13,6 +14,8 @@ export type Uploaders = {
   readonly sent: Set<string>
   /** Uploads until the gateway is gone, `count` at once; `mayFail` says whether it may answer with a failure by now. */
   upload (gateway: Gateway, count: number, mayFail?: () => boolean): Promise<void>
+  /** Kills the gateway in the middle of so many uploads at once, some time after the first of them; what it had acknowledged of these. */
+  untilKilled (gateway: Gateway, count: number): Promise<Acknowledged[]>
 }
 
 export function createUploaders ({ maxSize = 3 * 1024 ** 2 } = {}): Uploaders {
@@ -40,11 +43,22 @@ export function createUploaders ({ maxSize = 3 * 1024 ** 2 } = {}): Uploaders {
     }
   }
 
+  async function upload (gateway: Gateway, count: number, mayFail = () => false): Promise<void> {
+    await Promise.all(Array.from({ length: count }, (_, index) => one(gateway, `user-${index}`, mayFail)))
+  }
+
   return {
     acknowledged,
     sent,
-    async upload (gateway, count, mayFail = () => false) {
-      await Promise.all(Array.from({ length: count }, (_, index) => one(gateway, `user-${index}`, mayFail)))
+    upload,
+    async untilKilled (gateway, count) {
+      const before = acknowledged.length
+      const uploading = upload(gateway, count)
+      await until('uploads are acknowledged', () => acknowledged.length > before + count)
+      await pause(randomInt(1000))
+      await gateway.kill()
+      await uploading
+      return acknowledged.slice(before)
     },
   }
 }

@@ -1,40 +1,31 @@
 // What must agree with the database, whichever it is: this version of the gateway, its own counting, the volume, and the clock.
-import type { FileSystem } from '../../storage/fs.ts'
+import type { Agreement } from '../../records/condition.ts'
+import { homeName, homeRemedy, type FileSystem } from '../../storage/fs.ts'
 import { identityAt } from '../../storage/identity.ts'
 import { ok, problem, unknown, warning, type Seen } from './check.ts'
-
-type Known = {
-  readonly pending: readonly string[]
-  readonly unknown: readonly string[]
-  /** One without which no version may use it; undefined when there is none. */
-  readonly required: string | undefined
-  readonly miscounted: number
-  readonly volumeId: string | undefined
-  readonly newestAt: string | undefined
-}
 
 /** Clocks of machines that agree differ by less. */
 const aheadMs = 60_000
 
-export function version ({ pending, unknown: newer, required }: Pick<Known, 'pending' | 'unknown' | 'required'>): Seen {
+export function version ({ pending, unknown: newer, required }: Pick<Agreement, 'pending' | 'unknown' | 'required'>): Seen {
   if (required !== undefined && newer.includes(required)) return problem(`A newer version of the gateway made it what this one cannot use: it has ${required}.`, 'Start that version, or a later one.')
   if (pending.length > 0) return warning(`The next start of this version changes it: ${pending.join(', ')}.`, 'Make a backup first, with "upload-gateway backup".')
   return newer.length > 0 ? warning(`A newer version of the gateway has added to it, which this one gets along with: ${newer.join(', ')}.`, 'Start that version, or a later one, when all of them are to be changed.') : ok('It is as this version of the gateway needs it.')
 }
 
-export function usage ({ miscounted }: Pick<Known, 'miscounted'>): Seen {
+export function usage ({ miscounted }: Pick<Agreement, 'miscounted'>): Seen {
   if (miscounted === 0) return ok('What it says that users have is what their records say.')
   return problem(`Of ${miscounted} users it says another usage than their records do: quotas do not hold for them.`, 'Somebody changed it by hand. Stop the gateway and make it anew from the volume with "upload-gateway rebuild".')
 }
 
-export async function belonging (fs: FileSystem, root: string, { volumeId }: Pick<Known, 'volumeId'>): Promise<Seen> {
+export async function belonging (fs: FileSystem, root: string, { volumeId }: Pick<Agreement, 'volumeId'>): Promise<Seen> {
   const identity = await identityAt(fs, root)
   if (volumeId === undefined) return warning('It belongs to no volume yet.', 'With uploads on the volume, make it anew with "upload-gateway rebuild"; without any, just start the gateway.')
-  if (identity === undefined) return problem(`It belongs to the volume ${volumeId}, which is not at ${root}.`, 'Mount that volume there.')
-  return identity.volumeId === volumeId ? ok('It belongs to this volume.') : problem(`It belongs to another volume: to ${volumeId}, while ${root} is ${identity.volumeId}.`, 'Mount that one, or set DATABASE_URL to the database of this one.')
+  if (identity === undefined) return problem(`It belongs to the volume ${volumeId}, which is not at ${homeName(fs, root)}.`, `${homeRemedy(fs, 'that volume')}.`)
+  return identity.volumeId === volumeId ? ok('It belongs to this volume.') : problem(`It belongs to another volume: to ${volumeId}, while ${homeName(fs, root)} is ${identity.volumeId}.`, `${homeRemedy(fs, 'that one')}, or set DATABASE_URL to the database of this one.`)
 }
 
-export function clock ({ newestAt }: Pick<Known, 'newestAt'>, now: () => Date): Seen {
+export function clock ({ newestAt }: Pick<Agreement, 'newestAt'>, now: () => Date): Seen {
   if (newestAt === undefined) return unknown('There is no record yet to compare the clock with.')
   const ahead = new Date(newestAt).getTime() - now().getTime()
   if (ahead > aheadMs) return problem(`The newest upload was made ${Math.round(ahead / 1000)} s in the future: the clock of this machine is wrong now, or was then.`, 'Set the clock, with NTP. Until then trash is kept too long, or not long enough.')

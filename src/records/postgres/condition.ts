@@ -1,5 +1,6 @@
 // The condition of a PostgreSQL database, for whoever wonders about it: what the server is set to, whether the rows agree. Changes nothing.
 import pg from 'pg'
+import type { Agreement } from '../condition.ts'
 import { requiredKey, shippedMigrations } from '../migrations.ts'
 import { volumeKey } from '../volume.ts'
 import { connectionTo, nameOf } from './connection.ts'
@@ -7,7 +8,7 @@ import { shippedFolder } from './migrations.ts'
 import { refusalOf } from './refusals.ts'
 import { refuseUnfit } from './server.ts'
 
-export type PostgresCondition = {
+export type PostgresCondition = Agreement & {
   /** Of the server. */
   readonly version: string
   readonly bytes: number
@@ -15,17 +16,6 @@ export type PostgresCondition = {
   readonly off: readonly string[]
   /** Whether a gateway was ever started on it. */
   readonly isMade: boolean
-  /** Migrations that the next start applies. */
-  readonly pending: readonly string[]
-  /** Migrations that a newer version of the gateway has applied. */
-  readonly unknown: readonly string[]
-  /** One without which no version may use it; undefined when there is none. */
-  readonly required: string | undefined
-  /** Owners of whom it says another usage than their blobs do. */
-  readonly miscounted: number
-  readonly volumeId: string | undefined
-  /** Of the newest record; undefined when there is none. */
-  readonly newestAt: string | undefined
   /** That ordinary users may still open. */
   readonly connectionsLeft: number
   readonly maxConnections: number
