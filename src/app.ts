@@ -180,6 +180,7 @@ async function compose (app: FastifyInstance, config: Config, { fs: machine = fi
     sweep: tellingSweeps(metrics, createSweep({
       fs, store, ledger, now,
       root: config.uploadsDir,
+      checkClaim: app.storage.checkClaim,
       removeDeadStaging: app.storage.removeLeftovers,
       settleSidecars: () => settling.settleDue(),
       look: createSightings({ graceMs: config.sweepGraceMs, monotonicMs }),

@@ -1,19 +1,28 @@
 // What a person sees who starts the gateway in a terminal: where it is, and a first thing to try.
 import type { Config } from './config.ts'
 
-export function banner ({ address, config }: { address: string, config: Pick<Config, 'uploadsDir' | 'hasAccounts'> }): string {
+/** `home`, `database`: where they are, by name. */
+type Running = { readonly address: string, readonly home: string, readonly database: string } & Pick<Config, 'hasAccounts' | 'isReadOnly'>
+
+export function banner ({ address, home, database, ...settings }: Running): string {
   const lines = [
     '',
     `  Upload Gateway is running at ${address}`,
     '',
     `  API      ${address}/docs`,
-    `  Uploads  ${config.uploadsDir}`,
+    `  Uploads  ${home}`,
+    `  Records  ${database}`,
     '',
-    ...(config.hasAccounts ? firstUpload(address) : ['  Tokens come from your identity service (ACCOUNTS=off).']),
+    ...firstSteps(address, settings),
     '',
     '',
   ]
   return lines.join('\n')
+}
+
+function firstSteps (address: string, { hasAccounts, isReadOnly }: Pick<Running, 'hasAccounts' | 'isReadOnly'>): string[] {
+  if (isReadOnly) return ['  It serves what there is, and refuses every change (READ_ONLY=true).']
+  return hasAccounts ? firstUpload(address) : ['  Tokens come from your identity service (ACCOUNTS=off).']
 }
 
 const firstUpload = (address: string): string[] => [

@@ -190,21 +190,26 @@ function derive (env: Static<typeof Environment>) {
   })
 }
 
-/** Where the records are. */
-export type DatabaseAddress = { readonly kind: 'sqlite', readonly file: string } | { readonly kind: 'postgresql', readonly url: string }
+/** What named an address, for people: the setting, or an option of a command. Absent of what DATABASE_URL or STORAGE_URL names. */
+type Named = { readonly setting?: string }
 
-/** `value`: as DATABASE_URL. @throws ConfigError when it is no URL */
-export function databaseAddress (value: string, uploadsDir: string): DatabaseAddress {
-  if (value === '') return { kind: 'sqlite', file: join(uploadsDir, 'database', 'gateway.sqlite') }
-  if (value.startsWith('file:')) return { kind: 'sqlite', file: resolve(value.slice('file:'.length)) }
+/** Where the records are. */
+export type DatabaseAddress = Named & ({ readonly kind: 'sqlite', readonly file: string } | { readonly kind: 'postgresql', readonly url: string })
+
+/** `value`: as DATABASE_URL, whatever `setting` it is of. @throws ConfigError when it is no URL */
+export function databaseAddress (value: string, uploadsDir: string, setting?: string): DatabaseAddress {
+  const named: Named = setting === undefined ? {} : { setting }
+  if (value === '') return { ...named, kind: 'sqlite', file: join(uploadsDir, 'database', 'gateway.sqlite') }
+  if (value.startsWith('file:')) return { ...named, kind: 'sqlite', file: resolve(value.slice('file:'.length)) }
+  const name = setting ?? 'DATABASE_URL'
   // Its password is in it: it is not repeated.
-  if (!URL.canParse(value)) throw new ConfigError('DATABASE_URL cannot be read. It must be of the form postgres://user:password@host:5432/name, with characters such as @ and / in the password percent-encoded.')
-  if (['', '/'].includes(new URL(value).pathname)) throw new ConfigError('DATABASE_URL names no database. It must be of the form postgres://user:password@host:5432/name.')
-  return { kind: 'postgresql', url: value }
+  if (!URL.canParse(value)) throw new ConfigError(`${name} cannot be read. It must be of the form postgres://user:password@host:5432/name, with characters such as @ and / in the password percent-encoded.`)
+  if (['', '/'].includes(new URL(value).pathname)) throw new ConfigError(`${name} names no database. It must be of the form postgres://user:password@host:5432/name.`)
+  return { ...named, kind: 'postgresql', url: value }
 }
 
 /** Where the bytes are when they are not on the volume. `prefix` is empty or ends with a slash. */
-export type ObjectStoreAddress = { readonly kind: 's3' | 'azblob', readonly container: string, readonly prefix: string, readonly endpoint: string | undefined, readonly isPathStyle: boolean }
+export type ObjectStoreAddress = Named & { readonly kind: 's3' | 'azblob', readonly container: string, readonly prefix: string, readonly endpoint: string | undefined, readonly isPathStyle: boolean }
 
 function objectStore (env: Static<typeof Environment>): ObjectStoreAddress | undefined {
   const address = objectStoreAddress(env.STORAGE_URL, env.STORAGE_ENDPOINT, env.STORAGE_PATH_STYLE)

@@ -6,6 +6,8 @@ import type { FastifyInstance } from 'fastify'
 import { buildApp } from './app.ts'
 import { banner } from './banner.ts'
 import { ConfigError, readConfig, type Config } from './config.ts'
+import { nameOf } from './records/address.ts'
+import { homePlace } from './storage/fs.ts'
 
 const envFile = '.env'
 
@@ -20,6 +22,9 @@ async function start (): Promise<void> {
   const app = await buildApp(config, { isTerminal })
   // Before it listens: whoever reads that it does may stop it at once.
   const stop = stopGracefully(app, config)
+  const serving = { home: homePlace(app.home.fs, config.uploadsDir), database: nameOf(config.database), isReadOnly: config.isReadOnly }
+  // A line of its own: Fastify's, of listening, takes no fields, and comes once for each address.
+  app.log.info(serving, 'Uploads and database are open.')
   const address = await app.listen({ host: config.host, port: config.port }).catch(async (error: unknown) => {
     // Stopped before it listened, it ends as after any stop.
     if (stop.isUnderWay()) return undefined
@@ -27,7 +32,7 @@ async function start (): Promise<void> {
     await app.close()
     throw isListenError(error) ? new ConfigError(sentenceOf(error, config), { cause: error }) : error
   })
-  if (isTerminal && address !== undefined) process.stdout.write(banner({ address, config }))
+  if (isTerminal && address !== undefined) process.stdout.write(banner({ address, ...serving, hasAccounts: config.hasAccounts }))
 }
 
 function stopGracefully (app: FastifyInstance, { shutdownGraceMs }: Config) {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { writeFile } from 'node:fs/promises'
 import Fastify from 'fastify'
 import { test } from 'tap'
-import { ConfigError, environmentSchema, readConfig } from '../src/config.ts'
+import { ConfigError, databaseAddress, environmentSchema, readConfig } from '../src/config.ts'
 import { temporaryFolder } from './helper.ts'
 
 const secret = 'x'.repeat(32)
@@ -34,6 +34,13 @@ test('what is absent or empty has its default', (t) => {
   })
   t.strictSame(config.callerLimits('ada'), { quotaBytes: 10_737_418_240, quotaFiles: 100_000, rateUploads: 0, rateBytes: 0 }, 'one user fills neither the disk nor the database')
   t.ok(Object.isFrozen(config))
+  t.end()
+})
+
+test('a path without / at its beginning begins where the process was started, also in a URL', (t) => {
+  const file = (path: string) => join(process.cwd(), path)
+  t.match(readConfig({ UPLOADS_DIR: 'volume', DATABASE_URL: 'file:./records.sqlite', STORAGE_FALLBACK_URL: 'file:old' }), { uploadsDir: file('volume'), database: { file: file('records.sqlite') }, databaseFile: file('records.sqlite'), fallback: { folder: file('old') } })
+  t.match(readConfig({ DATABASE_URL: 'file:///db/records.sqlite' }), { database: { file: '/db/records.sqlite' } })
   t.end()
 })
 
@@ -69,6 +76,15 @@ test('a PostgreSQL has to be named with its database', (t) => {
   for (const url of ['postgres://ada:secret@db:5432', 'postgres://ada@db/', 'postgres://db?sslmode=require']) {
     t.throws(() => readConfig({ DATABASE_URL: url }), { name: 'ConfigError', message: /^DATABASE_URL names no database\. It must be of the form postgres:/ }, url)
   }
+  t.end()
+})
+
+test('a database that an option of a command names says so, also when it cannot be read', (t) => {
+  t.strictSame(databaseAddress('file:/data/x.sqlite', '/uploads', '--from'), { setting: '--from', kind: 'sqlite', file: '/data/x.sqlite' })
+  t.strictSame(databaseAddress('postgres://db/name', '/uploads', '--to'), { setting: '--to', kind: 'postgresql', url: 'postgres://db/name' })
+  t.strictSame(databaseAddress('postgres://db/name', '/uploads'), { kind: 'postgresql', url: 'postgres://db/name' })
+  t.throws(() => databaseAddress('postgres://ada:sec/ret@db/name', '/uploads', '--to'), { name: 'ConfigError', message: /^--to cannot be read\. It must be of the form postgres:/ })
+  t.throws(() => databaseAddress('postgres://db', '/uploads', '--from'), { name: 'ConfigError', message: /^--from names no database\./ })
   t.end()
 })
 

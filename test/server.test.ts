@@ -48,7 +48,9 @@ async function uploading (url: string) {
   return { answer, finish: () => { sending.end() } }
 }
 
-const messages = ({ output }: Run): string[] => output().out.trim().split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line).msg)
+const lines = ({ output }: Run): Array<{ msg: string }> => output().out.trim().split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line))
+
+const messages = (one: Run): string[] => lines(one).map(({ msg }) => msg)
 
 test('it takes .env, listens, logs JSON when piped, and stops cleanly on SIGTERM', async (t) => {
   const folder = await temporaryFolder(t)
@@ -60,8 +62,20 @@ test('it takes .env, listens, logs JSON when piped, and stops cleanly on SIGTERM
   child.kill('SIGTERM')
   const [code] = await ended
   t.equal(code, 0)
-  t.match(messages(one), [/volume is an ordinary folder/, /Server listening/, /Stopping on SIGTERM/, 'Stopped.'])
+  t.match(messages(one), [/volume is an ordinary folder/, 'Uploads and database are open.', /Server listening/, /Stopping on SIGTERM/, 'Stopped.'])
   t.equal(output().err, '')
+})
+
+test('a start says in the log where uploads and database are, and whether anything may change', async (t) => {
+  const folder = await temporaryFolder(t)
+  for (const isReadOnly of [false, true]) {
+    const one = run(t, folder, { PORT: '0', UPLOADS_DIR: join(folder, 'volume'), DATABASE_URL: `file:${join(folder, 'records.sqlite')}`, READ_ONLY: String(isReadOnly) })
+    await listening(one)
+    const line = lines(one).find(({ msg }) => msg === 'Uploads and database are open.')
+    t.match(line, { level: 30, home: join(folder, 'volume'), database: join(folder, 'records.sqlite'), isReadOnly })
+    one.child.kill('SIGTERM')
+    await one.ended
+  }
 })
 
 test('a signal that npm hands on as well cuts no upload off; one that comes later does', async (t) => {
@@ -123,10 +137,14 @@ test('a start that is refused is one sentence and exit code 1', async (t) => {
 
 test('the banner says where to go and what to try', (t) => {
   const address = 'http://127.0.0.1:3001'
-  const text = banner({ address, config: { uploadsDir: '/volume', hasAccounts: true } })
+  const running = { address, home: 's3://bucket/', database: '/db/gateway.sqlite', hasAccounts: true, isReadOnly: false }
+  const text = banner(running)
   t.match(text, `${address}/docs`)
-  t.match(text, '/volume')
+  t.match(text, /Uploads +s3:\/\/bucket\/\n +Records +\/db\/gateway\.sqlite\n/)
   t.match(text, /curl .*avatars\/me/)
-  t.match(banner({ address, config: { uploadsDir: '/volume', hasAccounts: false } }), 'ACCOUNTS=off')
+  t.match(banner({ ...running, hasAccounts: false }), 'ACCOUNTS=off')
+  const reading = banner({ ...running, isReadOnly: true })
+  t.match(reading, 'refuses every change (READ_ONLY=true)')
+  t.notMatch(reading, 'curl', 'an upload would be refused')
   t.end()
 })

@@ -11,8 +11,8 @@ export function explainCommand (program: Command): void {
     .argument('<what>', 'an id, an e-mail address of an embedded account, a URL, a path or a sha-256')
     .option('--json', 'print all that is known as JSON')
     .addHelpText('after', helpWith('upload-gateway explain https://app.example/i/p/2024/01/avatar_1704067200000_x1y2.png\nupload-gateway explain 019aa1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b'))
-    .action(running(async ({ config }, _options: { json?: boolean }, what: string) => {
-      const report = await explain(config, what)
+    .action(running(async ({ config, progress }, _options: { json?: boolean }, what: string) => {
+      const report = await explain(config, what, { progress })
       return { report, text: explainText(report), hasFindings: !report.isServed }
     }))
 }

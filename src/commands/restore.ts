@@ -1,4 +1,4 @@
-// upload-gateway restore: a backup back into an empty volume, or for practice into a temporary place.
+// upload-gateway restore: a backup back into an empty home, or for practice into a temporary place.
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { drill } from '../operations/restore/drill.ts'
@@ -12,7 +12,7 @@ type Options = { snapshot?: string, into?: string, ledger?: string[], withoutLed
 
 export function restoreCommand (program: Command): void {
   program.command('restore')
-    .description('Bring a backup back into an empty volume: files, sidecars and database. Whoever was erased since is erased again, and all is checked before it says done. Stop the gateway first. When it is interrupted, run it again: it goes on.')
+    .description('Bring a backup back into an empty volume, or with STORAGE_URL into an empty place of the object store: files, sidecars and database. Whoever was erased since is erased again, and all is checked before it says done. Stop the gateway first. When it is interrupted, run it again: it goes on.')
     .argument('<dir>', 'the backup folder; a tar is unpacked into one first')
     .option('--snapshot <name>', 'this snapshot, instead of the newest')
     .option('--into <folder>', 'another folder than UPLOADS_DIR, with the database in it')

@@ -72,6 +72,9 @@ export function environment (): Record<string, string | undefined> {
   return process.env
 }
 
+/** For the help of options with file: URLs. */
+export const whereRelative = 'a path without / at its beginning begins in the folder in which the command is run'
+
 /** The help of a command, after its options. */
 export const helpWith = (example: string): string => `\nExample:\n  ${example.replaceAll('\n', '\n  ')}\n${exitCodes}`
 

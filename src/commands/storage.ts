@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { copyStorage, type StorageCopyReport } from '../operations/storage-copy/storage-copy.ts'
 import { findingText } from './findings.ts'
-import { environment, helpWith, running } from './run.ts'
+import { environment, helpWith, running, whereRelative } from './run.ts'
 import { size } from './terminal.ts'
 
 type Options = { from: string, to: string, fromEndpoint?: string, toEndpoint?: string, fromPathStyle?: boolean, toPathStyle?: boolean, json?: boolean }
@@ -16,7 +16,7 @@ export function storageCommand (program: Command): void {
   command.command('copy')
     .configureHelp({ showGlobalOptions: false })
     .description('Copy all files of users, with their sidecars, the journals and what has come of unfinished uploads, from one home to another: a volume, an S3 store or an Azure container. Gateways go on meanwhile. Each file is hashed on the way; one that is damaged is named, and not copied. What is there with a sidecar of the same hash, and of the same size, is not sent again; one without is read back. Killed, it is run again and goes on. Run it until it says that nothing was left.')
-    .requiredOption('--from <url>', 'the home as it is: file:/path/to/volume, s3://bucket/prefix or azblob://container/prefix; empty for UPLOADS_DIR')
+    .requiredOption('--from <url>', `the home as it is: file:/path/to/volume, s3://bucket/prefix or azblob://container/prefix; empty for UPLOADS_DIR; ${whereRelative}`)
     .requiredOption('--to <url>', 'the new one, written the same way')
     .option('--from-endpoint <url>', 'of the object store; without it, STORAGE_ENDPOINT')
     .option('--to-endpoint <url>', 'the same of the new one')

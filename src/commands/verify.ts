@@ -3,14 +3,19 @@ import { resolve } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { verifyBackup } from '../operations/backup/verify.ts'
 import { requireBackup } from '../operations/backup/folder.ts'
+import type { Verification } from '../operations/finding.ts'
 import { readAtLeast } from '../operations/sample.ts'
 import { verifyVolume } from '../operations/verify.ts'
 import { atWork } from '../operations/workplace.ts'
-import { fileSystem } from '../storage/fs.ts'
+import { nameOf } from '../records/address.ts'
+import { fileSystem, homePlace } from '../storage/fs.ts'
 import { verificationText } from './findings.ts'
 import { helpWith, running } from './run.ts'
 
 type Options = { sample?: number, snapshot?: string, json?: boolean }
+
+/** What was looked at, by name. Of a backup, whoever asked has named it. */
+type Places = { readonly home: string, readonly database: string }
 
 export function verifyCommand (program: Command): void {
   program.command('verify')
@@ -26,12 +31,16 @@ export function verifyCommand (program: Command): void {
     })
     .action(running(async ({ config, progress }, { sample, snapshot }: Options, dir: string | undefined) => {
       const part = sample ?? 1
-      const verification = dir === undefined
-        ? await atWork(config, { work: 'verify', onlyReads: true, progress }, (workplace) => verifyVolume(workplace, { sample: part, progress }))
+      const verification: Verification & Partial<Places> = dir === undefined
+        ? await atWork(config, { work: 'verify', onlyReads: true, progress }, async (workplace) => ({
+          ...await verifyVolume(workplace, { sample: part, progress }), home: homePlace(workplace.fs, workplace.root), database: nameOf(config.database),
+        }))
         : await verifyBackup(await backupFolder(dir), { sample: part, progress, ...(snapshot !== undefined && { snapshot }) })
-      return { report: verification, text: verificationText(verification), hasFindings: verification.findings.length > 0 }
+      return { report: verification, text: `${verificationText(verification)}${placesText(verification)}`, hasFindings: verification.findings.length > 0 }
     }))
 }
+
+const placesText = ({ home, database }: Partial<Places>): string => home === undefined ? '' : `\nHome: ${home}; database: ${database}.`
 
 async function backupFolder (dir: string): Promise<string> {
   await requireBackup(fileSystem, resolve(dir))

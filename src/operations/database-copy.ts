@@ -1,5 +1,6 @@
 // Moves the records to another database, SQLite or PostgreSQL, with reads going on: all of them and the secrets, proved, or none. The files
 // of users stay where they are.
+import { randomUUID } from 'node:crypto'
 import { dirname } from 'node:path'
 import { ConfigError, databaseAddress, type Config, type DatabaseAddress } from '../config.ts'
 import { nameOf } from '../records/address.ts'
@@ -8,7 +9,7 @@ import { secretKeyPrefix } from '../records/secrets.ts'
 import { openSource, openTarget } from '../records/transfer/open.ts'
 import { copyRows, occupied, settingIn, type CopiedTable } from '../records/transfer/rows.ts'
 import { CommitUnknown, NotTransferable, type Source, type Target } from '../records/transfer/side.ts'
-import { volumeKey } from '../records/volume.ts'
+import { databaseKey, volumeKey } from '../records/volume.ts'
 import { secretNames, type SecretName } from '../secrets.ts'
 import { homeName, type FileSystem } from '../storage/fs.ts'
 import type { HomeConfig } from '../storage/home.ts'
@@ -55,11 +56,12 @@ async function copyAt (fs: FileSystem, config: DatabaseCopyConfig, { from, to, p
   const [source, target] = [addressIn(from, '--from', root), addressIn(to, '--to', root)]
   if (isSame(source, target)) throw new Refusal(`--from and --to name the same database: ${nameOf(source)}.`)
   await refuseForeignRoot(fs, root)
-  const volumeId = await refuseOtherVolume(fs, root, source)
+  const { volumeId, databaseId } = await refuseOtherVolume(fs, root, source)
+  const claimant = { id: databaseId, name: nameOf(source), onlyReads: true }
   // Only on its volume is it seen who is at work with the source.
-  const { staging } = await openStorage({ fs, root, reserveBytes: config.diskReserveBytes, known: { volumeId, knowsFiles: true }, secondLedger: config.erasureLedger, role: copyRole, onWait: ([other]) => progress.say(`Watching for up to 90 seconds whether ${other?.work} of another host or container still runs on this volume.`) })
+  const { staging, claim } = await openStorage({ fs, root, reserveBytes: config.diskReserveBytes, known: { volumeId, knowsFiles: true }, claimant, secondLedger: config.erasureLedger, role: copyRole, onWait: ([other]) => progress.say(`Watching for up to 90 seconds whether ${other?.work} of another host or container still runs on this volume.`) })
   try {
-    const { tables, keys } = await copyAll({ source, target, volumeId, requireMount: config.requireMount, progress })
+    const { tables, keys } = await copyAll({ source, target, volumeId, handOver: (copy) => claim.handOver(claimant, copy), requireMount: config.requireMount, progress })
     return { from: nameOf(source), to: nameOf(target), tables, rows: tables.reduce((sum, { rows }) => sum + rows, 0), keys, seconds: Math.round(performance.now() - startedAt) / 1000 }
   } finally {
     await staging.close()
@@ -68,7 +70,7 @@ async function copyAt (fs: FileSystem, config: DatabaseCopyConfig, { from, to, p
 
 function addressIn (value: string, option: string, root: string): DatabaseAddress {
   if (!/^(file:.|postgres(ql)?:\/\/)/.test(value)) throw new Refusal(`${option} must be a database as DATABASE_URL names it: file:/path/to/gateway.sqlite or postgres://user:password@host:5432/name.`)
-  return databaseAddress(value, root)
+  return databaseAddress(value, root, option)
 }
 
 function isSame (one: DatabaseAddress, other: DatabaseAddress): boolean {
@@ -76,18 +78,18 @@ function isSame (one: DatabaseAddress, other: DatabaseAddress): boolean {
   return one.kind === other.kind && nameOf(one) === nameOf(other)
 }
 
-async function refuseOtherVolume (fs: FileSystem, root: string, source: DatabaseAddress): Promise<string> {
+async function refuseOtherVolume (fs: FileSystem, root: string, source: DatabaseAddress): Promise<{ volumeId: string, databaseId: string | undefined }> {
   const identity = await identityAt(fs, root).catch((error: unknown) => { throw new Refusal(`The identity of the volume at ${homeName(fs, root)} cannot be read: ${reasonOf(error)}.`, { cause: error }) })
   if (identity === undefined) throw new Refusal(`There is no uploads volume at ${homeName(fs, root)}. Run this with the settings of the gateway: only on the volume of the database it is seen whether one is at work.`)
-  const volumeId = await using(source, openSource, (side) => settingIn(side, volumeKey))
+  const { volumeId, databaseId } = await using(source, openSource, async (side) => ({ volumeId: await settingIn(side, volumeKey), databaseId: await settingIn(side, databaseKey) }))
   if (volumeId === undefined) throw new Refusal(`${nameOf(source)} belongs to no volume yet: there is nothing to copy.`)
   if (volumeId !== identity.volumeId) throw new Refusal(`${nameOf(source)} belongs to another volume: to ${volumeId}, while ${homeName(fs, root)} is ${identity.volumeId}. Run this with the settings of the gateway that uses it.`)
-  return volumeId
+  return { volumeId, databaseId }
 }
 
-type Task = { readonly source: DatabaseAddress, readonly target: DatabaseAddress, readonly volumeId: string, readonly requireMount: boolean, readonly progress: Progress }
+type Task = { readonly source: DatabaseAddress, readonly target: DatabaseAddress, readonly volumeId: string, /** To a copy with this id. */ readonly handOver: (copy: string) => Promise<void>, readonly requireMount: boolean, readonly progress: Progress }
 
-async function copyAll ({ source, target, volumeId, requireMount, progress }: Task): Promise<{ tables: CopiedTable[], keys: SecretName[] }> {
+async function copyAll ({ source, target, volumeId, handOver, requireMount, progress }: Task): Promise<{ tables: CopiedTable[], keys: SecretName[] }> {
   await (await openDatabase({ address: target, requireMount, connections: 1 })).close()
   return using(target, openTarget, async (to) => {
     await refuseOccupied(to, target, volumeId)
@@ -97,6 +99,10 @@ async function copyAll ({ source, target, volumeId, requireMount, progress }: Ta
       progress.step('Copying and comparing rows')
       const tables = await copyRows({ source: from, target: to, onRows: (count) => progress.advance(count) })
       await keepSecrets(secrets, target, to)
+      // A new one each time: an earlier copy knows less.
+      const copy = randomUUID()
+      await to.setSetting(databaseKey, copy)
+      await handOver(copy)
       await to.commit()
       return { tables, keys: [...secrets.keys()] }
     })

@@ -76,13 +76,13 @@ async function isMeant ({ stop }: SweepPlan, ask: Options['ask'], progress: Prog
   return isConfirmed
 }
 
-function sweepOf ({ fs, root, storage: { store, staging, removeLeftovers }, ledger, settling, now }: Workplace, config: SweepConfig, progress: Progress) {
+function sweepOf ({ fs, root, storage: { store, staging, removeLeftovers, checkClaim }, ledger, settling, now }: Workplace, config: SweepConfig, progress: Progress) {
   const isAlone = async () => {
     const neighbours = await staging.living({ onWait: () => progress.say('A process of another host or container may be at work on this volume: watching it for up to 90 seconds.') })
     return neighbours.length === 0
   }
   return createSweep({
-    fs, root, store, ledger, now, progress,
+    fs, root, store, ledger, checkClaim, now, progress,
     removeDeadStaging: removeLeftovers,
     settleSidecars: () => settling.settleDue(),
     look: createLoneLook({ graceMs: config.sweepGraceMs, now, isAlone }),

@@ -90,7 +90,9 @@ async function onVolume<T> (config: WorkplaceConfig, options: Options & Required
   const { work, isExclusive = false, progress, fs, now = () => new Date() } = options
   const { client } = database
   const root = config.uploadsDir
-  const storage = await openStorage({ fs, root, reserveBytes: config.diskReserveBytes, known: await createVolumeRecord(client).known(), secondLedger: config.erasureLedger, alone: appendingAlone(database), role: { work, isExclusive }, retreat: retreat?.home, onWait: ([other]) => progress.say(`Watching for up to 90 seconds whether ${other?.work} of another host or container still runs on this volume.`) })
+  const volume = createVolumeRecord(client)
+  const claimant = await volume.claimant({ name: nameOf(config.database), onlyReads: retreat !== undefined })
+  const storage = await openStorage({ fs, root, reserveBytes: config.diskReserveBytes, known: await volume.known(), claimant, secondLedger: config.erasureLedger, alone: appendingAlone(database), role: { work, isExclusive }, retreat: retreat?.home, onWait: ([other]) => progress.say(`Watching for up to 90 seconds whether ${other?.work} of another host or container still runs on this volume.`) })
   try {
     const tombstones = createTombstoneRecords({ client, tombstones: storage.tombstones, hash: storage.hash, now })
     const settling = createSettling({ client, store: storage.store, now })

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import type { Config } from '../config.ts'
+import { nameOf } from '../records/address.ts'
 import { appendingAlone, openDatabase, type Database } from '../records/database.ts'
 import { removeUnfinished } from '../records/leftovers.ts'
 import { createVolumeRecord } from '../records/volume.ts'
@@ -34,7 +35,7 @@ export const storage = fastifyPlugin(async (app, { config, fs: machine, monotoni
   app.addHook('onClose', () => database.close())
 
   const volume = createVolumeRecord(database.client)
-  const opened = await openStorage({ fs, root, reserveBytes: config.diskReserveBytes, known: await volume.known(), databaseId: isReadOnly ? undefined : await volume.databaseId(), secondLedger: config.erasureLedger, alone: appendingAlone(database), role: isReadOnly ? readerRole : gatewayRole, retreat: isReadOnly ? () => retreatOf(app) : undefined, isRedirecting: config.isRedirecting, monotonicMs })
+  const opened = await openStorage({ fs, root, reserveBytes: config.diskReserveBytes, known: await volume.known(), claimant: isReadOnly ? undefined : await volume.claimant({ name: nameOf(config.database), onlyReads: false }), secondLedger: config.erasureLedger, alone: appendingAlone(database), role: isReadOnly ? readerRole : gatewayRole, retreat: isReadOnly ? () => retreatOf(app) : undefined, isRedirecting: config.isRedirecting, monotonicMs })
   app.addHook('onClose', () => opened.staging.close())
   if (!isReadOnly) {
     await volume.remember(opened.volumeId)

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs'
 import BetterSqlite3 from 'better-sqlite3'
 import { requiredKey, shippedMigrations } from './migrations.ts'
 import { harden } from './sqlite.ts'
-import { volumeKey } from './volume.ts'
+import { databaseKey, volumeKey } from './volume.ts'
 
 /** What must agree with the gateway, whichever database it is. */
 export type Agreement = {
@@ -16,6 +16,7 @@ export type Agreement = {
   /** Owners of whom it says another usage than their blobs do. */
   readonly miscounted: number
   readonly volumeId: string | undefined
+  readonly databaseId: string | undefined
   /** Of the newest record; undefined when there is none. */
   readonly newestAt: string | undefined
 }
@@ -50,6 +51,7 @@ export function conditionOf (file: string): Condition {
       miscounted: has('Usage') ? connection.prepare<[], number>(miscounted).pluck().get() ?? 0 : 0,
       required: setting(requiredKey),
       volumeId: setting(volumeKey),
+      databaseId: setting(databaseKey),
       newestAt: has('Blob') ? connection.prepare<[], string | null>('SELECT max(createdAt) FROM Blob').pluck().get() ?? undefined : undefined,
     }
   } finally {

@@ -42,8 +42,8 @@ export const appendingAlone = ({ exclusively }: Pick<Database, 'exclusively'>) =
  * @throws ConfigError when it cannot be used, with what to do
  */
 export async function openDatabase ({ address, requireMount, connections, isReadOnly, busyForMs, warn }: Options): Promise<Database> {
-  if (address.kind === 'sqlite') return openSqlite({ file: address.file, requireMount, isReadOnly, busyForMs, warn })
+  if (address.kind === 'sqlite') return openSqlite({ file: address.file, setting: address.setting, requireMount, isReadOnly, busyForMs, warn })
   // Only who wants it loads it: driver and client take memory.
   const { openPostgres } = await import('./postgres/open.ts')
-  return openPostgres({ url: address.url, connections, isReadOnly, warn })
+  return openPostgres({ url: address.url, setting: address.setting, connections, isReadOnly, warn })
 }

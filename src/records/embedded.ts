@@ -1,9 +1,11 @@
 // Opens a SQLite database: refuses file systems that lose commits, migrates, and hands out one Prisma client.
-import { accessSync, constants, mkdirSync, statfsSync } from 'node:fs'
+import { accessSync, constants, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
 import { ConfigError } from '../config.ts'
 import { PrismaClient } from '../generated/prisma/client.ts'
+import { fileSystem } from '../storage/fs.ts'
+import { makeFolder } from '../storage/make-folder.ts'
 import type { Database } from './database.ts'
 import { writeFailure } from './failures.ts'
 import { migrate, newerSentence, requireMigrated, shippedMigrations, type Migrated } from './migrations.ts'
@@ -12,6 +14,8 @@ import { sqliteDatabase, viewDatabase } from './viewing.ts'
 
 type Options = {
   file: string
+  /** What named it, for people. */
+  setting?: string | undefined
   requireMount: boolean
   /** Neither made nor migrated, and no connection can write. */
   isReadOnly?: boolean | undefined
@@ -25,8 +29,6 @@ type Options = {
 const networkTypes = new Map([[0x6969, 'NFS'], [0xfe534d42, 'SMB'], [0xff534d42, 'CIFS'], [0x01021997, '9p'], [0x65735546, 'FUSE']])
 const overlayType = 0x794c7630
 
-const folderMode = 0o750
-
 /** Transactions wait for each other; with Prisma's 2 s a slow disk would refuse uploads that only had to queue. */
 const waitMs = 30_000
 
@@ -34,8 +36,8 @@ const waitMs = 30_000
  * Opens and migrates the SQLite database in `file`, creating it and its folder when absent.
  * @throws ConfigError when the file system cannot keep a SQLite database, or the file is none.
  */
-export async function openSqlite ({ file, requireMount, isReadOnly = false, busyForMs, warn = () => {} }: Options): Promise<Database> {
-  const newer = newerSentence(prepare(file, { requireMount, isReadOnly }).newer)
+export async function openSqlite ({ file, setting, requireMount, isReadOnly = false, busyForMs, warn = () => {} }: Options): Promise<Database> {
+  const newer = newerSentence((await prepare(file, { setting, requireMount, isReadOnly })).newer)
   if (newer !== undefined) warn(newer)
   if (isReadOnly) return viewDatabase({ kind: 'sqlite', file })
   const client = new PrismaClient({ adapter: new DurableSqlite({ url: `file:${file}` }, busyForMs), transactionOptions: { maxWait: waitMs, timeout: waitMs } })
@@ -44,20 +46,20 @@ export async function openSqlite ({ file, requireMount, isReadOnly = false, busy
 }
 
 /** Exported for its test: no machine has all of these mounted. `type` is what statfs(2) says. */
-export function refuseUnsafe (file: string, type: number, requireMount: boolean): void {
+export function refuseUnsafe (file: string, type: number, requireMount: boolean, setting = 'DATABASE_URL'): void {
   const network = networkTypes.get(type >>> 0)
   if (network !== undefined) {
-    throw new ConfigError(`The database ${file} is on a ${network} file system, where SQLite loses committed rows. Set DATABASE_URL to a file on a local disk, or to a PostgreSQL database.`)
+    throw new ConfigError(`The database ${file} is on a ${network} file system, where SQLite loses committed rows. Set ${setting} to a file on a local disk, or to a PostgreSQL database.`)
   }
   if (requireMount && type >>> 0 === overlayType) {
-    throw new ConfigError(`The database ${file} is in the container's own layers and would be gone with the container. Mount a volume at UPLOADS_DIR, or set DATABASE_URL to a file on one.`)
+    throw new ConfigError(`The database ${file} is in the container's own layers and would be gone with the container. Mount a volume at UPLOADS_DIR, or set ${setting} to a file on one.`)
   }
 }
 
-function prepare (file: string, { requireMount, isReadOnly }: { requireMount: boolean, isReadOnly: boolean }): Migrated {
+async function prepare (file: string, { setting, requireMount, isReadOnly }: { setting: string | undefined, requireMount: boolean, isReadOnly: boolean }): Promise<Migrated> {
   try {
-    if (!isReadOnly) mkdirSync(dirname(file), { recursive: true, mode: folderMode })
-    refuseUnsafe(file, statfsSync(dirname(file)).type, requireMount)
+    if (!isReadOnly) await makeFolder(fileSystem, dirname(file))
+    refuseUnsafe(file, statfsSync(dirname(file)).type, requireMount, setting)
     return isReadOnly ? asItIs(new BetterSqlite3(file, { readonly: true, fileMustExist: true })) : bringUpToDate(new BetterSqlite3(file))
   } catch (error) {
     if (error instanceof ConfigError) throw error

@@ -1,5 +1,6 @@
 // Which volume this database belongs to, and whether it knows any files on it; and which database it is.
 import { randomUUID } from 'node:crypto'
+import type { Claimant } from '../storage/claim.ts'
 import type { KnownVolume } from '../storage/identity.ts'
 import type { PrismaClient } from './database.ts'
 import { querying } from './failures.ts'
@@ -25,7 +26,10 @@ export function createVolumeRecord (client: PrismaClient) {
     /** The volume's identity is durable before the database keeps it; the first to say it is right. */
     remember: async (volumeId: string): Promise<void> => { await keep(volumeKey, volumeId) },
 
-    /** Of this database: one into which `database copy` brings the records has an id of its own. */
-    databaseId: (): Promise<string> => keep(databaseKey, randomUUID()),
+    /** This database as it comes to a home; one into which `database copy` brings the records has an id of its own. `onlyReads`: it makes none. */
+    claimant: async ({ name, onlyReads }: Pick<Claimant, 'name' | 'onlyReads'>): Promise<Claimant> => {
+      const id = onlyReads ? (await querying(() => client.setting.findUnique({ where: { key: databaseKey } })))?.value : await keep(databaseKey, randomUUID())
+      return { id, name, onlyReads }
+    },
   }
 }

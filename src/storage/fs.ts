@@ -13,8 +13,11 @@ export type FileSystem = Pick<typeof fs, 'open' | 'rename' | 'unlink' | 'mkdir' 
 /** What is not in `own` is in `other`, below its `root`. */
 export type Move = { readonly own: FileSystem, readonly other: FileSystem, readonly root: string }
 
-/** For people: the setting that says where the uploads are, and what it says. */
-export const homeName = ({ objects }: Pick<FileSystem, 'objects'>, root: string): string => objects === undefined ? `UPLOADS_DIR ${root}` : `STORAGE_URL ${objects.name}`
+/** For people: where the uploads are, a folder or an object store. */
+export const homePlace = ({ objects }: Pick<FileSystem, 'objects'>, root: string): string => objects?.name ?? root
+
+/** The same, with the setting that says it. */
+export const homeName = (fs: Pick<FileSystem, 'objects'>, root: string): string => `${fs.objects === undefined ? 'UPLOADS_DIR' : 'STORAGE_URL'} ${homePlace(fs, root)}`
 
 /** What puts `volume` where the gateway looks for it. */
 export const homeRemedy = ({ objects }: Pick<FileSystem, 'objects'>, volume: string): string => objects === undefined ? `Mount ${volume} there` : `Set STORAGE_URL to where ${volume} is`

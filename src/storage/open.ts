@@ -1,8 +1,9 @@
 // Opens the uploads volume: the checks of a start, in order, and then everything that storage offers.
 import { performance } from 'node:perf_hooks'
 import { randomUUID } from 'node:crypto'
-import { basename, dirname, join } from 'node:path'
+import { basename, join } from 'node:path'
 import { ConfigError } from '../config.ts'
+import { bothClaims, createClaim, type Claim, type Claimant } from './claim.ts'
 import { createFallbackSegments } from './fallback/segments.ts'
 import { createFallbackStore } from './fallback/store.ts'
 import { errnoOf, ifAbsent, isFull, isUnwritable, storing } from './failures.ts'
@@ -11,6 +12,7 @@ import { createErasures, ledgerPlaces } from './erasures.ts'
 import { identify, identityAt, type KnownVolume } from './identity.ts'
 import { createKeyedHash } from './keyed-hash.ts'
 import { createLeftovers } from './leftovers.ts'
+import { makeFolder } from './make-folder.ts'
 import { checkMount } from './mount.ts'
 import { checkObjects, probeKey, requireWritable } from './objects/readiness.ts'
 import { createObjectSegments } from './objects/segments.ts'
@@ -76,18 +78,6 @@ async function testFolder (fs: FileSystem, root: string): Promise<string> {
   return folder
 }
 
-/** Not `recursive`, which tries for ever where a folder says ENOENT of what is made in it, as /proc does. */
-export async function makeFolder (fs: FileSystem, path: string): Promise<void> {
-  const make = () => fs.mkdir(path, { mode: 0o750 }).catch((error: unknown) => {
-    if (errnoOf(error) !== 'EEXIST') throw error
-  })
-  await make().catch(async (error: unknown) => {
-    if (errnoOf(error) !== 'ENOENT' || path === dirname(path)) throw error
-    await makeFolder(fs, dirname(path))
-    await make()
-  })
-}
-
 export type Storage = Awaited<ReturnType<typeof openStorage>>
 
 type Options = {
@@ -95,8 +85,8 @@ type Options = {
   root: string
   reserveBytes: number | undefined
   known: KnownVolume
-  /** Of a gateway that writes: the same for all that are at work with one database, and for no other. */
-  databaseId?: string | undefined
+  /** The database that this process is at work with; absent where one is made, or only served from. */
+  claimant?: Claimant | undefined
   /** The second place of the ledger of erasures. */
   secondLedger?: string | undefined
   /** How journals are appended to where several machines do; unless this process is the only one. */
@@ -117,7 +107,7 @@ type Options = {
  * @throws ConfigError when the volume is not the one that belongs to the database (promise 3), or a process is at work on
  * it that must be alone.
  */
-export async function openStorage ({ fs, root, reserveBytes, known, databaseId, secondLedger, alone, role = gatewayRole, retreat, onWait, instance, isRedirecting = false, monotonicMs = () => performance.now() }: Options) {
+export async function openStorage ({ fs, root, reserveBytes, known, claimant, secondLedger, alone, role = gatewayRole, retreat, onWait, instance, isRedirecting = false, monotonicMs = () => performance.now() }: Options) {
   // During a start a failed fsync refuses the start; nobody has to remember it.
   const remember: Pick<Probe, 'noteSyncFailure'> = { noteSyncFailure () {} }
   const durable = createDurable({ fs, onSyncFailure: () => remember.noteSyncFailure() })
@@ -125,29 +115,35 @@ export async function openStorage ({ fs, root, reserveBytes, known, databaseId, 
   if (fs.objects !== undefined) await makeFolder(fs, root).catch(refuseUnwritable(root))
   await refuseUnfinishedRestore(fs, root, role)
   const volumeId = await identify({ fs, durable, root, known }).catch(refuseUnwritable(root))
-  const presence = { name: instance, database: databaseId, role, onWait, monotonicMs }
-  const openIn = (home: string) => openStaging({ fs, durable, root, home, ...presence })
+  const presence = { name: instance, claimant, isNew: known.volumeId === undefined, role, onWait, monotonicMs }
+  const openIn = (home: string) => openStaging({ fs, durable, root, home, database: seenAs(claimant), ...presence })
   const staging = await openIn(root).catch(async (error: unknown) => {
     if (retreat === undefined || !isUnwritable(error)) throw error
     return openIn(await retreat())
   }).catch(refuseUnwritable(root))
-  await refuseOthers(staging, root, homeName(fs, root), presence)
+  const claim = createClaim({ fs: fs.move?.own ?? fs, durable, root, name: homeName(fs, root), staging })
+  await enter({ staging, root, name: homeName(fs, root), claim }, presence).catch(refuseUnwritable(root))
   const hash = createKeyedHash(volumeId)
   const space = createSpace({ fs, folder: root, reserveBytes })
   const probe = createProbe({ fs, durable, staging })
   remember.noteSyncFailure = probe.noteSyncFailure
-  const homes = await openHomes({ fs, durable, space, root, staging, probe, volumeId, isRedirecting }, presence).catch(orClose(staging))
+  const homes = await openHomes({ fs, durable, space, root, staging, probe, volumeId, isRedirecting }, claim, presence).catch(orClose(staging))
   return {
     volumeId, hash, space, ...homes,
     removeLeftovers: createLeftovers({ staging, objects: fs.objects }),
     erasures: createErasures({ fs, durable, hash, paths: ledgerPlaces(root, secondLedger), alone: fs.objects === undefined || secondLedger !== undefined ? alone : undefined }),
     // An object store has each append as an object of its own.
     tombstones: createTombstones({ fs, durable, root, alone: fs.objects === undefined ? alone : undefined }),
+    /** @throws ConfigError when another database has taken the home since this process came */
+    checkClaim: async () => { if (claimant !== undefined) await homes.claim.take({ ...claimant, onlyReads: true }) },
   }
 }
 
+/** In a heartbeat. Who only reads is in no other's way. */
+const seenAs = (claimant: Claimant | undefined): string | undefined => claimant?.onlyReads === false ? claimant.id : undefined
+
 /** As whom others see this process, and what it hears of them; the same in each home. */
-type Presence = { name: string | undefined, database: string | undefined, role: Role, onWait: Options['onWait'] | undefined, monotonicMs: () => number }
+type Presence = { name: string | undefined, claimant: Claimant | undefined, /** The database belongs to no volume yet. */ isNew: boolean, role: Role, onWait: Options['onWait'] | undefined, monotonicMs: () => number }
 
 /** For `catch`: who does not start is not seen any more. */
 const orClose = (staging: Pick<Staging, 'close'>) => async (error: unknown): Promise<never> => {
@@ -173,23 +169,24 @@ function homeOf ({ fs, durable, space, root, staging, probe, volumeId, isRedirec
   }
 }
 
-type Home = { store: Store, segments: Segments, probe: Probe, staging: Staging }
+type Home = { store: Store, segments: Segments, probe: Probe, staging: Staging, claim: Claim }
 
 /** The own home; during a move with the other one behind it. */
-async function openHomes (parts: Parts, presence: Presence): Promise<Home> {
+async function openHomes (parts: Parts, claim: Claim, presence: Presence): Promise<Home> {
   const { fs: { move }, staging } = parts
-  if (move === undefined) return { ...homeOf(parts), staging }
+  if (move === undefined) return { ...homeOf(parts), staging, claim }
   const other = await openOther(move, parts, presence)
   const own = homeOf({ ...parts, fs: move.own, isMoving: true })
   return {
     ...own,
+    claim: bothClaims(claim, other.claim),
     staging: { ...staging, close: () => other.close().finally(staging.close) },
     store: createFallbackStore(own.store, other.store),
     segments: createFallbackSegments(own.segments, other.segments),
   }
 }
 
-type OtherHome = Pick<Home, 'store' | 'segments'> & { close: () => Promise<void> }
+type OtherHome = Pick<Home, 'store' | 'segments' | 'claim'> & { close: () => Promise<void> }
 
 /** The other home of a move. This process is seen there too, so that nobody is alone there who must be. @throws ConfigError when it is none of this volume */
 async function openOther ({ other: fs, root }: Move, parts: Parts, presence: Presence): Promise<OtherHome> {
@@ -200,11 +197,12 @@ async function openOther ({ other: fs, root }: Move, parts: Parts, presence: Pre
   if (found?.volumeId !== parts.volumeId) throw new ConfigError(`STORAGE_FALLBACK_URL ${name} is ${found === undefined ? 'no uploads volume' : `another volume: it is ${found.volumeId}, and this one ${parts.volumeId}`}. It must name the other home of this volume, which "upload-gateway storage copy" makes; or be empty when no move is under way.`)
   await refuseUnfinishedRestore(fs, root, presence.role)
   const durable = createDurable({ fs, onSyncFailure: () => {} })
-  const seen = await openStaging({ fs, durable, root, ...presence, name: basename(parts.staging.folder) }).catch((error: unknown) => {
+  const seen = await openStaging({ fs, durable, root, database: seenAs(presence.claimant), ...presence, name: basename(parts.staging.folder) }).catch((error: unknown) => {
     throw new ConfigError(`STORAGE_FALLBACK_URL ${name} cannot be written, and what is removed must go from both homes (${error instanceof Error ? error.message : String(error)}).`, { cause: error })
   })
-  await refuseOthers(seen, root, name, presence)
-  return { close: seen.close, ...homeOf({ ...parts, fs, durable, root, isRedirecting: false }) }
+  const claim = createClaim({ fs, durable, root, name: `STORAGE_FALLBACK_URL ${name}`, staging: seen })
+  await enter({ staging: seen, root, name, claim }, presence)
+  return { close: seen.close, claim, ...homeOf({ ...parts, fs, durable, root, isRedirecting: false }) }
 }
 
 /** Of a volume that takes no writes: that it is there is all that can be asked of it. */
@@ -215,9 +213,20 @@ const readingProbe = (isVolumeThere: () => Promise<boolean>): Probe => ({
   }),
 })
 
-/** @throws ConfigError, and closes `staging`, when others are at work on the home of this `name` beside whom this process cannot be */
-async function refuseOthers (staging: Staging, root: string, name: string, { role, database, onWait }: Presence): Promise<void> {
-  await refuseCompany(staging, root, role, onWait).then(() => refuseStranger(staging, name, database, onWait)).catch(orClose(staging))
+type Entered = { staging: Staging, root: string, name: string, claim: Claim }
+
+/** @throws ConfigError, and closes `staging`, when others are at work on the home of this `name` beside whom this process cannot be, or it belongs to another database */
+async function enter ({ staging, root, name, claim }: Entered, { role, claimant, isNew, onWait }: Presence): Promise<void> {
+  const refuse = async () => {
+    await refuseCompany(staging, root, role, onWait)
+    if (claimant === undefined) return
+    await refuseStranger(staging, name, seenAs(claimant), onWait)
+    // After the look at the others: of two databases that come at once at least one has seen the other.
+    // A new one got here because there are no uploads, which whoever was here before would miss.
+    if (isNew && !claimant.onlyReads) await claim.letGo()
+    await claim.take(claimant)
+  }
+  await refuse().catch(orClose(staging))
 }
 
 /** Each writes its heartbeat before it looks for others', so that of two that start at once at least one sees the other. */

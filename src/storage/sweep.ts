@@ -56,6 +56,8 @@ type Options = {
   root: string
   store: Store
   ledger: Ledger
+  /** Throws when another database has taken the home meanwhile: whatever that one knows looks like an orphan here. */
+  checkClaim: () => Promise<void>
   removeDeadStaging: () => Promise<number>
   /** Writes the sidecars that lag behind their rows. */
   settleSidecars: () => Promise<number>
@@ -126,6 +128,7 @@ export function createSweep (options: Options) {
 
   /** What a run would remove now; removes nothing. */
   async function plan (): Promise<SweepPlan> {
+    await options.checkClaim()
     const attempts = createAttempts()
     const pending = await attempts.attempt(() => planAged('pending', ['pending'], before(options.pendingMs ?? pendingMs)))
     const trash = await attempts.attempt(() => planAged('trash', ['superseded', 'deleted'], before(options.trashMs)))

@@ -15,7 +15,7 @@ test('database copy moves the records, and says what is to be done next', async 
   t.match(commandLine(folder, ['database', 'copy', '--from', from, '--to', to]), { status: 1, stdout: '', stderr: /is not empty/ })
   const again = commandLine(folder, ['database', 'copy', '--from', from, '--to', `${to}2`, '--json'])
   t.match(JSON.parse(again.stdout), { keys: ['erasure-signing.jwk', 'link.secret'], tables: Array })
-  t.match(commandLine(folder, ['database', 'copy', '--help']), { status: 0, stdout: /READ_ONLY=true[^]*Example:[^]*Exit codes:/ })
+  t.match(commandLine(folder, ['database', 'copy', '--help']), { status: 0, stdout: /READ_ONLY=true[^]*a\s+path\s+without\s+\/\s+at\s+its\s+beginning[^]*Example:[^]*--to postgres:\/\/gateway:password@db:5432\/gateway\n[^]*Exit codes:/ })
 })
 
 test('keys are named where there were any', (t) => {

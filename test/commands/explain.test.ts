@@ -17,6 +17,7 @@ test('explain says first whether it is served; the exit code says it too', async
   const { status, stdout } = commandLine(folder, ['explain', version, '--json'])
   t.equal(status, 3)
   t.match(JSON.parse(stdout), { isServed: false, blobs: [{ id: version, file: { is: 'nothing' } }] })
+  t.match(commandLine(folder, ['explain', 'nonsense']), { status: 3, stdout: /^404: .* looked for as a user's id; what can be given is [^\n]*sha-256/ })
   t.match(commandLine(folder, ['explain', 'two words']), { status: 1, stdout: '', stderr: /nothing that the gateway hands out/ })
   t.match(commandLine(folder, ['explain']), { status: 2 })
 })

@@ -12,7 +12,7 @@ t.test('restore says what it did', async (t) => {
   await attach('ada', 'a text')
   await attach('eve', 'another')
   await backup(config, { to: { dir }, withKeys: true, progress })
-  t.match(commandLine(folder, ['restore', '--help']), { status: 0, stdout: /--drill[^]*a\s+folder\s+of\s+its\s+own,\s+below\s+--into\s+if\s+given[^]*a\s+killed\s+one/ })
+  t.match(commandLine(folder, ['restore', '--help']), { status: 0, stdout: /into\s+an\s+empty\s+place\s+of\s+the\s+object\s+store[^]*--drill[^]*a\s+folder\s+of\s+its\s+own,\s+below\s+--into\s+if\s+given[^]*a\s+killed\s+one/ })
   t.match(commandLine(folder, ['restore', dir, '--drill']), { status: 0, stdout: /^Clean: 2 records.*\nRestored for practice, and thrown away: the snapshot of .*, 2 files, 13 B, in \d+\.\d s\.\n/ })
   await lose()
   const { paths: [blob = ''] } = await backedUp(dir)

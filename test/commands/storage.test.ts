@@ -20,7 +20,7 @@ test('storage copy moves the files, and says when nothing is left', async (t) =>
   writeFileSync(join(folder, blob), 'y')
   rmSync(join(elsewhere, 'volume', blob))
   t.match(copy('--from', '', '--to', to), { status: 3, stdout: /1 could not be copied:\nblob-corrupt {2}attachments/ })
-  t.match(copy('--help'), { status: 0, stdout: /file:\/path\/to\/volume[^]*Example:[^]*Exit codes:/ })
+  t.match(copy('--help'), { status: 0, stdout: /file:\/path\/to\/volume[^]*a\s+path\s+without\s+\/\s+at\s+its\s+beginning[^]*Example:[^]*Exit codes:/ })
 })
 
 test('what is left, what is gone and what could not be copied is told', (t) => {

@@ -7,6 +7,7 @@ import { silent } from '../../src/operations/progress.ts'
 import { openSqlite } from '../../src/records/embedded.ts'
 import { fileSystem } from '../../src/storage/fs.ts'
 import { ownHeartbeat } from '../../src/storage/volume/instance.ts'
+import { atWork } from '../../src/operations/workplace.ts'
 import { build, temporaryFolder } from '../helper.ts'
 import { openBelow } from '../storage/fixtures/volume.ts'
 import { usedGateway } from './fixtures/used-gateway.ts'
@@ -54,6 +55,38 @@ test('a gateway on the database from before does not start beside one on the new
   await moved.app.close()
 })
 
+test('once a gateway on the new database had the volume, neither gateway nor command comes there with the one from before', async (t) => {
+  const { app, config, folder, from, to, copy } = await moving(t)
+  await app.close()
+  await copy()
+  const settings = (file: string) => ({ UPLOADS_DIR: folder, DATABASE_URL: `file:${file}` })
+  const moved = await build(t, settings(to))
+  await moved.app.close()
+  const refusal = { name: 'ConfigError', message: new RegExp(`belongs to another database: since \\S+ to ${to}\\. What was uploaded since is unknown to ${from}, and would be removed`) }
+  await t.rejects(build(t, settings(from)), refusal)
+  for (const onlyReads of [true, false]) await t.rejects(atWork(config, { work: 'sweep', onlyReads }, async () => {}), refusal)
+  await t.rejects(copy({ target: `file:${join(dirname(to), 'third.sqlite')}` }), refusal)
+  const reader = await build(t, { ...settings(from), READ_ONLY: 'true' })
+  t.equal((await reader.app.inject('/health/live')).statusCode, 200, 'one that is told to change nothing may go on serving, while the others come')
+  await reader.app.close()
+})
+
+test('back again is a copy too; a copy that was not used is out of date when the original goes on', async (t) => {
+  const { app, folder, from, to, copy } = await moving(t)
+  await app.close()
+  await copy()
+  const once = async (file: string) => (await build(t, { UPLOADS_DIR: folder, DATABASE_URL: `file:${file}` })).app.close()
+  await once(from)
+  await t.rejects(once(to), { name: 'ConfigError', message: new RegExp(`belongs to another database: since \\S+ to ${from}\\.`) })
+  const third = join(dirname(to), 'third.sqlite')
+  await copy({ target: `file:${third}` })
+  await once(third)
+  const fourth = join(dirname(to), 'fourth.sqlite')
+  await copy({ source: `file:${third}`, target: `file:${fourth}` })
+  await once(fourth)
+  await t.rejects(once(third), { message: /belongs to another database/ })
+})
+
 test('a gateway that may write is refused, one that only reads goes on', async (t) => {
   const { app, copy, folder, from, to } = await moving(t)
   await t.rejects(copy(), { name: 'ConfigError', message: /in use: gateway runs on it as process \d+, and database copy must be alone there\. Start it again with READ_ONLY=true, or stop it, and run this again\.$/ })
@@ -83,6 +116,7 @@ test('nothing is overwritten, and nothing is mixed', async (t) => {
   await refused(/^--from and --to name the same database: /, { target: `file:${from}` })
   await refused(/^--from and --to name the same database: PostgreSQL|^--from and --to name the same database: /, { source: 'postgres://ada:one@db/files', target: 'postgres://ada:two@db/files' })
   await refused(/^--to must be a database as DATABASE_URL names it/, { target: 'mysql://x' })
+  await t.rejects(copy({ target: 'postgres://127.0.0.1:1/x' }), { name: 'ConfigError', message: /that --to names its host and port\.$/ })
   await refused(/^--from must be a database/, { source: '' })
   await refused(/There is no uploads volume at UPLOADS_DIR /, { uploadsDir: elsewhere })
   await refused(/cannot be copied: \S+none\.sqlite/, { source: `file:${join(elsewhere, 'none.sqlite')}` })

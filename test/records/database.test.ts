@@ -16,3 +16,9 @@ test('a PostgreSQL that cannot be reached is refused with a sentence that does n
   await t.rejects(opening, { name: 'ConfigError', message: /^PostgreSQL at 127\.0\.0\.1:1, database "uploads" as "gateway" cannot be reached/ })
   t.notMatch(String(await opening.catch((error: unknown) => error)), /no-one-may-see/)
 })
+
+test('the refusal says what named the database', async (t) => {
+  const address = { kind: 'postgresql', url: 'postgres://gateway@127.0.0.1:1/uploads' } as const
+  await t.rejects(openDatabase({ address, requireMount: false, connections: 1 }), { message: /that DATABASE_URL names its host and port\.$/ })
+  await t.rejects(openDatabase({ address: { ...address, setting: '--to' }, requireMount: false, connections: 1 }), { message: /that --to names its host and port\.$/ })
+})

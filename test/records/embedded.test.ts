@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
@@ -66,6 +67,8 @@ test('network file systems are refused by what they say they are', (t) => {
 
 test('a container\'s own layers are refused only where a mount is required', (t) => {
   t.throws(() => refuseUnsafe('/v/db.sqlite', 0x794c7630, true), { name: 'ConfigError', message: /container's own layers/ })
+  t.throws(() => refuseUnsafe('/v/db.sqlite', 0x794c7630, true, '--to'), { message: /or set --to to a file on one\.$/ })
+  t.throws(() => refuseUnsafe('/v/db.sqlite', 0x6969, false, '--to'), { message: /Set --to to a file on a local disk/ })
   t.doesNotThrow(() => refuseUnsafe('/v/db.sqlite', 0x794c7630, false))
   t.end()
 })
@@ -77,6 +80,7 @@ test('what is no database is refused with a sentence, left as it is, and not lef
   await t.rejects(openSqlite({ file, requireMount: false }), { name: 'ConfigError', message: /db\.sqlite cannot be used: file is not a database/ })
   t.match(await readFile(file, 'utf8'), /^this is a letter/)
   await mkdir(join(folder, 'folder.sqlite'))
+  if (existsSync('/proc/self')) await t.rejects(openSqlite({ file: '/proc/x/db.sqlite', requireMount: false }), { name: 'ConfigError', message: /^The database \/proc\/x\/db\.sqlite cannot be used: ENOENT/ }, 'nor does it try for ever')
   await t.rejects(openSqlite({ file: join(folder, 'folder.sqlite'), requireMount: false }), { name: 'ConfigError', message: /cannot be used: unable to open/ })
   await t.rejects(openSqlite({ file: join(file, 'below', 'db.sqlite'), requireMount: false }), { name: 'ConfigError', message: /cannot be used: ENOTDIR/ })
   t.strictSame(openBelow(folder), [])

@@ -144,7 +144,7 @@ test('I5, I10: sweep and ledger together: of all blobs just the orphan and the o
   await publish(store, 'orphan')
   let ms = 0
   const { run: sweep } = createSweep({
-    fs: faults.fs, root, store, ledger, removeDeadStaging: async () => 0, settleSidecars: async () => 0, look: createSightings({ graceMs: 1, monotonicMs: () => ms }),
+    fs: faults.fs, root, store, ledger, checkClaim: async () => {}, removeDeadStaging: async () => 0, settleSidecars: async () => 0, look: createSightings({ graceMs: 1, monotonicMs: () => ms }),
     maxPercent: 100, trashMs: 99 * hour, pendingMs: 99 * hour, trashMaxBytesPerOwner: 0, now: () => clock.date,
   })
   t.match(await sweep(), { trash: 1, pending: 1, orphans: 0 })

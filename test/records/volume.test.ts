@@ -17,9 +17,12 @@ test('a new database knows no volume; the first that it is told is the right one
 
 test('a database says which one it is, and always the same', async (t) => {
   const [one, other] = [createVolumeRecord((await databaseFor(t)).client), createVolumeRecord((await databaseFor(t)).client)]
-  const id = await one.databaseId()
-  t.equal(await one.databaseId(), id)
-  t.not(await other.databaseId(), id)
+  const [reader, writer] = [{ name: 'one', onlyReads: true }, { name: 'one', onlyReads: false }]
+  t.strictSame(await one.claimant(reader), { id: undefined, ...reader }, 'who only reads makes no id')
+  const { id } = await one.claimant(writer)
+  t.strictSame(await one.claimant(reader), { id, ...reader })
+  t.strictSame(await one.claimant(writer), { id, ...writer })
+  t.not((await other.claimant(writer)).id, id)
 })
 
 test('a database knows files when it has a blob, but not for an id that was only swept', async (t) => {

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { test, type Test } from 'tap'
 import { fileSystem } from '../../src/storage/fs.ts'
-import { objectHome, openHome } from '../../src/storage/home.ts'
+import { objectHome, openHome, openHomeAt } from '../../src/storage/home.ts'
 import { temporaryFolder } from '../helper.ts'
 import { createMemoryObjects } from './objects/memory.ts'
 
@@ -68,7 +68,7 @@ test('with STORAGE_URL the home is the store, opened with it and closed with it'
 
 test('a store that is not there, or not open to us, refuses the start', async (t) => {
   const objectStore = address(await answering(t, 404, '<Error><Code>NoSuchBucket</Code><Message>no</Message></Error>'))
-  await t.rejects(openHome({ uploadsDir: await temporaryFolder(t), databaseFile: '/db', erasureLedger: undefined, objectStore }), { name: 'ConfigError', message: /^STORAGE_URL cannot be used: .*bucket/ })
+  await t.rejects(openHome({ uploadsDir: await temporaryFolder(t), databaseFile: '/db', erasureLedger: undefined, objectStore }), { name: 'ConfigError', message: /^STORAGE_URL cannot be used: .*bucket.*correct STORAGE_URL and STORAGE_ENDPOINT\.$/ })
 })
 
 test('the other home of a move is looked into where the own has nothing', async (t) => {
@@ -94,5 +94,11 @@ test('another home that is an object store is opened and closed with the own', a
   t.match(home.fs.move, { root: folder, other: { objects: { name: /^s3:\/\/bucket\/old/ } } })
   await home.close()
   const ill = await answering(t, 404, '<Error><Code>NoSuchBucket</Code><Message>no</Message></Error>')
-  await t.rejects(openHome({ uploadsDir: folder, databaseFile: '/db', erasureLedger: undefined, fallback: address(ill) }), { name: 'ConfigError', message: /^STORAGE_FALLBACK_URL cannot be used: .*bucket/ })
+  await t.rejects(openHome({ uploadsDir: folder, databaseFile: '/db', erasureLedger: undefined, fallback: address(ill) }), { name: 'ConfigError', message: /^STORAGE_FALLBACK_URL cannot be used: .*bucket.*correct STORAGE_FALLBACK_URL and STORAGE_FALLBACK_ENDPOINT\.$/ })
+})
+
+test('a home that an option names is refused with that option', async (t) => {
+  const config = { uploadsDir: await temporaryFolder(t), databaseFile: '/db', erasureLedger: undefined }
+  const ill = await answering(t, 404, '<Error><Code>NoSuchBucket</Code><Message>no</Message></Error>')
+  await t.rejects(openHomeAt(address(ill), { config, setting: '--from' }), { name: 'ConfigError', message: /^--from cannot be used: There is no bucket bucket .*: make it, or correct --from and --from-endpoint\.$/ })
 })

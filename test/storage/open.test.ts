@@ -1,6 +1,8 @@
-import { readdir, rm, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { test, type Test } from 'tap'
+import type { Claimant } from '../../src/storage/claim.ts'
 import { createFallbackFileSystem } from '../../src/storage/fallback/file-system.ts'
 import { createObjectFileSystem } from '../../src/storage/objects/file-system.ts'
 import { openStorage, prepareVolume, refuseCompany } from '../../src/storage/open.ts'
@@ -75,6 +77,11 @@ test('a volume too full for identity or heartbeat refuses the start with a sente
     t.strictSame(await filesBelow(root), [])
     t.strictSame(openBelow(root), [])
   }
+  const root = await folderFor(t)
+  const faults = createFaults()
+  faults.inject({ on: 'rename', path: /database\.json/, errno: 'ENOSPC' })
+  await t.rejects(openStorage({ fs: faults.fs, root, reserveBytes: 0, known, claimant: { id: 'this', name: 'this', onlyReads: false } }), { name: 'ConfigError', message: /is full/ })
+  t.strictSame(await readdir(join(root, 'staging')), [])
 })
 
 test('a start that fails otherwise tells its cause', async (t) => {
@@ -190,8 +197,8 @@ async function moving (t: Test) {
   const text = await volume.faults.fs.readFile(join(volume.root, 'upload-gateway.json'), 'utf8')
   elsewhere.put('upload-gateway.json', text)
   const fs = createFallbackFileSystem({ own: elsewhere.fs, roots: [elsewhere.root], other: volume.faults.fs, otherRoot: volume.root })
-  const open = (role?: Role) => openStorage({ fs, root: elsewhere.root, reserveBytes: 0, known: { volumeId: volume.volumeId, knowsFiles: true }, ...(role !== undefined && { role }) })
-  return { volume, objects: elsewhere.objects, root: elsewhere.root, open, text }
+  const open = (role?: Role, claimant?: Claimant) => openStorage({ fs, root: elsewhere.root, reserveBytes: 0, known: { volumeId: volume.volumeId, knowsFiles: true }, claimant, ...(role !== undefined && { role }) })
+  return { volume, own: elsewhere, objects: elsewhere.objects, root: elsewhere.root, open, text }
 }
 
 test('during a move a process is seen in both homes under one name, and in neither when it is over', async (t) => {
@@ -206,6 +213,29 @@ test('during a move a process is seen in both homes under one name, and in neith
   await storage.staging.close()
   t.strictSame(await seen(), { there: [], here: [] })
   t.strictSame(await readdir(join(root, 'staging')), [])
+})
+
+test('during a move both homes are of one database', async (t) => {
+  const { volume, objects, own, open } = await moving(t)
+  const come = async (id: string, copy?: string) => {
+    const { staging, claim } = await open(gatewayRole, { id, name: id, onlyReads: copy !== undefined })
+    if (copy !== undefined) await claim.handOver({ id, name: id }, copy)
+    await staging.close()
+  }
+  const place = join(volume.root, 'database.json')
+  const both = async () => [await readFile(place, 'utf8'), await own.fs.readFile(join(own.root, 'database.json'), 'utf8')].map((text): unknown => JSON.parse(text))
+  await come('old')
+  t.match(await both(), [{ database: 'old' }, { database: 'old' }])
+  await come('old', 'new')
+  t.match(await both(), [{ database: 'old', copy: 'new' }, { database: 'old', copy: 'new' }])
+  await come('new')
+  t.match(await both(), [{ database: 'new' }, { database: 'new' }])
+  await objects.remove('database.json')
+  await t.rejects(open(gatewayRole, { id: 'old', name: 'old', onlyReads: true }), { name: 'ConfigError', message: new RegExp(`^STORAGE_FALLBACK_URL ${volume.root} belongs to another database: since \\S+ to new\\.`) })
+  const { staging, claim } = await open()
+  await claim.letGo()
+  await staging.close()
+  t.notOk(existsSync(place))
 })
 
 test('who must be alone is not alone when another process lives in the other home', async (t) => {

@@ -17,11 +17,11 @@ async function setUp (t: Test, changes: { trashMaxBytesPerOwner?: number, progre
   const volume = await openVolume(t)
   const clock = { ms: 0, date: new Date() }
   const { rows, ledger, owed, entombed } = createRows(() => clock.date)
-  const steps = { staging: async () => 0, sidecars: async () => 0 }
+  const steps = { claim: async () => {}, staging: async () => 0, sidecars: async () => 0 }
   const settings = { maxPercent: 5, trashMaxBytesPerOwner: 0, ...changes }
   const { plan, take, run } = createSweep({
     fs: volume.faults.fs, root: volume.root, store: volume.store, ledger,
-    removeDeadStaging: () => steps.staging(), settleSidecars: () => steps.sidecars(),
+    checkClaim: () => steps.claim(), removeDeadStaging: () => steps.staging(), settleSidecars: () => steps.sidecars(),
     look: createSightings({ graceMs, monotonicMs: () => clock.ms }), ...settings, trashMs: 30 * day, now: () => clock.date,
   })
   /** A blob with its row, in a state since so long. */
@@ -379,7 +379,7 @@ test('orphans that are left to another process do not count, and stay', async (t
   const { root, faults, store, ledger, steps, files } = await setUp(t)
   for (let n = 0; n < 101; n += 1) await publish(store, 'hello')
   const { plan, take } = createSweep({
-    fs: faults.fs, root, store, ledger, removeDeadStaging: () => steps.staging(), settleSidecars: () => steps.sidecars(),
+    fs: faults.fs, root, store, ledger, checkClaim: () => steps.claim(), removeDeadStaging: () => steps.staging(), settleSidecars: () => steps.sidecars(),
     look: createLoneLook({ graceMs: 0, now: () => new Date(Date.now() + 1000), isAlone: async () => false }), maxPercent: 5, trashMaxBytesPerOwner: 0, trashMs: day, now: () => new Date(),
   })
   const planned = await plan()
@@ -387,6 +387,14 @@ test('orphans that are left to another process do not count, and stay', async (t
   t.equal(planned.stop, undefined)
   t.match(await take(planned), { counts: { orphans: 0 }, failure: undefined })
   t.equal((await files()).length, 202)
+})
+
+test('nothing is removed of a home that another database has taken', async (t) => {
+  const { kept, steps, sweep, isThere } = await setUp(t)
+  const sidecar = await kept('deleted', 31 * day)
+  steps.claim = async () => { throw new Error('taken') }
+  await t.rejects(sweep(), { message: 'taken' })
+  t.ok(isThere(sidecar))
 })
 
 test('it tells how far it is', async (t) => {

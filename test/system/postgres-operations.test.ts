@@ -131,13 +131,21 @@ t.test('the records move to PostgreSQL and back while gateways read, and nobody 
   t.strictSame(failures, [])
   await next.stop()
 
-  for (const settings of [{ DATABASE_URL: url }, { DATABASE_URL: back }]) {
-    done(t, await command(folder, ['verify'], { settings: { ...ownKeys, ...settings } }))
-    const gateway = await start(t, folder, { ...ownKeys, ...settings })
-    t.strictSame(await told(gateway, uploads), before, 'all answers are the same, also to an old Idempotency-Key')
-    await gateway.stop()
+  for (const settings of [{ DATABASE_URL: url }, { DATABASE_URL: back }]) done(t, await command(folder, ['verify'], { settings: { ...ownKeys, ...settings } }))
+  const moved = await start(t, folder, { ...ownKeys, DATABASE_URL: back })
+  t.strictSame(await told(moved, uploads), before, 'all answers are the same, also to an old Idempotency-Key')
+  await moved.stop()
+  for (const DATABASE_URL of [sqlite, url]) {
+    for (const args of [['sweep'], ['verify'], ['serve']]) {
+      const stale = await command(folder, args, { settings: { ...ownKeys, DATABASE_URL } })
+      done(t, stale, 1)
+      t.match(stale.stderr, /belongs to another database: since \S+ to \S+gateway\.sqlite\. What was uploaded since is unknown/)
+    }
   }
-  const last = await start(t, folder, { ...ownKeys, DATABASE_URL: url, WEBHOOK_URL: hook.url, WEBHOOK_SECRET: webhookSecret })
+
+  const again = await server.create('again')
+  done(t, await copy(back, again))
+  const last = await start(t, folder, { ...ownKeys, DATABASE_URL: again, WEBHOOK_URL: hook.url, WEBHOOK_SECRET: webhookSecret })
   const { authorization, resumable, whole } = uploads
   const patched = await call(last, resumable, { method: 'PATCH', headers: { ...tus, authorization, 'content-type': 'application/offset+octet-stream', 'upload-offset': 200_000 }, body: whole.subarray(200_000) })
   t.equal(patched.status, 204)

@@ -1,5 +1,6 @@
 // What must agree with the database, whichever it is: this version of the gateway, its own counting, the volume, and the clock.
 import type { Agreement } from '../../records/condition.ts'
+import { claimAt, claimRemedy, strangerTo } from '../../storage/claim.ts'
 import { homeName, homeRemedy, type FileSystem } from '../../storage/fs.ts'
 import { identityAt } from '../../storage/identity.ts'
 import { ok, problem, unknown, warning, type Seen } from './check.ts'
@@ -18,11 +19,13 @@ export function usage ({ miscounted }: Pick<Agreement, 'miscounted'>): Seen {
   return problem(`Of ${miscounted} users it says another usage than their records do: quotas do not hold for them.`, 'Somebody changed it by hand. Stop the gateway and make it anew from the volume with "upload-gateway rebuild".')
 }
 
-export async function belonging (fs: FileSystem, root: string, { volumeId }: Pick<Agreement, 'volumeId'>): Promise<Seen> {
+export async function belonging (fs: FileSystem, root: string, { volumeId, databaseId }: Pick<Agreement, 'volumeId' | 'databaseId'>): Promise<Seen> {
   const identity = await identityAt(fs, root)
   if (volumeId === undefined) return warning('It belongs to no volume yet.', 'With uploads on the volume, make it anew with "upload-gateway rebuild"; without any, just start the gateway.')
   if (identity === undefined) return problem(`It belongs to the volume ${volumeId}, which is not at ${homeName(fs, root)}.`, `${homeRemedy(fs, 'that volume')}.`)
-  return identity.volumeId === volumeId ? ok('It belongs to this volume.') : problem(`It belongs to another volume: to ${volumeId}, while ${homeName(fs, root)} is ${identity.volumeId}.`, `${homeRemedy(fs, 'that one')}, or set DATABASE_URL to the database of this one.`)
+  if (identity.volumeId !== volumeId) return problem(`It belongs to another volume: to ${volumeId}, while ${homeName(fs, root)} is ${identity.volumeId}.`, `${homeRemedy(fs, 'that one')}, or set DATABASE_URL to the database of this one.`)
+  const stranger = strangerTo(databaseId, await claimAt(fs, root))
+  return stranger !== undefined ? problem(`${homeName(fs, root)} belongs to another database: since ${stranger.since} to ${stranger.name}.`, claimRemedy) : ok('It belongs to this volume.')
 }
 
 export function clock ({ newestAt }: Pick<Agreement, 'newestAt'>, now: () => Date): Seen {

@@ -20,6 +20,7 @@ import { createDurable } from '../../storage/volume/durable.ts'
 import { identityFile } from '../../storage/volume/layout.ts'
 import { refuseDenied, refuseIfDenied } from '../access.ts'
 import { atHome } from '../at-home.ts'
+import { silent, type Progress } from '../progress.ts'
 import { audienceWith, createAnswers, type Answered, type Audience } from './answer.ts'
 import { examineFiles, examineRecord, type Examined, type Place } from './examine.ts'
 import { explainLink, linkSigner, standingLinks, type KnownLink, type StandingLinks } from './links.ts'
@@ -47,27 +48,29 @@ export type Explanation = Verdict & {
   readonly unknown: readonly string[]
 }
 
-type View = Place & { readonly client: PrismaClient | undefined, readonly accounts: KnownAccounts | undefined, readonly signer: () => Promise<Signer>, readonly tombstones: TombstoneRecords | undefined, readonly databaseFailure: string | undefined, readonly unknown: string[], readonly now: () => Date, readonly readThroughDirs: readonly string[] }
+type View = Place & { readonly client: PrismaClient | undefined, readonly accounts: KnownAccounts | undefined, readonly signer: () => Promise<Signer>, readonly tombstones: TombstoneRecords | undefined, readonly databaseFailure: string | undefined, readonly unknown: string[], readonly now: () => Date, readonly readThroughDirs: readonly string[], readonly progress: Progress }
 
-type Options = { readonly fs?: FileSystem, readonly now?: () => Date }
+type Options = { readonly fs?: FileSystem, readonly now?: () => Date, readonly progress?: Progress }
 
 /** @throws Refusal when `asked` is nothing of the gateway's, or when this user may not read what it needs */
-export async function explain (config: ExplainConfig, asked: string, { fs, now = () => new Date() }: Options = {}): Promise<Explanation> {
+export async function explain (config: ExplainConfig, asked: string, { fs, now = () => new Date(), progress = silent }: Options = {}): Promise<Explanation> {
   const subject = parseSubject(asked)
-  return atHome(config, fs, (home) => explainAt(home, config, { subject, asked, now }))
+  return atHome(config, fs, (home) => explainAt({ fs: home, now, progress }, config, subject, asked))
 }
 
-async function explainAt (fs: FileSystem, config: ExplainConfig, { subject, asked, now }: { subject: Subject, asked: string, now: () => Date }): Promise<Explanation> {
+type Tools = Required<Options>
+
+async function explainAt (tools: Tools, config: ExplainConfig, subject: Subject, asked: string): Promise<Explanation> {
   const database = await viewDatabase(config.database).catch((error: unknown) => reasonOf(error))
   try {
-    return await look(subject, asked, await viewOf(config, fs, now, database))
+    return await look(subject, asked, await viewOf(config, tools, database))
   } finally {
     if (typeof database !== 'string') await database.close()
   }
 }
 
 /** Each part on its own: what cannot be read does not hide the rest. */
-async function viewOf (config: ExplainConfig, fs: FileSystem, now: () => Date, database: Database | string): Promise<View> {
+async function viewOf (config: ExplainConfig, { fs, now, progress }: Tools, database: Database | string): Promise<View> {
   const { uploadsDir: root, trashRetentionMs, readThroughDirs } = config
   const unknown: string[] = []
   const failure = typeof database === 'string' ? database : await database.check().then(() => undefined, reasonOf)
@@ -75,7 +78,7 @@ async function viewOf (config: ExplainConfig, fs: FileSystem, now: () => Date, d
   const client = typeof database === 'string' || failure !== undefined ? undefined : database.client
   const hash = await keyedHash(fs, root, unknown)
   return {
-    fs, root, trashRetentionMs, readThroughDirs, now, hash, client, unknown,
+    fs, root, trashRetentionMs, readThroughDirs, now, progress, hash, client, unknown,
     known: client === undefined ? undefined : createKnown(client),
     accounts: client === undefined ? undefined : createKnownAccounts(client),
     signer: () => linkSigner(config),
@@ -165,7 +168,7 @@ async function withoutRecord (subject: Subject, view: View): Promise<Examined[]>
   if (id === undefined) return []
   const files = await examineFiles(view, id)
   if (files.length > 0 || subject.is === 'version') return files
-  const named = await blobNaming(view.fs, view.root, id)
+  const named = await blobNaming(view, id)
   return named === undefined ? [] : examineFiles(view, named)
 }
 

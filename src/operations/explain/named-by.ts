@@ -6,6 +6,7 @@ import { decodeSidecar } from '../../storage/sidecar.ts'
 import { inspect } from '../../storage/volume/inspect.ts'
 import { dayFolder, parseName } from '../../storage/volume/layout.ts'
 import { refuseIfDenied } from '../access.ts'
+import type { Progress } from '../progress.ts'
 
 const maxSidecarBytes = 1024 ** 2
 
@@ -16,14 +17,19 @@ const apartMs = 5 * 60_000
 const batch = 32
 
 /** @throws Refusal when this user may not look there */
-export async function blobNaming (fs: FileSystem, root: string, recordId: BlobId): Promise<BlobId | undefined> {
+export async function blobNaming ({ fs, root, progress }: { readonly fs: FileSystem, readonly root: string, readonly progress: Progress }, recordId: BlobId): Promise<BlobId | undefined> {
   const made = timeOf(recordId).getTime()
   const near = (id: BlobId): number => Math.abs(timeOf(id).getTime() - made)
+  progress.step('Listing the attachments of the day of the id')
   const found = (await Promise.all(Array.from(foldersAround(root, made, recordId), (folder) => sidecarsIn(fs, folder)))).flat()
   // Most often the nearest is it.
   const nearest = found.sort((a, b) => near(a.id) - near(b.id))
+  // Of an object store, each is a request.
+  progress.step('Reading their sidecars', nearest.length)
   for (let start = 0; start < nearest.length; start += batch) {
-    const ids = await Promise.all(nearest.slice(start, start + batch).map(async ({ id, path }) => await recordIn(fs, path) === recordId ? id : undefined))
+    const group = nearest.slice(start, start + batch)
+    const ids = await Promise.all(group.map(async ({ id, path }) => await recordIn(fs, path) === recordId ? id : undefined))
+    progress.advance(group.length)
     const id = ids.find((one) => one !== undefined)
     if (id !== undefined) return id
   }

@@ -22,6 +22,9 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 /** Of a file on the volume, also with folders before it. */
 const fileName = /(?:^|\/)(?:avatars|attachments)\/\d{4}\/\d{2}\/\d{2}\/([0-9a-f-]{36})\.(?:sidecar\.json|[a-z0-9]{1,8})$/
 
+/** What may be asked about, in words. */
+export const askable = "the id of a file or an attachment, a user's id, the e-mail address of an embedded account, a URL or its path, or a sha-256 in hex"
+
 /** @throws Refusal when it is nothing of the gateway's */
 export function parseSubject (asked: string): Subject {
   const text = asked.trim()
@@ -34,7 +37,7 @@ export function parseSubject (asked: string): Subject {
   const userId = asUserId(text)
   if (userId !== undefined) return { is: 'user', userId }
   if (/^[^\s/@]+@[^\s/@]+$/.test(text)) return { is: 'e-mail', email: normalEmail(text) }
-  throw new Refusal(`"${withoutToken(text)}" is nothing that the gateway hands out. Give the id of a file or an attachment, a user's id, the e-mail address of an embedded account, a URL or its path, or a sha-256 in hex.`)
+  throw new Refusal(`"${withoutToken(text)}" is nothing that the gateway hands out. Give ${askable}.`)
 }
 
 /** What was asked, to be shown: without what opens a link. */

@@ -4,7 +4,7 @@ import { asGatewayUser } from '../access.ts'
 import type { Audience } from './answer.ts'
 import type { Examined } from './examine.ts'
 import type { KnownLink } from './links.ts'
-import type { Subject } from './subject.ts'
+import { askable, type Subject } from './subject.ts'
 
 export type Facts = {
   readonly subject: Subject
@@ -99,7 +99,9 @@ function withoutAvatar ({ is, userId }: { is: 'user' | 'current avatar', userId:
   if (owner?.hasTombstone === true) return no(`404: ${userId} has no avatar. They had one here, which was removed for good.`)
   if ((owner?.uploads ?? 0) === 0) {
     if (owner?.hasAccount === true) return no(`404: ${userId} has an embedded account, but no avatar, and no uploads.`)
-    return no(`404: there is no record of anything of a user ${userId}${is === 'user' && userId.includes('@') ? ', and no embedded account has that e-mail address' : ''}.`)
+    const unknown = `404: there is no record of anything of a user ${userId}`
+    // Any word may be the id of a user.
+    return no(is === 'user' ? `${unknown}${userId.includes('@') ? ', and no embedded account has that e-mail address' : ''}. It was looked for as a user's id; what can be given is ${askable}.` : `${unknown}.`)
   }
   return no(`404: ${userId} has no avatar now.`)
 }

@@ -90,13 +90,15 @@ async function replaceFile (task: Omit<Task, 'place'>, place: string): Promise<O
 }
 
 async function replace (task: Task, replacement: Replacement): Promise<Omit<Rebuilt, 'databaseKind' | 'ms'>> {
-  const { place, name, progress } = task
+  const { place, name, storage, progress } = task
   try {
     const old = lookAtOld(place)
     refuseForeign(old, task)
     const made = await make(replacement.file, task, old)
     progress.step('Checking the new database')
     const { isOldRead, ...report } = made
+    // Before: killed in between, the old one takes it again.
+    await storage.claim.letGo()
     const keptAs = await replacement.putInPlace(!isOldRead)
     return { ...report, database: name, oldDatabase: keptAs ?? null }
   } finally {

@@ -1,6 +1,6 @@
 // A restore for practice: into a place that goes with it, beside a running gateway, so that a backup is known to be one.
 import { fileSystem } from '../../storage/fs.ts'
-import { makeFolder } from '../../storage/open.ts'
+import { makeFolder } from '../../storage/make-folder.ts'
 import { openTemporary } from '../backup/temporary.ts'
 import { refuseInside } from './inside.ts'
 import { restore, type RestoreConfig, type RestoreOptions, type RestoreReport } from './restore.ts'

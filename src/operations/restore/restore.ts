@@ -3,10 +3,11 @@ import { join } from 'node:path'
 import type { Config } from '../../config.ts'
 import { nameOf } from '../../records/address.ts'
 import { leapEpoch } from '../../records/owners.ts'
+import { ifAbsent } from '../../storage/failures.ts'
 import { fileSystem, type FileSystem } from '../../storage/fs.ts'
 import { restoreRole } from '../../storage/restoring.ts'
 import { createDurable } from '../../storage/volume/durable.ts'
-import { databaseFolder, erasuresFile, identityFile, restoreFile, tombstonesFile } from '../../storage/volume/layout.ts'
+import { claimFile, databaseFolder, erasuresFile, identityFile, restoreFile, tombstonesFile } from '../../storage/volume/layout.ts'
 import { erasureAt, requireLedger } from '../../users/service.ts'
 import { atHome } from '../at-home.ts'
 import { requireBackup } from '../backup/folder.ts'
@@ -131,6 +132,8 @@ async function bring (fs: FileSystem, { root, database, databaseFile, requireMou
   try {
     if (!target.isContinued && fs.objects === undefined) await refuseTooSmall(fs, root, record.bytes)
     const place = placeOf(root)
+    // Of a run that was killed at its end: this one brings the database anew.
+    await fs.unlink(join(root, claimFile)).catch(ifAbsent(undefined))
     await writing(place, () => bringJournals(fs, source, target))
     const damaged = await bringBlobs({ fs, ...source, progress }, target)
     if (!isPartial) refuseDamaged(damaged, source, 'The restore is not done, and no gateway starts on it')

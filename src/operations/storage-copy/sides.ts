@@ -2,14 +2,14 @@
 import { join, sep } from 'node:path'
 import { randomUUID } from 'node:crypto'
 import { homeAddress, type Config, type HomeAddress } from '../../config.ts'
-import { ifAbsent } from '../../storage/failures.ts'
+import type { Claimant } from '../../storage/claim.ts'
 import type { FileSystem } from '../../storage/fs.ts'
 import { openHomeAt, type HomeConfig } from '../../storage/home.ts'
 import { identityAt, type KnownVolume } from '../../storage/identity.ts'
 import type { openObjects } from '../../storage/objects/open.ts'
 import { openStorage, prepareVolume, type Storage } from '../../storage/open.ts'
 import { createDurable } from '../../storage/volume/durable.ts'
-import { erasuresFile, identityFile, kindFolder, kinds, resumableFolder, tombstonesFile } from '../../storage/volume/layout.ts'
+import { cacheFolder, databaseFolder, identityFile, stagingFolder } from '../../storage/volume/layout.ts'
 import type { Progress } from '../progress.ts'
 import { realPath } from '../real-path.ts'
 import { reasonOf } from '../reason.ts'
@@ -25,19 +25,19 @@ export type OpenSide = Side & { readonly storage: Storage }
 
 export type SidesConfig = HomeConfig & Pick<Config, 'requireMount' | 'diskReserveBytes'>
 
-type Options = { readonly from: Named, readonly to: Named, /** Of the database. */ readonly volumeId: string | undefined, readonly progress: Progress, readonly open?: typeof openObjects }
+type Options = { readonly from: Named, readonly to: Named, /** Of the database. */ readonly volumeId: string | undefined, readonly claimant: Claimant, readonly progress: Progress, readonly open?: typeof openObjects }
 
 const role = { work: 'storage copy', isExclusive: false }
 
 /** @throws Refusal, ConfigError with what to do */
-export async function withSides<T> (config: SidesConfig, { from, to, volumeId, progress, open }: Options, use: (source: OpenSide, target: OpenSide) => Promise<T>): Promise<T> {
+export async function withSides<T> (config: SidesConfig, { from, to, volumeId, claimant, progress, open }: Options, use: (source: OpenSide, target: OpenSide) => Promise<T>): Promise<T> {
   const [fromAddress, toAddress] = [addressIn(from, '--from', config), addressIn(to, '--to', config)]
   if (isSame(fromAddress, toAddress)) throw new Refusal('--from and --to name the same home, or one within the other. Name two that have nothing to do with each other.')
   const opening = { config, ...(open !== undefined && { open }) }
   return closing(await openHomeAt(fromAddress, { ...opening, setting: '--from' }), (source) =>
     closing(openHomeAt(toAddress, { ...opening, setting: '--to' }), async (target) => {
       const known = { volumeId: await bringIdentity(config, source, target, volumeId), knowsFiles: true }
-      return atBoth({ config, source, target, known, progress }, use)
+      return atBoth({ config, source, target, known, claimant, progress }, use)
     }))
 }
 
@@ -90,13 +90,13 @@ async function identityOf ({ fs, root, name }: Side): Promise<string | undefined
   }
 }
 
-/** Nobody knows whose they are. */
+/** What the gateway makes again, what an operator brings along, and what systems put there. */
+const mayBeThere: ReadonlySet<string> = new Set([stagingFolder, cacheFolder, databaseFolder, 'lost+found'])
+
+/** Nobody knows whose it is, and among it nobody would find the uploads. */
 async function refuseOccupied ({ fs, root, name }: Side): Promise<void> {
-  const folders = [...kinds.map((kind) => kindFolder(root, kind)), join(root, resumableFolder)]
-  const found = (await Promise.all(folders.map((folder) => fs.readdir(folder).catch(ifAbsent<string[]>([]))))).flat()
-  const journals = await Promise.all([erasuresFile, tombstonesFile].map((file) => fs.stat(join(root, file)).then(() => [file], ifAbsent<string[]>([]))))
-  const [first] = [...found, ...journals.flat()]
-  if (first !== undefined) throw new Refusal(`${name} holds files of an unknown volume, such as ${first}, but no ${identityFile}. Name an empty place with --to, or move these away first.`)
+  const [first] = (await fs.readdir(root)).filter((entry) => !mayBeThere.has(entry))
+  if (first !== undefined) throw new Refusal(`${name} is not empty: it has ${first}, but no ${identityFile}, so it is no home of this volume. Name an empty place with --to, or move away what is there first.`)
 }
 
 async function placeIdentity (source: Side, { fs, root }: Side): Promise<void> {
@@ -106,12 +106,12 @@ async function placeIdentity (source: Side, { fs, root }: Side): Promise<void> {
   await durable.syncFolder(root)
 }
 
-type Both = { readonly config: SidesConfig, readonly source: Side, readonly target: Side, readonly known: KnownVolume, readonly progress: Progress }
+type Both = { readonly config: SidesConfig, readonly source: Side, readonly target: Side, readonly known: KnownVolume, readonly claimant: Claimant, readonly progress: Progress }
 
 /** Seen in both under the same name, so that neither takes what is in flight of it for that of a process that died. */
-async function atBoth<T> ({ config, source, target, known, progress }: Both, use: (source: OpenSide, target: OpenSide) => Promise<T>): Promise<T> {
+async function atBoth<T> ({ config, source, target, known, claimant, progress }: Both, use: (source: OpenSide, target: OpenSide) => Promise<T>): Promise<T> {
   const instance = randomUUID()
-  const open = ({ fs, root }: Side) => openStorage({ fs, root, reserveBytes: config.diskReserveBytes, known, role, instance, onWait: ([other]) => progress.say(`Watching for up to 90 seconds whether ${other?.work} of another host or container still runs on this volume.`) })
+  const open = ({ fs, root }: Side) => openStorage({ fs, root, reserveBytes: config.diskReserveBytes, known, claimant, role, instance, onWait: ([other]) => progress.say(`Watching for up to 90 seconds whether ${other?.work} of another host or container still runs on this volume.`) })
   const from = await open(source)
   try {
     const to = await open(target)

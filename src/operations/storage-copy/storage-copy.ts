@@ -62,8 +62,10 @@ export async function copyStorage (config: StorageCopyConfig, options: Options):
   if (!await isMade(fileSystem, config.database)) throw new Refusal(`There is no database at ${nameOf(config.database)}, and it says what is to be copied. Set DATABASE_URL to that of the gateway.`)
   const database = await openDatabase({ address: config.database, requireMount: false, connections })
   try {
-    const { volumeId } = await createVolumeRecord(database.client).known()
-    return await withSides(config, { ...options, volumeId }, (source, target) => copyBetween(source, target, database, config, options))
+    const volume = createVolumeRecord(database.client)
+    const { volumeId } = await volume.known()
+    const claimant = await volume.claimant({ name: nameOf(config.database), onlyReads: true })
+    return await withSides(config, { ...options, volumeId, claimant }, (source, target) => copyBetween(source, target, database, config, options))
   } finally {
     await database.close()
   }

@@ -2,7 +2,7 @@
 import pg from 'pg'
 import type { Agreement } from '../condition.ts'
 import { requiredKey, shippedMigrations } from '../migrations.ts'
-import { volumeKey } from '../volume.ts'
+import { databaseKey, volumeKey } from '../volume.ts'
 import { connectionTo, nameOf } from './connection.ts'
 import { shippedFolder } from './migrations.ts'
 import { refusalOf } from './refusals.ts'
@@ -46,7 +46,7 @@ export async function postgresCondition (url: string, now: () => Date): Promise<
       off: [...told.fsync === 'off' ? ['fsync'] : [], ...told.pages === 'off' ? ['full_page_writes'] : []],
       clockMs: Math.round(told.now.getTime() - (asked + answered) / 2),
       ...await migrationsOf(client, told.isMade),
-      ...told.isMade ? await rowsOf(client) : { required: undefined, miscounted: 0, volumeId: undefined, newestAt: undefined },
+      ...told.isMade ? await rowsOf(client) : { required: undefined, miscounted: 0, volumeId: undefined, databaseId: undefined, newestAt: undefined },
     }
   } catch (error) {
     throw refusalOf(url, error)
@@ -68,11 +68,11 @@ async function migrationsOf (client: pg.Client, isMade: boolean): Promise<Pick<P
   return { pending: shipped.filter((name) => !applied.includes(name)), unknown: applied.filter((name) => !shipped.includes(name)) }
 }
 
-async function rowsOf (client: pg.Client): Promise<Pick<PostgresCondition, 'required' | 'miscounted' | 'volumeId' | 'newestAt'>> {
+async function rowsOf (client: pg.Client): Promise<Pick<PostgresCondition, 'required' | 'miscounted' | 'volumeId' | 'databaseId' | 'newestAt'>> {
   const { count } = await one<{ count: number }>(client, miscounted)
   const setting = async (key: string) => (await client.query<{ value: string }>('SELECT "value" FROM "Setting" WHERE "key" = $1', [key])).rows[0]?.value
   const { newest } = await one<{ newest: string | null }>(client, 'SELECT to_char(max("createdAt"), \'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"\') AS "newest" FROM "Blob"')
-  return { required: await setting(requiredKey), miscounted: count, volumeId: await setting(volumeKey), newestAt: newest ?? undefined }
+  return { required: await setting(requiredKey), miscounted: count, volumeId: await setting(volumeKey), databaseId: await setting(databaseKey), newestAt: newest ?? undefined }
 }
 
 const counted = `SELECT "ownerId", sum(CASE WHEN "state" = 'live' THEN "size" ELSE 0 END)::bigint, sum(CASE WHEN "state" = 'live' THEN 1 ELSE 0 END)::bigint, sum(CASE WHEN "state" = 'live' THEN 0 ELSE "size" END)::bigint

@@ -16,15 +16,15 @@ const usualSchema = 'public'
 
 /**
  * `isPatient`: without limits for statements and locks, as migrations and copies of all there is take their time. `isReadOnly`: no
- * statement can write.
+ * statement can write. `setting`: what named the URL, for people.
  * What the URL says in its query, such as `?statement_timeout=60000` or `?sslmode=verify-full`, comes before what is set here.
  * @throws ConfigError
  */
-export function connectionTo (url: string, { isPatient = false, isReadOnly = false } = {}): pg.ClientConfig {
+export function connectionTo (url: string, { isPatient = false, isReadOnly = false, setting = 'DATABASE_URL' }: { isPatient?: boolean, isReadOnly?: boolean, setting?: string | undefined } = {}): pg.ClientConfig {
   const address = new URL(url)
   const schema = address.searchParams.get('schema') ?? usualSchema
   const given = address.searchParams.get('options') ?? ''
-  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(schema)) throw new ConfigError(`DATABASE_URL names a schema that is not of letters, digits and _: "${schema}".`)
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(schema)) throw new ConfigError(`${setting} names a schema that is not of letters, digits and _: "${schema}".`)
   // The driver would take those of the URL alone.
   for (const name of ['schema', 'options']) address.searchParams.delete(name)
   return {

@@ -20,21 +20,21 @@ const longestLifeSeconds = 1800
 
 const transactionMs = 30_000
 
-type Options = { url: string, connections: number, /** Not migrated, and no connection can write. */ isReadOnly?: boolean | undefined, warn?: ((message: string) => void) | undefined }
+type Options = { url: string, /** What named it, for people. */ setting?: string | undefined, connections: number, /** Not migrated, and no connection can write. */ isReadOnly?: boolean | undefined, warn?: ((message: string) => void) | undefined }
 
 /**
  * Opens and migrates the PostgreSQL database at `url`, over at most so many `connections`.
  * @throws ConfigError when it cannot be used, with what to do
  */
-export async function openPostgres ({ url, connections, isReadOnly = false, warn = () => {} }: Options): Promise<Database> {
-  const newer = newerSentence((await prepare(url, isReadOnly)).newer)
+export async function openPostgres ({ url, setting, connections, isReadOnly = false, warn = () => {} }: Options): Promise<Database> {
+  const newer = newerSentence((await prepare(url, setting, isReadOnly)).newer)
   if (newer !== undefined) warn(newer)
   const pool = new pg.Pool({
     ...connectionTo(url, { isReadOnly }), max: connections, connectionTimeoutMillis: freeConnectionMs, idleTimeoutMillis: idleMs, maxLifetimeSeconds: longestLifeSeconds,
     // Typed as if it took nothing.
     Client: PoolConnection as unknown as new () => pg.Client,
     // Awaited; typed as if it were not.
-    onConnect: async (client) => { Object.assign(client, { backend: await refuseUnfit(client, nameOf(url), isReadOnly) }) },
+    onConnect: async (client) => { Object.assign(client, { backend: await refuseUnfit(client, nameOf(url), isReadOnly, setting) }) },
   })
   // A connection that breaks while it is idle is no longer in the pool, and nobody's failure.
   pool.on('error', () => {})
@@ -53,19 +53,19 @@ export async function openPostgres ({ url, connections, isReadOnly = false, warn
   }
 }
 
-async function prepare (url: string, isReadOnly: boolean): Promise<Migrated> {
+async function prepare (url: string, setting: string | undefined, isReadOnly: boolean): Promise<Migrated> {
   try {
-    const client = new pg.Client(connectionTo(url, { isPatient: true, isReadOnly }))
+    const client = new pg.Client(connectionTo(url, { isPatient: true, isReadOnly, setting }))
     // What breaks the connection also fails the question that is under way.
     client.on('error', () => {})
     try {
       await client.connect()
-      await refuseUnfit(client, nameOf(url), isReadOnly)
+      await refuseUnfit(client, nameOf(url), isReadOnly, setting)
       return await (isReadOnly ? requireMigrated : migrate)(client, shippedMigrations(shippedFolder))
     } finally {
       await client.end()
     }
   } catch (error) {
-    throw refusalOf(url, error)
+    throw refusalOf(url, error, setting)
   }
 }

@@ -17,12 +17,12 @@ const question = `SELECT current_setting('server_version') AS "version", current
   current_setting('transaction_read_only') AS "readonly", pg_is_in_recovery() AS "standby",
   pg_backend_pid() AS "pid", (SELECT "backend_start"::text FROM "pg_stat_activity" WHERE "pid" = pg_backend_pid()) AS "since"`
 
-/** Asked on each new connection: role, database and server may be set otherwise since. @throws ConfigError naming `where` */
-export async function refuseUnfit (client: Pick<ClientBase, 'query'>, where: string, isReadOnly = false): Promise<Backend> {
+/** Asked on each new connection: role, database and server may be set otherwise since. @throws ConfigError naming `where`, and `setting`, which named it */
+export async function refuseUnfit (client: Pick<ClientBase, 'query'>, where: string, isReadOnly = false, setting = 'DATABASE_URL'): Promise<Backend> {
   const asked = { text: question, query_timeout: answerMs }
   const { rows: [told] } = await client.query<Told>(asked)
   if (told === undefined) throw new ConfigError(`${where} cannot be used: it says nothing of itself.`)
-  const reason = unfitness(told) ?? (isReadOnly ? undefined : unfitnessToWrite(told))
+  const reason = unfitness(told) ?? (isReadOnly ? undefined : unfitnessToWrite(told, setting))
   if (reason !== undefined) throw new ConfigError(`${where} cannot be used: ${reason}`)
   return { pid: told.pid, since: told.since }
 }
@@ -33,8 +33,8 @@ function unfitness ({ version, number, encoding }: Told): string | undefined {
   return undefined
 }
 
-function unfitnessToWrite ({ commits, readonly, standby }: Told): string | undefined {
-  if (standby || readonly !== 'off') return 'it takes no writes: it is a standby, or set to read only. Set DATABASE_URL to the primary.'
+function unfitnessToWrite ({ commits, readonly, standby }: Told, setting: string): string | undefined {
+  if (standby || readonly !== 'off') return `it takes no writes: it is a standby, or set to read only. Set ${setting} to the primary.`
   // What is acknowledged would be gone after a power cut.
   if (commits === 'off') return 'synchronous_commit is off there, so acknowledged uploads would not be durable. Set it to on for this server, database and user.'
   return undefined

@@ -18,32 +18,34 @@ const kinds: Readonly<Record<string, ColumnKind>> = { text: 'text', integer: 'wh
 /** SQLSTATE. */
 const lockNotAvailable = '55P03'
 
+type Address = { readonly url: string, /** What named it, for people. */ readonly setting?: string | undefined }
+
 /** As the server writes it. */
 const asText = { getTypeParser: () => (value: string) => value }
 
 /** @throws NotTransferable when it lacks a table of this version, ConfigError when it cannot be used */
-export async function openPostgresSource (url: string): Promise<Source> {
-  return opened(url, async (client) => {
+export async function openPostgresSource (address: Address): Promise<Source> {
+  return opened(address, async (client) => {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
     return sideOf(client)
   })
 }
 
 /** @throws as the source; also while somebody else has a transaction open there */
-export async function openPostgresTarget (url: string): Promise<Target> {
-  return opened(url, async (client) => {
+export async function openPostgresTarget (address: Address): Promise<Target> {
+  return opened(address, async (client) => {
     await client.query("BEGIN; SET LOCAL lock_timeout = '15s'; SET LOCAL synchronous_commit = on")
     const names = Object.values(Prisma.ModelName).map((name) => pg.escapeIdentifier(name))
     // Before it is looked at: a gateway that starts meanwhile waits until all is there.
     await client.query(`LOCK TABLE ${names.join()} IN ACCESS EXCLUSIVE MODE`)
     // What they would count is copied as well.
     for (const name of names) await client.query(`ALTER TABLE ${name} DISABLE TRIGGER USER`)
-    return targetOf(client, await sideOf(client), url)
+    return targetOf(client, await sideOf(client), address.url)
   })
 }
 
-async function opened<T> (url: string, open: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client(connectionTo(url, { isPatient: true }))
+async function opened<T> ({ url, setting }: Address, open: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client(connectionTo(url, { isPatient: true, setting }))
   // A connection that is lost in between is an error of the query after it.
   client.on('error', () => {})
   try {
@@ -54,7 +56,7 @@ async function opened<T> (url: string, open: (client: pg.Client) => Promise<T>):
   } catch (error) {
     await client.end().catch(() => {})
     if (error instanceof NotTransferable) throw error
-    throw (error as { code?: unknown }).code === lockNotAvailable ? new NotTransferable(`${nameOf(url)} is in use: somebody has a transaction open there.`) : refusalOf(url, error)
+    throw (error as { code?: unknown }).code === lockNotAvailable ? new NotTransferable(`${nameOf(url)} is in use: somebody has a transaction open there.`) : refusalOf(url, error, setting)
   }
 }
 

@@ -7,12 +7,12 @@ import { openSqliteSource, openSqliteTarget } from './sqlite.ts'
 export async function openSource (address: DatabaseAddress): Promise<Source> {
   if (address.kind === 'sqlite') return openSqliteSource(address.file)
   const { openPostgresSource } = await import('../postgres/transfer.ts')
-  return openPostgresSource(address.url)
+  return openPostgresSource(address)
 }
 
 /** Of a database that is migrated. @throws as the source; also while somebody else is at it */
 export async function openTarget (address: DatabaseAddress): Promise<Target> {
   if (address.kind === 'sqlite') return openSqliteTarget(address.file)
   const { openPostgresTarget } = await import('../postgres/transfer.ts')
-  return openPostgresTarget(address.url)
+  return openPostgresTarget(address)
 }

@@ -4,6 +4,8 @@ import { asBlobId, timeOf, type BlobId, type UploadId } from '../ids.ts'
 import type { BlobAddress, Kind } from '../store.ts'
 
 export const identityFile = 'upload-gateway.json'
+/** Which database it belongs to. */
+export const claimFile = 'database.json'
 export const erasuresFile = 'erasures.ndjson'
 export const tombstonesFile = 'tombstones.ndjson'
 /** There while a restore is not done. */
@@ -19,7 +21,7 @@ const sidecarSuffix = '.sidecar.json'
 const folderOf: Record<Kind, string> = { avatar: 'avatars', attachment: 'attachments' }
 
 /** What may lie at the root; the last is what mkfs puts there. */
-export const rootNames: ReadonlySet<string> = new Set([identityFile, erasuresFile, tombstonesFile, restoreFile, stagingFolder, cacheFolder, databaseFolder, resumableFolder, ...Object.values(folderOf), 'lost+found'])
+export const rootNames: ReadonlySet<string> = new Set([identityFile, claimFile, erasuresFile, tombstonesFile, restoreFile, stagingFolder, cacheFolder, databaseFolder, resumableFolder, ...Object.values(folderOf), 'lost+found'])
 
 /** Of the volume's root, for a kind. */
 export const kindFolder = (root: string, kind: Kind): string => join(root, folderOf[kind])

@@ -12,12 +12,12 @@ async function setUp (t: Test) {
   const { root, volumeId } = await openVolume(t)
   const databaseFile = join(root, 'gateway.sqlite')
   const config = { database: { kind: 'postgresql', url: 'postgres://ada:secret@127.0.0.1:1/uploads' }, databaseFile, databaseConnections: 10, uploadsDir: root, requireMount: false } as const
-  const good: PostgresCondition = { version: '17.2', bytes: 12_345_678, off: [], isMade: true, pending: [], unknown: [], required: undefined, miscounted: 0, volumeId, newestAt: '2026-11-22T10:00:00.000Z', connectionsLeft: 80, maxConnections: 100, clockMs: -3 }
+  const good: PostgresCondition = { version: '17.2', bytes: 12_345_678, off: [], isMade: true, pending: [], unknown: [], required: undefined, miscounted: 0, volumeId, databaseId: 'this', newestAt: '2026-11-22T10:00:00.000Z', connectionsLeft: 80, maxConnections: 100, clockMs: -3 }
   const look = async (others: Partial<PostgresCondition> = {}) => {
     const checks = await checkPostgres({ config, fs: fileSystem, now: () => new Date('2026-11-22T10:00:01Z'), look: async () => ({ ...good, ...others }) })
     return { checks, named: (name: string) => checks.find((check) => check.name === name) }
   }
-  return { config, databaseFile, look }
+  return { root, config, databaseFile, look }
 }
 
 t.test('a database that is as it should be', async (t) => {
@@ -29,7 +29,7 @@ t.test('a database that is as it should be', async (t) => {
 })
 
 t.test('each thing that is not right is said with what to change', async (t) => {
-  const { look, databaseFile } = await setUp(t)
+  const { root, look, databaseFile } = await setUp(t)
   t.match((await look({ off: ['fsync'] })).named('durability'), { level: 'problem', detail: /^fsync is off there/, change: /^Set fsync to on/ })
   t.match((await look({ off: ['fsync', 'full_page_writes'] })).named('durability'), { level: 'problem', detail: /^fsync and full_page_writes are off/ })
   t.match((await look({ connectionsLeft: 10 })).named('connections'), { level: 'warning', change: /DATABASE_CONNECTIONS/ })
@@ -40,6 +40,9 @@ t.test('each thing that is not right is said with what to change', async (t) => 
   t.match((await look({ unknown: ['z'] })).named('version'), { level: 'warning', detail: /gets along with: z\./ })
   t.match((await look({ unknown: ['z'], required: 'z' })).named('version'), { level: 'problem', detail: /it has z\./ })
   t.match((await look({ volumeId: 'another' })).named('volume'), { level: 'problem', detail: /belongs to another volume/ })
+  writeFileSync(join(root, 'database.json'), JSON.stringify({ database: 'other', name: 'PostgreSQL at db', since: '2026-11-22T12:00:00Z' }))
+  t.match((await look()).named('volume'), { level: 'problem', detail: /belongs to another database: since 2026-11-22T12:00:00Z to PostgreSQL at db\.$/, change: /^Set DATABASE_URL to the one/ })
+  t.match((await look({ databaseId: 'other' })).named('volume'), { level: 'ok' })
   t.match((await look({ newestAt: '2026-11-22T11:00:00Z' })).named('clock'), { level: 'problem', detail: /3599 s in the future/ })
   writeFileSync(databaseFile, '')
   t.match((await look()).named('old database'), { level: 'warning', detail: /nobody who is erased is erased there/ })

@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import { linkSecretName } from '../../../src/callers/signer.ts'
 import { databaseAddress } from '../../../src/config.ts'
 import { explain, type ExplainConfig } from '../../../src/operations/explain/explain.ts'
+import { silent } from '../../../src/operations/progress.ts'
 import { openSecrets, secretKeyPrefix } from '../../../src/records/secrets.ts'
 import { encodeSidecar } from '../../../src/storage/sidecar.ts'
 import { blobPath, sidecarPath } from '../../../src/storage/volume/layout.ts'
@@ -183,7 +184,7 @@ t.test('a sidecar that differs or is damaged is told, though the file is served'
 })
 
 t.test('files without a record are found on the volume', async (t) => {
-  const { ask, put, execute, folder } = await setUp(t)
+  const { ask, config, put, execute, folder } = await setUp(t)
   const { version } = await put('ada')
   await execute('DELETE FROM "Avatar"', 'DELETE FROM "Blob"')
   t.match(await ask(version), { isServed: false, verdict: /no record of it.*audit --repair/, blobs: [{ record: null, file: { isWhole: true }, sidecar: { is: 'whole' } }] })
@@ -195,7 +196,9 @@ t.test('files without a record are found on the volume', async (t) => {
   t.match(await ask(alone.id), { isServed: false, verdict: /only the sidecar/ })
   writeFileSync(blobPath(folder, alone), 'y')
   t.match(await ask(alone.id), { isServed: false, verdict: /its sidecar is not of these bytes/ })
-  t.match(await ask('019aa1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b'), { isServed: false, verdict: /no record of it, no file or sidecar of that id on the volume, and no whole sidecar of the day in which the id was made that names it\.$/, blobs: { length: 0 } })
+  const steps: string[] = []
+  t.match(await explain(config, '019aa1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b', { progress: { ...silent, step: (name) => { steps.push(name) } } }), { isServed: false, verdict: /no record of it, no file or sidecar of that id on the volume, and no whole sidecar of the day in which the id was made that names it\.$/, blobs: { length: 0 } })
+  t.strictSame(steps, ['Listing the attachments of the day of the id', 'Reading their sidecars'], 'it says what takes long')
   t.match(await ask('a'.repeat(64)), { isServed: false, verdict: /No file with this content/ })
 })
 
@@ -225,7 +228,7 @@ t.test('an embedded account is found by its e-mail address, in whatever spelling
   }
   t.match(await ask('kim+x@example.com'), { meaning: `kim+x@example.com is the account ${kim}: the user ${kim}, and their current avatar`, owner: { id: kim } })
   t.match(await ask(id), { verdict: /has an embedded account/, owner: { hasAccount: true } }, 'and by its id')
-  t.match(await ask('eve@example.com'), { isServed: false, verdict: '404: there is no record of anything of a user eve@example.com, and no embedded account has that e-mail address.', owner: { id: 'eve@example.com', hasAccount: false } })
+  t.match(await ask('eve@example.com'), { isServed: false, verdict: /^404: there is no record of anything of a user eve@example\.com, and no embedded account has that e-mail address\. It was looked for as a user's id; /, owner: { id: 'eve@example.com', hasAccount: false } })
   t.match(await ask('eve+x@example.com'), { isServed: false, verdict: '404: no embedded account has the e-mail address eve+x@example.com.', meaning: 'the e-mail address eve+x@example.com', owner: null })
   t.match(await ask('ada@example.com', { database: { kind: 'sqlite', file: '/nowhere/x' } }), { verdict: /The database cannot be read/ })
 
@@ -239,7 +242,8 @@ t.test('an embedded account is found by its e-mail address, in whatever spelling
 
 t.test('who is a user, and has no avatar', async (t) => {
   const { ask, attach, execute } = await setUp(t)
-  t.match(await ask('nobody'), { isServed: false, verdict: /no record of anything of a user nobody/, owner: { uploads: 0 } })
+  t.match(await ask('nobody'), { isServed: false, verdict: "404: there is no record of anything of a user nobody. It was looked for as a user's id; what can be given is the id of a file or an attachment, a user's id, the e-mail address of an embedded account, a URL or its path, or a sha-256 in hex.", owner: { uploads: 0 } })
+  t.match(await ask('/api/avatars/nobody'), { isServed: false, verdict: '404: there is no record of anything of a user nobody.' }, 'an address can mean nothing else')
   await attach()
   t.match(await ask('ada'), { isServed: false, verdict: /ada has no avatar now/ })
   const id = '9b2f7c3d-7c3d-4e4f-8a5b-6c7d8e9f0a1b'
@@ -251,7 +255,9 @@ t.test('the id of a user says the same as the URL of their avatar, whatever the 
   const { ask, put, remove, execute } = await setUp(t)
   for (const id of ['9b2f7c3d-7c3d-4e4f-8a5b-6c7d8e9f0a1b', '019aa1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b', '9B2F7C3D-7C3D-4E4F-8A5B-000000000000']) {
     const same = async (verdict: RegExp) => {
-      const { meaning, asked, ...byId } = await ask(id)
+      const { meaning, asked, ...answer } = await ask(id)
+      // Of an id alone, also what else may be given.
+      const byId = { ...answer, verdict: answer.verdict.replace(/ It was looked for as a user's id; .*/, '') }
       const byUrl = await ask(`/api/avatars/${id}`)
       t.match(byId, { verdict }, id)
       t.strictSame(byId, { ...byId, verdict: byUrl.verdict, isServed: byUrl.isServed, audience: byUrl.audience, blobs: byUrl.blobs, owner: byUrl.owner })

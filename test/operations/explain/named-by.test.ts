@@ -6,6 +6,7 @@ import { blobNaming } from '../../../src/operations/explain/named-by.ts'
 import type { BlobId } from '../../../src/storage/ids.ts'
 import { encodeSidecar } from '../../../src/storage/sidecar.ts'
 import { sidecarPath } from '../../../src/storage/volume/layout.ts'
+import { silent, type Progress } from '../../../src/operations/progress.ts'
 import { createFaults } from '../../fixtures/faults.ts'
 import { sidecarFor } from '../../storage/fixtures/volume.ts'
 
@@ -20,7 +21,7 @@ function setUp (t: Test) {
     writeFileSync(sidecarPath(root, sidecar), text ?? encodeSidecar(sidecar))
     return id
   }
-  return { inject, put, find: (id: BlobId) => blobNaming(fs, root, id) }
+  return { inject, put, find: (id: BlobId, progress: Progress = silent) => blobNaming({ fs, root, progress }, id) }
 }
 
 t.test('the sidecar that names the id is found anywhere in its day, among others and damaged ones', async (t) => {
@@ -32,6 +33,15 @@ t.test('the sidecar that names the id is found anywhere in its day, among others
   t.equal(await find(id), undefined)
   const blob = put(idAt('2026-11-21T18:00:00Z'), id)
   t.equal(await find(id), blob)
+})
+
+t.test('how far it is, is told: a day may have many', async (t) => {
+  const { put, find } = setUp(t)
+  const id = idAt('2026-11-21T12:00:00Z')
+  for (let count = 0; count < 70; count += 1) put(idAt('2026-11-21T12:00:01Z'), v7())
+  const told: unknown[] = []
+  await find(id, { ...silent, step: (...step) => { told.push(step) }, advance: (count) => { told.push(count) } })
+  t.strictSame(told, [['Listing the attachments of the day of the id'], ['Reading their sidecars', 70], 32, 32, 6])
 })
 
 t.test('near midnight the neighbour day is looked through too, far from it not', async (t) => {

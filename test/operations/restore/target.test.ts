@@ -29,6 +29,7 @@ t.test('an interrupted restore goes on, and only that one', async (t) => {
   }
   await cp(folder, `${folder}-2`, { recursive: true })
   await t.rejects(restore({ ...config, database: { kind: 'sqlite', file: '/elsewhere' } }, dir, { progress }), { name: 'Refusal', message: /was interrupted/ })
+  await writeFile(join(folder, 'database.json'), JSON.stringify({ database: 'another', name: 'of the run before', since: '2026-11-22T12:00:00Z' }))
   const left = join(folder, 'database', `.restored-${randomUUID()}`)
   await writeFile(left, '')
   t.match(await restore(config, dir, { progress }), { files: 3, isLedgerCurrent: false, verification: { findings: { length: 0 } } })

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { rm, symlink } from 'node:fs/promises'
+import { symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'tap'
 import { moving } from './fixture.ts'
@@ -46,17 +46,27 @@ test('a target of another volume, of a newer layout, or with files of an unknown
   }
   await refused({ 'upload-gateway.json': JSON.stringify({ ...identity, volumeId: 'another' }) }, { name: 'Refusal', message: /^memory is another volume: it is another, and \S+ is \S+\. Name an empty place with --to; nothing is ever mixed\.$/ })
   await refused({ 'upload-gateway.json': JSON.stringify({ ...identity, layout: 2 }) }, { name: 'ConfigError', message: /layout 2, made by a newer version/ })
-  for (const key of ['attachments/2026/01/01/x', 'resumable/x/0-1', 'tombstones.ndjson']) {
-    await refused({ [key]: 'x' }, { name: 'Refusal', message: /^memory holds files of an unknown volume, such as \S+, but no upload-gateway\.json\. Name an empty place with --to, or move these away first\.$/ })
+  for (const key of ['attachments/2026/01/01/x', 'resumable/x/0-1', 'tombstones.ndjson', 'holiday.jpg']) {
+    await refused({ [key]: 'x' }, { name: 'Refusal', message: new RegExp(`^memory is not empty: it has ${key.split('/')[0]}, but no upload-gateway\\.json, so it is no home of this volume\\. Name an empty place with --to, or move away what is there first\\.$`) })
   }
   const volume = join(elsewhere, 'volume')
   mkdirSync(join(volume, 'avatars', '2026'), { recursive: true })
-  await t.rejects(copy({ to: `file:${volume}` }), { name: 'Refusal', message: /such as 2026/ })
+  await t.rejects(copy({ to: `file:${volume}` }), { name: 'Refusal', message: /it has avatars, but no/ })
   writeFileSync(join(elsewhere, 'file'), 'x')
   await t.rejects(copy({ to: `file:${join(elsewhere, 'file')}` }), { message: /ENOTDIR/ })
-  await rm(join(volume, 'avatars'), { recursive: true })
-  writeFileSync(join(volume, 'avatars'), 'x')
-  await t.rejects(copy({ to: `file:${volume}` }), { code: 'ENOTDIR' })
+})
+
+test('both homes must be of this database, where they are of any', async (t) => {
+  const { copy, folder, objects, keys } = await moving(t)
+  const claim = JSON.stringify({ database: 'another', name: 'PostgreSQL at old', since: '2026-11-22T12:00:00Z' })
+  await copy()
+  t.notOk(keys().includes('database.json'), 'the first gateway that comes takes it')
+  objects.spoil('database.json', Buffer.from(claim))
+  await t.rejects(copy(), { name: 'ConfigError', message: /belongs to another database: since 2026-11-22T12:00:00Z to PostgreSQL at old\./ })
+  await objects.remove('database.json')
+  t.match(await copy(), { isSame: true })
+  writeFileSync(join(folder, 'database.json'), claim)
+  await t.rejects(copy(), { message: /belongs to another database/ })
 })
 
 test('who must be alone in either home keeps the copy out', async (t) => {

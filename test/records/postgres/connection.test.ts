@@ -23,6 +23,7 @@ test('a schema that is not of letters, digits and _ is refused', (t) => {
   t.equal(schemaIn('postgres://localhost/uploads'), 'public')
   t.match(connectionTo('postgres://localhost/uploads?schema=Files'), { options: / -c search_path="Files" / }, 'capitals are kept')
   for (const schema of ['a b', 'x;y', '', '1']) t.throws(() => connectionTo(`postgres://localhost/uploads?schema=${encodeURIComponent(schema)}`), { name: 'ConfigError', message: /DATABASE_URL names a schema/ })
+  t.throws(() => connectionTo('postgres://localhost/uploads?schema=1', { setting: '--to' }), { name: 'ConfigError', message: /^--to names a schema/ })
   t.end()
 })
 

@@ -36,6 +36,16 @@ test('whatever keeps the gateway from its database is told with what to do about
   t.end()
 })
 
+test('where an option of a command named the database, it says that option', (t) => {
+  for (const [code, message] of failures) {
+    const refusal = refusalOf(url, Object.assign(new Error(message), code !== undefined && { code }), '--from')
+    t.notMatch(refusal.message, /DATABASE_URL/)
+  }
+  t.match(refusalOf(url, { code: '28P01' }, '--from').message, /refuses the password\. Set the right one in --from;/)
+  t.match(refusalOf(url, { code: 'ECONNREFUSED' }, '--to').message, /that --to names its host and port\.$/)
+  t.end()
+})
+
 test('what is a sentence already stays as it is', (t) => {
   const refusal = new ConfigError('Set it.')
   t.equal(refusalOf(url, refusal), refusal)

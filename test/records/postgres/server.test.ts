@@ -21,6 +21,7 @@ test('one that is too old, loses commits, takes no writes or cannot keep every n
     [{ encoding: 'SQL_ASCII' }, /its encoding is SQL_ASCII/],
   ] as const
   for (const [changes, message] of refusals) await t.rejects(refuseUnfit(saying({ ...fit, ...changes }), 'It', false), { name: 'ConfigError', message })
+  await t.rejects(refuseUnfit(saying({ ...fit, standby: true }), 'It', false, '--to'), { name: 'ConfigError', message: /Set --to to the primary\.$/ })
   await t.rejects(refuseUnfit(saying(), 'It', false), { name: 'ConfigError', message: /says nothing of itself/ })
 })
 

@@ -131,7 +131,7 @@ test('a backup into a folder is restored into an empty store, and into a folder 
 
   const into = join(await temporaryFolder(t), 'into')
   t.match(await restore(config, dir, { fs, into, progress }), { files: 4, verification: { findings: { length: 0 } } })
-  t.match((await readdir(into)).sort(), ['attachments', 'avatars', 'database', 'erasures.ndjson', 'staging', 'tombstones.ndjson', 'upload-gateway.json'])
+  t.match((await readdir(into)).sort(), ['attachments', 'avatars', 'database', 'database.json', 'erasures.ndjson', 'staging', 'tombstones.ndjson', 'upload-gateway.json'])
 })
 
 test('a store that is not empty is not restored into', async (t) => {

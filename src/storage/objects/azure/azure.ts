@@ -9,13 +9,13 @@ import { createFailures, told, within } from './failures.ts'
 import { createLinks } from './links.ts'
 import { createUploads } from './uploads.ts'
 
-/** @throws ObjectsRefused when the environment does not say which account */
+/** @throws ObjectsRefused when the environment does not say which account, or how to get in */
 export async function createAzureObjects (address: ObjectStoreAddress): Promise<Objects> {
   const { container: containerName, prefix } = address
-  const service = await connect(address)
+  const { service, settings } = await connect(address)
   const container = service.getContainerClient(containerName)
   const name = `azblob://${containerName}/${prefix} at ${new URL(service.url).host}`
-  const failures = createFailures(containerName, name)
+  const failures = createFailures(containerName, name, settings)
   const { telling } = failures
   const link = createLinks(service)
   const blobOf = (key: Key) => container.getBlockBlobClient(prefix + key)

@@ -1,17 +1,19 @@
 // What an error of the S3 SDK means, wrapped once.
 import type { ObjectStoreAddress } from '../../../config.ts'
-import { ObjectMissing, ObjectsFull, ObjectsRefused, ObjectsUnavailable, ObjectTaken } from '../objects.ts'
+import { ObjectMissing, ObjectsFull, ObjectsRefused, ObjectTaken } from '../objects.ts'
+import { settingsOf, type Settings } from '../settings.ts'
 import { createTelling } from '../telling.ts'
+import { unavailable } from '../unavailable.ts'
 
 type Refusal = (place: Place) => string
 
-type Place = { readonly bucket: string, readonly name: string }
+type Place = { readonly bucket: string, readonly name: string, readonly settings: Settings }
 
 const credentials: Refusal = ({ name }) => `${name} does not accept the credentials: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or the role of this machine.`
 const region: Refusal = ({ bucket }) => `The bucket ${bucket} is in another region: set AWS_REGION to the one it is in.`
 
 const refusals: Readonly<Record<string, Refusal>> = {
-  NoSuchBucket: ({ bucket, name }) => `There is no bucket ${bucket} (${name}): make it, or correct STORAGE_URL and STORAGE_ENDPOINT.`,
+  NoSuchBucket: ({ bucket, name, settings }) => `There is no bucket ${bucket} (${name}): make it, or correct ${settings.url} and ${settings.endpoint}.`,
   AccessDenied: ({ bucket }) => `The credentials do not open the bucket ${bucket}: they need s3:ListBucket, s3:ListBucketMultipartUploads, s3:GetObject, s3:PutObject, s3:DeleteObject and s3:AbortMultipartUpload.`,
   AllAccessDisabled: ({ bucket }) => `The bucket ${bucket} is disabled.`,
   InvalidAccessKeyId: credentials,
@@ -44,17 +46,19 @@ export function isUnknown (error: unknown): boolean {
 
 export type Failures = ReturnType<typeof createFailures>
 
-export function createFailures ({ container: bucket }: ObjectStoreAddress, name: string) {
+export function createFailures (address: ObjectStoreAddress, name: string) {
+  const place: Place = { bucket: address.container, name, settings: settingsOf(address) }
+
   function meaning (error: unknown, key: string): Error {
     const { name: said, status } = told(error)
     const refusal = refusals[said]
-    if (refusal !== undefined) return new ObjectsRefused(refusal({ bucket, name }), { cause: error })
+    if (refusal !== undefined) return new ObjectsRefused(refusal(place), { cause: error })
     if (fullNames.has(said) || status === 507) return new ObjectsFull(`${name} takes no more bytes (${said})`, { cause: error })
     if (status === 416) return new RangeError(`${key} is not that long`, { cause: error })
     if (status === 404) return new ObjectMissing(key, { cause: error })
     if (status === 412 || status === 409) return new ObjectTaken(key, { cause: error })
-    if (status === 401 || status === 403) return new ObjectsRefused((refusals['AccessDenied'] ?? credentials)({ bucket, name }), { cause: error })
-    return new ObjectsUnavailable(`${name} failed: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+    if (status === 401 || status === 403) return new ObjectsRefused((refusals['AccessDenied'] ?? credentials)(place), { cause: error })
+    return unavailable(name, place.settings.endpoint, error)
   }
 
   return { meaning, telling: createTelling(meaning) }

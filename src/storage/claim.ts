@@ -1,0 +1,111 @@
+// Which database a home belongs to. Two may carry its identity, one being a copy of the other; what only one of them knows the other would take
+// for orphans. The first that may change anything there has the home, until a copy that was made of it takes over.
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { Type, type Static } from 'typebox'
+import { Check } from 'typebox/value'
+import { ConfigError } from '../config.ts'
+import { ifAbsent } from './failures.ts'
+import { homeName, type FileSystem } from './fs.ts'
+import { readOrdinaryText } from './ordinary-file.ts'
+import type { Durable } from './volume/durable.ts'
+import { claimFile } from './volume/layout.ts'
+
+const ClaimSchema = Type.Object({
+  /** The id of the database. */
+  database: Type.String(),
+  /** For people: where it was when it took the home, without passwords. */
+  name: Type.String(),
+  /** ISO 8601. */
+  since: Type.String(),
+  /** The id of a copy that was made of it. It may take over as long as nobody who may change anything came with the original. */
+  copy: Type.Optional(Type.String()),
+})
+
+type ClaimText = Static<typeof ClaimSchema>
+
+/** A database as it comes to a home. */
+export type Claimant = {
+  /** Of the database; undefined when it has none yet. */
+  readonly id: string | undefined
+  /** For people, without passwords. */
+  readonly name: string
+  /** Neither the home nor the database is changed: it must belong there, but does not take the home. */
+  readonly onlyReads: boolean
+}
+
+/** Of one home, or of both homes of a move. */
+export type Claim = {
+  /** Takes the home for this database, where it may. @throws ConfigError with what to do when it belongs to another one */
+  take (claimant: Claimant): Promise<void>
+  /** From now on a copy of the database with this id may take over. Durable when it returns. */
+  handOver (claimant: Pick<Claimant, 'id' | 'name'>, copy: string): Promise<void>
+  /** The next database that comes takes the home, whichever it is. Durable when it returns. */
+  letGo (): Promise<void>
+}
+
+const ifSure = `If you know that this database has all records, remove ${claimFile} there; else make a new one of what is there with "upload-gateway rebuild".`
+
+/** For people. */
+export const claimRemedy = `Set DATABASE_URL to the one that it belongs to. ${ifSure}`
+
+/** What is there, only read; undefined when the home belongs to no database yet. @throws ConfigError when it is damaged */
+export async function claimAt (fs: FileSystem, root: string, name = homeName(fs, root)): Promise<ClaimText | undefined> {
+  const text = await readOrdinaryText(fs, join(root, claimFile)).catch(ifAbsent(undefined))
+  return text === undefined ? undefined : parse(text, name)
+}
+
+function parse (text: string, name: string): ClaimText {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (Check(ClaimSchema, value)) return value
+  } catch {}
+  throw new ConfigError(`${claimFile} on ${name} is damaged, so it is not known which database belongs there. ${ifSure}`)
+}
+
+/** `claim`, when it is neither of a database with this id, nor lets that take over. */
+export const strangerTo = (id: string | undefined, claim: ClaimText | undefined): ClaimText | undefined =>
+  id !== undefined && (claim?.database === id || claim?.copy === id) ? undefined : claim
+
+type Options = { readonly fs: FileSystem, readonly durable: Durable, readonly root: string, /** For people. */ readonly name: string, /** Of this process, for what is not finished. */ readonly staging: { readonly folder: string } }
+
+export function createClaim ({ fs, durable, root, name: home, staging }: Options): Claim {
+  const path = join(root, claimFile)
+
+  async function write (claim: ClaimText): Promise<void> {
+    const fresh = join(staging.folder, randomUUID())
+    await durable.writeNew(fresh, JSON.stringify(claim, null, 1) + '\n')
+    await fs.rename(fresh, path)
+    await durable.syncFolder(root)
+  }
+
+  return {
+    async take ({ id, name, onlyReads }) {
+      const claim = await claimAt(fs, root, home)
+      const stranger = strangerTo(id, claim)
+      if (stranger !== undefined) throw new ConfigError(`${home} belongs to another database: since ${stranger.since} to ${stranger.name}. What was uploaded since is unknown to ${name}, and would be removed as nobody's. ${claimRemedy}`)
+      if (onlyReads || id === undefined) return
+      // With the first change the copy is out of date.
+      if (claim?.database !== id || claim.copy !== undefined) await write({ database: id, name, since: new Date().toISOString() })
+    },
+    async handOver ({ id, name }, copy) {
+      const claim = await claimAt(fs, root, home)
+      // Of a home that belongs to none yet, the first that comes takes it.
+      if (claim === undefined || id === undefined) return
+      await write({ ...claim.database === id ? claim : { database: id, name, since: new Date().toISOString() }, copy })
+    },
+    async letGo () {
+      await fs.unlink(path).catch(ifAbsent(undefined))
+      await durable.syncFolder(root)
+    },
+  }
+}
+
+/** As one, of the two homes of a move. */
+export function bothClaims (one: Claim, other: Claim): Claim {
+  return {
+    async take (claimant) { for (const claim of [one, other]) await claim.take(claimant) },
+    async handOver (claimant, copy) { for (const claim of [one, other]) await claim.handOver(claimant, copy) },
+    async letGo () { for (const claim of [one, other]) await claim.letGo() },
+  }
+}
