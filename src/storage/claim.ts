@@ -50,9 +50,9 @@ const ifSure = `If you know that this database has all records, remove ${claimFi
 export const claimRemedy = `Set DATABASE_URL to the one that it belongs to. ${ifSure}`
 
 /** What is there, only read; undefined when the home belongs to no database yet. @throws ConfigError when it is damaged */
-export async function claimAt (fs: FileSystem, root: string, name = homeName(fs, root)): Promise<ClaimText | undefined> {
+export async function claimAt (fs: FileSystem, root: string): Promise<ClaimText | undefined> {
   const text = await readOrdinaryText(fs, join(root, claimFile)).catch(ifAbsent(undefined))
-  return text === undefined ? undefined : parse(text, name)
+  return text === undefined ? undefined : parse(text, homeName(fs, root))
 }
 
 function parse (text: string, name: string): ClaimText {
@@ -67,9 +67,9 @@ function parse (text: string, name: string): ClaimText {
 export const strangerTo = (id: string | undefined, claim: ClaimText | undefined): ClaimText | undefined =>
   id !== undefined && (claim?.database === id || claim?.copy === id) ? undefined : claim
 
-type Options = { readonly fs: FileSystem, readonly durable: Durable, readonly root: string, /** For people. */ readonly name: string, /** Of this process, for what is not finished. */ readonly staging: { readonly folder: string } }
+type Options = { readonly fs: FileSystem, readonly durable: Durable, readonly root: string, /** Of this process, for what is not finished. */ readonly staging: { readonly folder: string } }
 
-export function createClaim ({ fs, durable, root, name: home, staging }: Options): Claim {
+export function createClaim ({ fs, durable, root, staging }: Options): Claim {
   const path = join(root, claimFile)
 
   async function write (claim: ClaimText): Promise<void> {
@@ -81,15 +81,15 @@ export function createClaim ({ fs, durable, root, name: home, staging }: Options
 
   return {
     async take ({ id, name, onlyReads }) {
-      const claim = await claimAt(fs, root, home)
+      const claim = await claimAt(fs, root)
       const stranger = strangerTo(id, claim)
-      if (stranger !== undefined) throw new ConfigError(`${home} belongs to another database: since ${stranger.since} to ${stranger.name}. What was uploaded since is unknown to ${name}, and would be removed as nobody's. ${claimRemedy}`)
+      if (stranger !== undefined) throw new ConfigError(`${homeName(fs, root)} belongs to another database: since ${stranger.since} to ${stranger.name}. What was uploaded since is unknown to ${name}, and would be removed as nobody's. ${claimRemedy}`)
       if (onlyReads || id === undefined) return
       // With the first change the copy is out of date.
       if (claim?.database !== id || claim.copy !== undefined) await write({ database: id, name, since: new Date().toISOString() })
     },
     async handOver ({ id, name }, copy) {
-      const claim = await claimAt(fs, root, home)
+      const claim = await claimAt(fs, root)
       // Of a home that belongs to none yet, the first that comes takes it.
       if (claim === undefined || id === undefined) return
       await write({ ...claim.database === id ? claim : { database: id, name, since: new Date().toISOString() }, copy })

@@ -6,6 +6,8 @@ import type { Objects } from './objects/objects.ts'
 export type FileSystem = Pick<typeof fs, 'open' | 'rename' | 'unlink' | 'mkdir' | 'readdir' | 'readFile' | 'rm' | 'rmdir' | 'stat' | 'statfs' | 'realpath'> & {
   /** The object store that holds what others see of the volume; undefined where that is a volume. */
   readonly objects?: Objects | undefined
+  /** What named this home, where it is not the usual setting. */
+  readonly setting?: string | undefined
   /** While a deployment moves: its two homes, of which this is both for who reads, and the one for who writes. */
   readonly move?: Move | undefined
 }
@@ -17,10 +19,13 @@ export type Move = { readonly own: FileSystem, readonly other: FileSystem, reado
 export const homePlace = ({ objects }: Pick<FileSystem, 'objects'>, root: string): string => objects?.name ?? root
 
 /** The same, with the setting that says it. */
-export const homeName = (fs: Pick<FileSystem, 'objects'>, root: string): string => `${fs.objects === undefined ? 'UPLOADS_DIR' : 'STORAGE_URL'} ${homePlace(fs, root)}`
+export const homeName = (fs: Pick<FileSystem, 'objects' | 'setting'>, root: string): string => `${fs.setting ?? (fs.objects === undefined ? 'UPLOADS_DIR' : 'STORAGE_URL')} ${homePlace(fs, root)}`
+
+/** Its folder on this machine, beside an object store too. */
+export const folderName = (fs: Pick<FileSystem, 'objects' | 'setting'>, root: string): string => fs.objects === undefined ? homeName(fs, root) : `UPLOADS_DIR ${root}`
 
 /** What puts `volume` where the gateway looks for it. */
-export const homeRemedy = ({ objects }: Pick<FileSystem, 'objects'>, volume: string): string => objects === undefined ? `Mount ${volume} there` : `Set STORAGE_URL to where ${volume} is`
+export const homeRemedy = ({ objects, setting = 'STORAGE_URL' }: Pick<FileSystem, 'objects' | 'setting'>, volume: string): string => objects === undefined ? `Mount ${volume} there` : `Set ${setting} to where ${volume} is`
 
 export type { FileHandle } from 'node:fs/promises'
 

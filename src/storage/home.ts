@@ -54,11 +54,11 @@ type Opening = { readonly config: HomeConfig, /** What named it, for people. */ 
 
 /** A home by its address, with the root that its paths begin with. @throws ConfigError when an object store is not there, or not open to us */
 export async function openHomeAt (address: HomeAddress, { config, setting, fs = fileSystem, open = openObjects }: Opening): Promise<Home & { readonly root: string }> {
-  if (address.kind === 'volume') return { fs, objects: undefined, root: address.folder, close: async () => {} }
+  if (address.kind === 'volume') return { fs: { ...fs, setting }, objects: undefined, root: address.folder, close: async () => {} }
   const objects = await open({ ...address, setting }).catch((error: unknown) => {
     throw new ConfigError(`${setting} cannot be used: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
   })
-  return { fs: await objectHome({ config, objects, fs }), objects, root: config.uploadsDir, close: () => objects.close() }
+  return { fs: { ...await objectHome({ config, objects, fs }), setting }, objects, root: config.uploadsDir, close: () => objects.close() }
 }
 
 /** The store as a volume at `config.uploadsDir`. */

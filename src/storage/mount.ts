@@ -20,10 +20,10 @@ export function mountPoints (table: string): string[] {
 }
 
 /** @throws ConfigError with what to mount. `warn` hears of a folder that is no mount where none is required. */
-export async function checkMount ({ folder, isRequired, warn }: { folder: string, isRequired: boolean, warn: (message: string) => void }): Promise<void> {
+export async function checkMount ({ folder, name, isRequired, warn }: { folder: string, /** For people. */ name: string, isRequired: boolean, warn: (message: string) => void }): Promise<void> {
   if (await isMount(folder)) return
   if (isRequired) {
-    throw new ConfigError(`UPLOADS_DIR ${folder} is not a mount of its own, so its files would be gone with the container. Mount a volume there (docker run -v uploads:${folder} …), or set REQUIRE_MOUNT=false if the folder is meant.`)
+    throw new ConfigError(`${name} is not a mount of its own, so its files would be gone with the container. Mount a volume there (docker run -v uploads:${folder} …), or set REQUIRE_MOUNT=false if the folder is meant.`)
   }
   warn(`${folder} is an ordinary folder, not a mount of its own: fine for trying out; in a container mount a volume there and set REQUIRE_MOUNT=true.`)
 }

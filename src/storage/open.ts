@@ -7,7 +7,7 @@ import { bothClaims, createClaim, type Claim, type Claimant } from './claim.ts'
 import { createFallbackSegments } from './fallback/segments.ts'
 import { createFallbackStore } from './fallback/store.ts'
 import { errnoOf, ifAbsent, isFull, isUnwritable, storing } from './failures.ts'
-import { homeName, homeRemedy, type FileSystem, type Move } from './fs.ts'
+import { folderName, homeName, homeRemedy, type FileSystem, type Move } from './fs.ts'
 import { createErasures, ledgerPlaces } from './erasures.ts'
 import { identify, identityAt, type KnownVolume } from './identity.ts'
 import { createKeyedHash } from './keyed-hash.ts'
@@ -38,12 +38,12 @@ import { createVolume } from './volume/volume.ts'
  */
 export async function prepareVolume ({ fs, root, requireMount, role = gatewayRole, warn }: { fs: FileSystem, root: string, requireMount: boolean, role?: Role, warn: (message: string) => void }): Promise<void> {
   const refuse = (error: unknown): never => {
-    throw new ConfigError(`UPLOADS_DIR ${root} cannot be written. Mount a writable volume there, owned by the user that runs the gateway (${error instanceof Error ? error.message : String(error)}).`, { cause: error })
+    throw new ConfigError(`${folderName(fs, root)} cannot be written. Mount a writable volume there, owned by the user that runs the gateway (${error instanceof Error ? error.message : String(error)}).`, { cause: error })
   }
   await makeFolder(fs, root).catch(refuse)
   if (fs.objects !== undefined) await requireWritable(fs.objects)
   await refuseUnfinishedRestore(fs, root, role)
-  if (fs.objects === undefined) await checkMount({ folder: root, isRequired: requireMount, warn })
+  if (fs.objects === undefined) await checkMount({ folder: root, name: folderName(fs, root), isRequired: requireMount, warn })
   const folder = await testFolder(fs, root)
   const durable = createDurable({ fs, onSyncFailure: () => {} })
   await durable.writeNew(join(folder, `${writeTest}${randomUUID()}`), 'can this folder be written?').then(() => removeWriteTests(fs, folder)).catch((error: unknown) => {
@@ -67,7 +67,7 @@ export async function findVolume ({ fs, root, requireMount, warn }: { fs: FileSy
   await refuseUnfinishedRestore(fs, root, readerRole)
   // Of one that cannot be read, `identify` tells more.
   if (await identityAt(fs, root).catch(() => null) === undefined) throw new ConfigError(`${homeName(fs, root)} holds no uploads volume, and READ_ONLY=true makes none. ${homeRemedy(fs, 'the volume')}; or, where there is none yet, start the gateway with READ_ONLY=false.`)
-  if (fs.objects === undefined) await checkMount({ folder: root, isRequired: requireMount, warn })
+  if (fs.objects === undefined) await checkMount({ folder: root, name: folderName(fs, root), isRequired: requireMount, warn })
 }
 
 /** A file at the root would be an object. */
@@ -112,17 +112,17 @@ export async function openStorage ({ fs, root, reserveBytes, known, claimant, se
   const remember: Pick<Probe, 'noteSyncFailure'> = { noteSyncFailure () {} }
   const durable = createDurable({ fs, onSyncFailure: () => remember.noteSyncFailure() })
   // With an object store it holds only what can be made again, and is made wherever it is wanted.
-  if (fs.objects !== undefined) await makeFolder(fs, root).catch(refuseUnwritable(root))
+  if (fs.objects !== undefined) await makeFolder(fs, root).catch(refuseUnwritable(folderName(fs, root)))
   await refuseUnfinishedRestore(fs, root, role)
-  const volumeId = await identify({ fs, durable, root, known }).catch(refuseUnwritable(root))
+  const volumeId = await identify({ fs, durable, root, known }).catch(refuseUnwritable(folderName(fs, root)))
   const presence = { name: instance, claimant, isNew: known.volumeId === undefined, role, onWait, monotonicMs }
   const openIn = (home: string) => openStaging({ fs, durable, root, home, database: seenAs(claimant), ...presence })
   const staging = await openIn(root).catch(async (error: unknown) => {
     if (retreat === undefined || !isUnwritable(error)) throw error
     return openIn(await retreat())
-  }).catch(refuseUnwritable(root))
-  const claim = createClaim({ fs: fs.move?.own ?? fs, durable, root, name: homeName(fs, root), staging })
-  await enter({ staging, root, name: homeName(fs, root), claim }, presence).catch(refuseUnwritable(root))
+  }).catch(refuseUnwritable(folderName(fs, root)))
+  const claim = createClaim({ fs: fs.move?.own ?? fs, durable, root, staging })
+  await enter({ staging, root, name: homeName(fs, root), claim }, presence).catch(refuseUnwritable(folderName(fs, root)))
   const hash = createKeyedHash(volumeId)
   const space = createSpace({ fs, folder: root, reserveBytes })
   const probe = createProbe({ fs, durable, staging })
@@ -200,7 +200,7 @@ async function openOther ({ other: fs, root }: Move, parts: Parts, presence: Pre
   const seen = await openStaging({ fs, durable, root, database: seenAs(presence.claimant), ...presence, name: basename(parts.staging.folder) }).catch((error: unknown) => {
     throw new ConfigError(`STORAGE_FALLBACK_URL ${name} cannot be written, and what is removed must go from both homes (${error instanceof Error ? error.message : String(error)}).`, { cause: error })
   })
-  const claim = createClaim({ fs, durable, root, name: `STORAGE_FALLBACK_URL ${name}`, staging: seen })
+  const claim = createClaim({ fs, durable, root, staging: seen })
   await enter({ staging: seen, root, name, claim }, presence)
   return { close: seen.close, claim, ...homeOf({ ...parts, fs, durable, root, isRedirecting: false }) }
 }
@@ -243,7 +243,7 @@ async function refuseStranger (staging: Pick<Staging, 'living'>, name: string, d
   if (other !== undefined) throw new ConfigError(`${name} is in use: ${other.work} runs on it as process ${other.pid}, with another database. All gateways of one volume have the same one: set DATABASE_URL to it; on several machines, to a PostgreSQL.`)
 }
 
-const refuseUnwritable = (root: string) => (error: unknown): never => {
-  if (errnoOf(error) === 'EROFS') throw new ConfigError(`UPLOADS_DIR ${root} is mounted read-only. Mount it writable; "upload-gateway verify" and "backup" work on it as it is.`, { cause: error })
-  throw isFull(error) ? new ConfigError(`UPLOADS_DIR ${root} is full: not even a small file for the start fits. Free some space or inodes on it.`, { cause: error }) : error
+const refuseUnwritable = (name: string) => (error: unknown): never => {
+  if (errnoOf(error) === 'EROFS') throw new ConfigError(`${name} is mounted read-only. Mount it writable; "upload-gateway verify" and "backup" work on it as it is.`, { cause: error })
+  throw isFull(error) ? new ConfigError(`${name} is full: not even a small file for the start fits. Free some space or inodes on it.`, { cause: error }) : error
 }

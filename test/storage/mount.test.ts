@@ -40,13 +40,13 @@ test('a folder that is no mount gets one warning, or is refused with what to mou
   const folder = await folderFor(t)
   const warnings: string[] = []
   const warn = (message: string) => warnings.push(message)
-  await checkMount({ folder, isRequired: false, warn })
+  await checkMount({ folder, name: `UPLOADS_DIR ${folder}`, isRequired: false, warn })
   t.match(warnings, { length: 1, 0: new RegExp(`${folder} is an ordinary folder`) })
-  await t.rejects(checkMount({ folder, isRequired: true, warn }), new ConfigError(`UPLOADS_DIR ${folder} is not a mount of its own, so its files would be gone with the container. Mount a volume there (docker run -v uploads:${folder} …), or set REQUIRE_MOUNT=false if the folder is meant.`))
+  await t.rejects(checkMount({ folder, name: `UPLOADS_DIR ${folder}`, isRequired: true, warn }), new ConfigError(`UPLOADS_DIR ${folder} is not a mount of its own, so its files would be gone with the container. Mount a volume there (docker run -v uploads:${folder} …), or set REQUIRE_MOUNT=false if the folder is meant.`))
   t.equal(warnings.length, 1)
 })
 
 test('a mount is taken without a word', { skip }, async (t) => {
-  await checkMount({ folder: '/proc', isRequired: true, warn: (message) => t.fail(message) })
+  await checkMount({ folder: '/proc', name: 'UPLOADS_DIR /proc', isRequired: true, warn: (message) => t.fail(message) })
   t.equal(await isMount('/proc'), true)
 })

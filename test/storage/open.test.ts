@@ -196,7 +196,7 @@ async function moving (t: Test) {
   const [volume, elsewhere] = [await openVolume(t), await storeFor(t)]
   const text = await volume.faults.fs.readFile(join(volume.root, 'upload-gateway.json'), 'utf8')
   elsewhere.put('upload-gateway.json', text)
-  const fs = createFallbackFileSystem({ own: elsewhere.fs, roots: [elsewhere.root], other: volume.faults.fs, otherRoot: volume.root })
+  const fs = createFallbackFileSystem({ own: elsewhere.fs, roots: [elsewhere.root], other: { ...volume.faults.fs, setting: 'STORAGE_FALLBACK_URL' }, otherRoot: volume.root })
   const open = (role?: Role, claimant?: Claimant) => openStorage({ fs, root: elsewhere.root, reserveBytes: 0, known: { volumeId: volume.volumeId, knowsFiles: true }, claimant, ...(role !== undefined && { role }) })
   return { volume, own: elsewhere, objects: elsewhere.objects, root: elsewhere.root, open, text }
 }
@@ -249,7 +249,7 @@ test('two homes of a move may have one folder on this machine, where none takes 
   const objects = createMemoryObjects()
   const own = createObjectFileSystem({ objects, root: volume.root, local: volume.faults.fs })
   objects.spoil('upload-gateway.json', await volume.faults.fs.readFile(join(volume.root, 'upload-gateway.json')))
-  const fs = createFallbackFileSystem({ own, roots: [volume.root], other: volume.faults.fs, otherRoot: volume.root })
+  const fs = createFallbackFileSystem({ own, roots: [volume.root], other: { ...volume.faults.fs, setting: 'STORAGE_FALLBACK_URL' }, otherRoot: volume.root })
   let ms = 0
   const storage = await openStorage({ fs, root: volume.root, reserveBytes: 0, known: { volumeId: volume.volumeId, knowsFiles: true }, monotonicMs: () => ms })
   const file = await storage.store.stage()

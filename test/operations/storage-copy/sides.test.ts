@@ -54,6 +54,7 @@ test('a target of another volume, of a newer layout, or with files of an unknown
   await t.rejects(copy({ to: `file:${volume}` }), { name: 'Refusal', message: /it has avatars, but no/ })
   writeFileSync(join(elsewhere, 'file'), 'x')
   await t.rejects(copy({ to: `file:${join(elsewhere, 'file')}` }), { message: /ENOTDIR/ })
+  await t.rejects(copy({ to: `file:${join(elsewhere, 'empty')}` }, { requireMount: true }), { name: 'ConfigError', message: new RegExp(`^--to ${elsewhere}/empty is not a mount of its own`) })
 })
 
 test('both homes must be of this database, where they are of any', async (t) => {
