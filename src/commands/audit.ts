@@ -20,7 +20,7 @@ export function auditCommand (program: Command): void {
       if (removeForeign && !repair) command.error('error: --remove-foreign removes only together with --repair; without it, the list of what is foreign is the same.')
     })
     .action(running(async ({ config, progress }, { repair = false, from, removeForeign = false }: Options) => {
-      const audit = await atWork(config, { work: repair ? repairWork : 'audit' }, (workplace) =>
+      const audit = await atWork(config, { work: repair ? repairWork : 'audit', onlyReads: !repair }, (workplace) =>
         auditVolume(workplace, { isRepair: repair, removesForeign: removeForeign, progress, ...(from !== undefined && { from }) }))
       return { report: audit, text: auditText(audit), hasFindings: audit.findings.some(({ outcome }) => outcome !== 'mended') || audit.moreFindings !== undefined }
     }, ({ repair = false }) => repair))

@@ -21,7 +21,7 @@ export function sweepCommand (program: Command): void {
     .addHelpText('after', helpWith('upload-gateway sweep --dry-run\nupload-gateway sweep'))
     .action(running(async ({ config, progress }, { dryRun = false, force = false }: Options) => {
       const ask = createAsk({ input: process.stdin, output: process.stderr })
-      const report = await atWork(config, { work: 'sweep', progress }, (workplace) => sweep(workplace, config, { isDryRun: dryRun, isForced: force, ask, progress }))
+      const report = await atWork(config, { work: 'sweep', onlyReads: dryRun, progress }, (workplace) => sweep(workplace, config, { isDryRun: dryRun, isForced: force, ask, progress }))
       return { report, text: sweepText(report), hasFindings: report.failures.length > 0 }
     }, ({ dryRun = false }) => !dryRun))
 }

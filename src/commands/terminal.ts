@@ -13,11 +13,14 @@ const count = (value: number): string => value.toLocaleString('en')
 
 const shown: Record<Unit, (value: number) => string> = { bytes: size, files: count }
 
+/** Of a table. More nobody reads, and cli-table3 cannot take. */
+const mostRows = 10_000
+
 /** A table without frame, for people. */
 export function table (head: readonly string[], rows: ReadonlyArray<ReadonlyArray<string | number>>): string {
   const out = new Table({ head: [...head], style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 }, chars: noFrame, colAligns: head.map((_, index) => index === 0 ? 'left' : 'right') })
-  out.push(...rows.map((row) => row.map((cell) => typeof cell === 'number' ? count(cell) : plain(cell))))
-  return out.toString()
+  for (const row of rows.slice(0, mostRows)) out.push(row.map((cell) => typeof cell === 'number' ? count(cell) : plain(cell)))
+  return rows.length > mostRows ? `${out.toString()}\nand ${count(rows.length - mostRows)} more: --json has all.` : out.toString()
 }
 
 const noFrame = Object.fromEntries(['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right', 'left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'].map((name) => [name, '']))

@@ -30,7 +30,7 @@ function listCommand (trash: Command): void {
     .option('--json', 'print JSON')
     .addHelpText('after', helpWith('upload-gateway trash list --owner ada'))
     .action(running(async ({ config, progress }, { owner, kind, limit }: ListOptions) => {
-      const report = await atWork(config, { work: 'trash list', progress }, (workplace) => listTrash(workplace, { filter: { ownerId: owner, kind }, limit, retentionMs: config.trashRetentionMs }))
+      const report = await atWork(config, { work: 'trash list', onlyReads: true, progress }, (workplace) => listTrash(workplace, { filter: { ownerId: owner, kind }, limit, retentionMs: config.trashRetentionMs }))
       return { report, text: listText(report, { ownerId: owner, retentionMs: config.trashRetentionMs }) }
     }))
 }

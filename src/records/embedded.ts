@@ -1,5 +1,5 @@
 // Opens a SQLite database: refuses file systems that lose commits, migrates, and hands out one Prisma client.
-import { accessSync, constants, statfsSync } from 'node:fs'
+import { accessSync, closeSync, constants, existsSync, openSync, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
 import { ConfigError } from '../config.ts'
@@ -32,6 +32,8 @@ const overlayType = 0x794c7630
 /** Transactions wait for each other; with Prisma's 2 s a slow disk would refuse uploads that only had to queue. */
 const waitMs = 30_000
 
+const fileMode = 0o640
+
 /**
  * Opens and migrates the SQLite database in `file`, creating it and its folder when absent.
  * @throws ConfigError when the file system cannot keep a SQLite database, or the file is none.
@@ -60,7 +62,10 @@ async function prepare (file: string, { setting, requireMount, isReadOnly }: { s
   try {
     if (!isReadOnly) await makeFolder(fileSystem, dirname(file))
     refuseUnsafe(file, statfsSync(dirname(file)).type, requireMount, setting)
-    return isReadOnly ? asItIs(new BetterSqlite3(file, { readonly: true, fileMustExist: true })) : bringUpToDate(new BetterSqlite3(file))
+    if (isReadOnly) return asItIs(new BetterSqlite3(file, { readonly: true, fileMustExist: true }))
+    // SQLite would let everybody read it; its other files get the mode of this one.
+    if (!existsSync(file)) closeSync(openSync(file, 'a', fileMode))
+    return bringUpToDate(new BetterSqlite3(file))
   } catch (error) {
     if (error instanceof ConfigError) throw error
     const reason = error instanceof Error ? error.message : String(error)

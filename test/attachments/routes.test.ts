@@ -73,7 +73,7 @@ test('all files of a request are kept, or none', async (t) => {
   t.match((await post(gateway, ada, [file('one'), ['visibility', 'everyone'], file('two')])).json(), { status: 400, code: 'UPLOAD_FIELD_INVALID', detail: /visibility/ })
   t.match((await post(gateway, ada, [file('one'), ['ownerId', 'bob'], file('two')])).json(), { status: 403, code: 'OWNER_FORBIDDEN' })
   t.match((await post(gateway, ada, Array.from({ length: 11 }, () => file('x')))).json(), { status: 413, code: 'UPLOAD_FILES_EXCEEDED' })
-  t.strictSame((await gateway.files()).filter((path) => !path.endsWith('heartbeat.json')), ['upload-gateway.json'])
+  t.strictSame((await gateway.files()).filter((path) => !path.endsWith('heartbeat.json')), ['database.json', 'upload-gateway.json'])
   t.equal(await gateway.app.database.client.blob.count(), 0)
   t.equal((await post(gateway, ada, Array.from({ length: 10 }, () => file('x')))).json().attachments.length, 10)
 })

@@ -132,7 +132,7 @@ test('what is no picture, or too much of one, is refused and leaves nothing', as
   t.match(await put(tall, 'image/png'), { status: 422, code: 'IMAGE_TOO_LARGE' })
   const fields = await multipart([['name', 'no file here']])
   t.match((await app.inject({ method: 'PUT', url: '/api/avatars/me', headers: { ...fields.headers, ...headers }, payload: fields.payload })).json(), { status: 400, code: 'UPLOAD_MISSING' })
-  t.strictSame((await files()).filter((path) => !path.endsWith('heartbeat.json')), ['upload-gateway.json'])
+  t.strictSame((await files()).filter((path) => !path.endsWith('heartbeat.json')), ['database.json', 'upload-gateway.json'])
 })
 
 test('addresses that can be nobody\'s answer like those of users without a picture', async (t) => {

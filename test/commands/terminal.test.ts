@@ -80,6 +80,7 @@ test('progress before the first step is none', async (t) => {
 })
 
 test('tables are for people: columns, thousands, no frame', (t) => {
+  t.match(table(['n'], Array.from({ length: 200_000 }, (_, index) => [index])).split('\n').slice(-2).map((line) => line.trimEnd()), ['9,999', 'and 190,000 more: --json has all.'])
   t.strictSame(table(['name', 'files'], [['ada', 1234567], ['bob', '2']]).split('\n').map((line) => line.trimEnd()), ['name      files', 'ada   1,234,567', 'bob           2'])
   t.equal(size(0), '0 B')
   t.match(size(1536), '1.5 KiB')

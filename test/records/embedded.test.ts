@@ -15,7 +15,7 @@ test('a database is made with its folder, migrated, and there again after the ne
   const again = await openSqlite({ file, requireMount: false })
   t.teardown(() => again.close())
   t.strictSame(await again.client.setting.findMany(), [{ key: 'a', value: '1' }])
-  t.equal((await stat(dirname(file))).mode & 0o007, 0, 'it is not for everybody to read')
+  for (const path of [dirname(file), file, `${file}-wal`]) t.equal((await stat(path)).mode & 0o007, 0, `${path} is not for everybody to read`)
 })
 
 test('the connection of the client is durable: synchronous FULL, in a WAL', async (t) => {
