@@ -25,7 +25,7 @@ async function sidecars ({ files, read }: Pick<Gateway, 'files' | 'read'>) {
 }
 
 /** Nothing but what a volume has anyway. */
-const isEmpty = async ({ files }: Pick<Gateway, 'files'>) => (await files()).every((path) => /^(upload-gateway|staging\/[^/]+\/heartbeat)\.json$/.test(path))
+const isEmpty = async ({ files }: Pick<Gateway, 'files'>) => (await files()).every((path) => /^(upload-gateway|database|staging\/[^/]+\/heartbeat)\.json$/.test(path))
 
 /** Each way in which a file gets here, with these bytes. */
 async function everyWay (gateway: Gateway, ada: Record<string, string>, bytes: Buffer) {

@@ -5,7 +5,7 @@ const blob = 'attachments/2026/11/23/01a20649-95bc-748f-b246-0e3192c0f020.txt'
 const placeOf = createPlaces(['/data', '/mnt/data'], (path) => path.startsWith('old/'))
 
 test('what others see is an object, what is of use here alone is a file of this machine', (t) => {
-  for (const path of ['upload-gateway.json', 'erasures.ndjson', 'tombstones.ndjson', 'restore-unfinished.json', 'avatars', blob, 'resumable/x/0-1', 'notes.txt', 'staging/x/heartbeat.json']) {
+  for (const path of ['upload-gateway.json', 'database.json', 'erasures.ndjson', 'tombstones.ndjson', 'restore-unfinished.json', 'avatars', blob, 'resumable/x/0-1', 'notes.txt', 'staging/x/heartbeat.json']) {
     for (const root of ['/data', '/mnt/data']) t.strictSame(placeOf(`${root}/${path}`), { is: 'object', key: path }, path)
   }
   for (const path of ['/data/cache/x/y', '/data/database/gateway.sqlite', '/data/staging/x/y', '/data/staging/x/y/heartbeat.json', '/data/old/system.txt', '/database', '/data2/avatars', '/elsewhere/data/avatars', '/data/../etc/passwd']) {
