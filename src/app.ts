@@ -38,6 +38,7 @@ import { createScheduledAudit } from './operations/scheduled-audit.ts'
 import { limitsRoute } from './plugins/limits.ts'
 import { audit } from './plugins/audit.ts'
 import { auth } from './plugins/auth.ts'
+import { claimed } from './plugins/claimed.ts'
 import { clientErrorHandler } from './plugins/client-errors.ts'
 import { connections } from './plugins/connections.ts'
 import { coordination as coordinating } from './plugins/coordination.ts'
@@ -153,7 +154,7 @@ async function compose (app: FastifyInstance, config: Config, { fs: machine = fi
   await app.register(requestLog)
   await app.register(openapi, { version, webhooks: describeEvents({ ...attachmentEvents, ...avatarEvents, ...erasedEvents }) })
   await app.register(storage, { config, fs: machine, monotonicMs })
-  const { home, home: { fs }, database: { client, check: checkDatabase }, storage: { store, segments, space, staging, probe, hash, tombstones } } = app
+  const { home, home: { fs }, database: { client, check: checkDatabase }, storage: { store, segments, space, staging, probe, checkClaim, hash, tombstones } } = app
 
   await app.register(coordinating, { config })
   const { coordination } = app
@@ -167,9 +168,9 @@ async function compose (app: FastifyInstance, config: Config, { fs: machine = fi
   await app.register(cors, config)
   await app.register(methods)
   await app.register(overload, config)
-  if (config.isReadOnly) await app.register(readOnly)
+  await app.register(config.isReadOnly ? readOnly : claimed)
   await app.register(expectContinue)
-  await app.register(health, { checks: [{ name: 'volume', check: probe.check }, { name: 'database', check: checkDatabase }] })
+  await app.register(health, { checks: [{ name: 'volume', check: async () => { await probe.check(); await checkClaim() } }, { name: 'database', check: checkDatabase }] })
 
   const settling = createSettling({ client, store, now })
   const tombstoneRecords = createTombstoneRecords({ client, tombstones, hash, now })
@@ -180,7 +181,7 @@ async function compose (app: FastifyInstance, config: Config, { fs: machine = fi
     sweep: tellingSweeps(metrics, createSweep({
       fs, store, ledger, now,
       root: config.uploadsDir,
-      checkClaim: app.storage.checkClaim,
+      checkClaim,
       removeDeadStaging: app.storage.removeLeftovers,
       settleSidecars: () => settling.settleDue(),
       look: createSightings({ graceMs: config.sweepGraceMs, monotonicMs }),

@@ -3,11 +3,12 @@
 import { existsSync } from 'node:fs'
 import BetterSqlite3 from 'better-sqlite3'
 import { webhookKey } from './events.ts'
+import { databaseKey, volumeKey } from './volume.ts'
 
 export type OldDatabase =
   | { readonly is: 'absent' }
   /** `volumeId` undefined: it never belonged to a volume. `isOurs` false: it holds tables, but none of the gateway's. */
-  | { readonly is: 'readable', readonly volumeId: string | undefined, readonly isOurs: boolean, readonly hasWebhook: boolean }
+  | { readonly is: 'readable', readonly volumeId: string | undefined, readonly databaseId: string | undefined, readonly isOurs: boolean, readonly hasWebhook: boolean }
   | { readonly is: 'damaged', readonly reason: string }
 
 export type Connection = BetterSqlite3.Database
@@ -22,7 +23,7 @@ export function lookAtOld (file: string): OldDatabase {
       const tables = connection.prepare<[], string>("SELECT name FROM sqlite_master WHERE type = 'table'").pluck().all()
       const isOurs = tables.length === 0 || ['Setting', 'Blob', '_prisma_migrations'].every((name) => tables.includes(name))
       const setting = (key: string) => tables.includes('Setting') && isOurs ? connection.prepare<[string], string>('SELECT value FROM Setting WHERE key = ?').pluck().get(key) : undefined
-      return { is: 'readable', volumeId: setting('volumeId'), isOurs, hasWebhook: setting(webhookKey) !== undefined }
+      return { is: 'readable', volumeId: setting(volumeKey), databaseId: setting(databaseKey), isOurs, hasWebhook: setting(webhookKey) !== undefined }
     })
   } catch (error) {
     return { is: 'damaged', reason: reasonOf(error) }

@@ -6,6 +6,7 @@ import { remembering, type KeyedHash } from '../storage/keyed-hash.ts'
 import type { Sidecar } from '../storage/sidecar.ts'
 import { secretKeyPrefix } from './secrets.ts'
 import { idsIn, joinIds } from './sidecars.ts'
+import { databaseKey } from './volume.ts'
 
 /** Others may be in the middle of a commit. */
 const busyTimeoutMs = 30_000
@@ -29,7 +30,7 @@ export function takeSnapshot (source: string, target: string): void {
   withConnection(new BetterSqlite3(target), (connection) => {
     withoutTrace(connection, () => {
       for (const table of passing.filter((name) => hasTable(connection, name))) connection.exec(`DELETE FROM "${table}"`)
-      if (hasTable(connection, 'Setting')) connection.prepare('DELETE FROM "Setting" WHERE substr("key", 1, ?) = ?').run(secretKeyPrefix.length, secretKeyPrefix)
+      if (hasTable(connection, 'Setting')) connection.prepare('DELETE FROM "Setting" WHERE substr("key", 1, ?) = ? OR "key" = ?').run(secretKeyPrefix.length, secretKeyPrefix, databaseKey)
     })
   })
 }

@@ -40,14 +40,22 @@ export type Claim = {
   take (claimant: Claimant): Promise<void>
   /** From now on a copy of the database with this id may take over. Durable when it returns. */
   handOver (claimant: Pick<Claimant, 'id' | 'name'>, copy: string): Promise<void>
+  /** What the home from which this one is copied says, unless another database than there has this one. */
+  follow (there: ClaimText | undefined): Promise<void>
   /** The next database that comes takes the home, whichever it is. Durable when it returns. */
   letGo (): Promise<void>
 }
 
 const ifSure = `If you know that this database has all records, remove ${claimFile} there; else make a new one of what is there with "upload-gateway rebuild".`
 
-/** For people. */
-export const claimRemedy = `Set DATABASE_URL to the one that it belongs to. ${ifSure}`
+const ofOldHome = `when no gateway comes there with that database any more, remove ${claimFile} there.`
+
+/** For people: what to do where the home that `setting` named belongs to another database. */
+export function claimRemedy ({ setting }: Pick<FileSystem, 'setting'>): string {
+  if (setting === '--to') return `It is an old home of this volume. Name an empty place with --to; or, ${ofOldHome}`
+  if (setting === 'STORAGE_FALLBACK_URL') return `It is an old home of this volume, but not the one that this database comes from. Set STORAGE_FALLBACK_URL to that, or leave it empty when all uploads are in the own home; or, ${ofOldHome}`
+  return `Set DATABASE_URL to the one that it belongs to. ${ifSure}`
+}
 
 /** What is there, only read; undefined when the home belongs to no database yet. @throws ConfigError when it is damaged */
 export async function claimAt (fs: FileSystem, root: string): Promise<ClaimText | undefined> {
@@ -83,16 +91,22 @@ export function createClaim ({ fs, durable, root, staging }: Options): Claim {
     async take ({ id, name, onlyReads }) {
       const claim = await claimAt(fs, root)
       const stranger = strangerTo(id, claim)
-      if (stranger !== undefined) throw new ConfigError(`${homeName(fs, root)} belongs to another database: since ${stranger.since} to ${stranger.name}. What was uploaded since is unknown to ${name}, and would be removed as nobody's. ${claimRemedy}`)
+      if (stranger !== undefined) throw new ConfigError(`${homeName(fs, root)} belongs to another database: since ${stranger.since} to ${stranger.name}. What was uploaded since is unknown to ${name}, which takes it for nobody's. ${claimRemedy(fs)}`)
       if (onlyReads || id === undefined) return
+      const isOwn = claim?.database === id
       // With the first change the copy is out of date.
-      if (claim?.database !== id || claim.copy !== undefined) await write({ database: id, name, since: new Date().toISOString() })
+      if (!isOwn || claim.copy !== undefined || claim.name !== name) await write({ database: id, name, since: isOwn ? claim.since : new Date().toISOString() })
     },
     async handOver ({ id, name }, copy) {
       const claim = await claimAt(fs, root)
       // Of a home that belongs to none yet, the first that comes takes it.
       if (claim === undefined || id === undefined) return
       await write({ ...claim.database === id ? claim : { database: id, name, since: new Date().toISOString() }, copy })
+    },
+    async follow (there) {
+      if (there === undefined) return
+      const claim = await claimAt(fs, root)
+      if (claim === undefined || (claim.database === there.database && claim.copy !== there.copy)) await write(there)
     },
     async letGo () {
       await fs.unlink(path).catch(ifAbsent(undefined))
@@ -106,6 +120,7 @@ export function bothClaims (one: Claim, other: Claim): Claim {
   return {
     async take (claimant) { for (const claim of [one, other]) await claim.take(claimant) },
     async handOver (claimant, copy) { for (const claim of [one, other]) await claim.handOver(claimant, copy) },
+    async follow (there) { for (const claim of [one, other]) await claim.follow(there) },
     async letGo () { for (const claim of [one, other]) await claim.letGo() },
   }
 }

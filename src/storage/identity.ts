@@ -43,8 +43,13 @@ export async function identify (options: Options): Promise<string> {
   if (known.volumeId !== undefined && known.volumeId !== found.volumeId) {
     throw new ConfigError(`${homeName(fs, root)} is another volume: it is ${found.volumeId}, the database belongs to ${known.volumeId}. ${fs.objects === undefined ? 'Mount that one' : homeRemedy(fs, 'that one')}, or set DATABASE_URL to the database of this one.`)
   }
-  if (known.volumeId === undefined) await refuseFiles(fs, root, 'the database is new', 'Set DATABASE_URL to where the database that belongs to it is; or make that anew from the volume with "upload-gateway rebuild"; or bring back a backup of both with "upload-gateway restore".')
+  if (known.volumeId === undefined) await refuseUploads(fs, root)
   return found.volumeId
+}
+
+/** What no new database may be started on. @throws ConfigError */
+export async function refuseUploads (fs: FileSystem, root: string): Promise<void> {
+  await refuseFiles(fs, root, 'the database is new', 'Set DATABASE_URL to where the database that belongs to it is; or make that anew from the volume with "upload-gateway rebuild"; or bring back a backup of both with "upload-gateway restore".')
 }
 
 /** Files without a database would all look like orphans to the sweep: better not to start. */
@@ -78,12 +83,12 @@ async function readIdentity ({ fs, root, pauseMs = 50 }: Options): Promise<Ident
 }
 
 /**
- * The identity that is at `root`, only read; undefined when there is none.
+ * The identity that is at `root`, only read; undefined when there is none, also when whoever began one died before it could write it.
  * @throws when it cannot be read or is damaged
  */
 export async function identityAt (fs: FileSystem, root: string): Promise<Identity | undefined> {
   const text = await readOrdinaryText(fs, join(root, identityFile)).catch(ifAbsent(undefined))
-  return text === undefined ? undefined : parseIdentity(text)
+  return text === undefined || text === '' ? undefined : parseIdentity(text)
 }
 
 function parseIdentity (text: string): Identity {

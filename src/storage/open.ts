@@ -9,7 +9,7 @@ import { createFallbackStore } from './fallback/store.ts'
 import { errnoOf, ifAbsent, isFull, isUnwritable, storing } from './failures.ts'
 import { folderName, homeName, homeRemedy, type FileSystem, type Move } from './fs.ts'
 import { createErasures, ledgerPlaces } from './erasures.ts'
-import { identify, identityAt, type KnownVolume } from './identity.ts'
+import { identify, identityAt, refuseUploads, type KnownVolume } from './identity.ts'
 import { createKeyedHash } from './keyed-hash.ts'
 import { createLeftovers } from './leftovers.ts'
 import { makeFolder } from './make-folder.ts'
@@ -122,20 +122,47 @@ export async function openStorage ({ fs, root, reserveBytes, known, claimant, se
     return openIn(await retreat())
   }).catch(refuseUnwritable(folderName(fs, root)))
   const claim = createClaim({ fs: fs.move?.own ?? fs, durable, root, staging })
-  await enter({ staging, root, name: homeName(fs, root), claim }, presence).catch(refuseUnwritable(folderName(fs, root)))
+  await enter({ fs: fs.move?.own ?? fs, staging, root, name: homeName(fs, root), claim }, presence).catch(refuseUnwritable(folderName(fs, root)))
   const hash = createKeyedHash(volumeId)
   const space = createSpace({ fs, folder: root, reserveBytes })
   const probe = createProbe({ fs, durable, staging })
   remember.noteSyncFailure = probe.noteSyncFailure
   const homes = await openHomes({ fs, durable, space, root, staging, probe, volumeId, isRedirecting }, claim, presence).catch(orClose(staging))
+  if (claimant !== undefined && !claimant.onlyReads) await takeAll(homes.claim, claimant, presence.isNew).catch(orClose(homes.staging)).catch(refuseUnwritable(folderName(fs, root)))
+  /** @throws ConfigError when another database has taken the home since this process came */
+  const checkClaim = async () => { if (claimant !== undefined) await homes.claim.take({ ...claimant, onlyReads: true }) }
+  const requireClaim = createLease(checkClaim, monotonicMs)
+  const { store } = homes
   return {
     volumeId, hash, space, ...homes,
+    store: { ...store, async publish (file, sidecar) { await requireClaim(); await store.publish(file, sidecar) } } satisfies Store,
     removeLeftovers: createLeftovers({ staging, objects: fs.objects }),
     erasures: createErasures({ fs, durable, hash, paths: ledgerPlaces(root, secondLedger), alone: fs.objects === undefined || secondLedger !== undefined ? alone : undefined }),
     // An object store has each append as an object of its own.
     tombstones: createTombstones({ fs, durable, root, alone: fs.objects === undefined ? alone : undefined }),
-    /** @throws ConfigError when another database has taken the home since this process came */
-    checkClaim: async () => { if (claimant !== undefined) await homes.claim.take({ ...claimant, onlyReads: true }) },
+    checkClaim,
+    requireClaim,
+  }
+}
+
+/** Of both homes of a move only when both may be had. */
+async function takeAll (claim: Claim, claimant: Claimant, isNew: boolean): Promise<void> {
+  // It got here because there are no uploads, which whoever was here before would miss.
+  if (isNew) await claim.letGo()
+  await claim.take(claimant)
+}
+
+/** Far less than others wait before they take this process for dead, and its home for theirs. */
+const leaseMs = 5_000
+
+/** The same for who asks often: what was seen a moment ago counts. @throws StorageUnavailable when it is not so any more, or cannot be seen */
+function createLease (check: () => Promise<void>, monotonicMs: () => number): () => Promise<void> {
+  let seenAtMs = monotonicMs()
+  return async () => {
+    const nowMs = monotonicMs()
+    if (nowMs - seenAtMs < leaseMs) return
+    await storing(check)
+    seenAtMs = nowMs
   }
 }
 
@@ -201,7 +228,7 @@ async function openOther ({ other: fs, root }: Move, parts: Parts, presence: Pre
     throw new ConfigError(`STORAGE_FALLBACK_URL ${name} cannot be written, and what is removed must go from both homes (${error instanceof Error ? error.message : String(error)}).`, { cause: error })
   })
   const claim = createClaim({ fs, durable, root, staging: seen })
-  await enter({ staging: seen, root, name, claim }, presence)
+  await enter({ fs, staging: seen, root, name, claim }, presence)
   return { close: seen.close, claim, ...homeOf({ ...parts, fs, durable, root, isRedirecting: false }) }
 }
 
@@ -213,18 +240,18 @@ const readingProbe = (isVolumeThere: () => Promise<boolean>): Probe => ({
   }),
 })
 
-type Entered = { staging: Staging, root: string, name: string, claim: Claim }
+type Entered = { fs: FileSystem, staging: Staging, root: string, name: string, claim: Claim }
 
 /** @throws ConfigError, and closes `staging`, when others are at work on the home of this `name` beside whom this process cannot be, or it belongs to another database */
-async function enter ({ staging, root, name, claim }: Entered, { role, claimant, isNew, onWait }: Presence): Promise<void> {
+async function enter ({ fs, staging, root, name, claim }: Entered, { role, claimant, isNew, onWait }: Presence): Promise<void> {
   const refuse = async () => {
     await refuseCompany(staging, root, role, onWait)
     if (claimant === undefined) return
     await refuseStranger(staging, name, seenAs(claimant), onWait)
     // After the look at the others: of two databases that come at once at least one has seen the other.
-    // A new one got here because there are no uploads, which whoever was here before would miss.
-    if (isNew && !claimant.onlyReads) await claim.letGo()
-    await claim.take(claimant)
+    // Again: until it was seen here, the right one may have come and gone; and of the other home of a move nobody has looked.
+    if (isNew && !claimant.onlyReads) return refuseUploads(fs, root)
+    await claim.take({ ...claimant, onlyReads: true })
   }
   await refuse().catch(orClose(staging))
 }

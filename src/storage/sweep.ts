@@ -145,6 +145,7 @@ export function createSweep (options: Options) {
     for (const step of steps) {
       if (stopped !== undefined && isHeld(stopped, step)) continue
       signal?.throwIfAborted()
+      await options.checkClaim()
       progress.step(`Removing what is ${what[step.name]}`, step.blobs.length)
       counts[step.name] = await attempts.attempt(step.take) ?? 0
     }

@@ -62,7 +62,7 @@ test('once a gateway on the new database had the volume, neither gateway nor com
   const settings = (file: string) => ({ UPLOADS_DIR: folder, DATABASE_URL: `file:${file}` })
   const moved = await build(t, settings(to))
   await moved.app.close()
-  const refusal = { name: 'ConfigError', message: new RegExp(`belongs to another database: since \\S+ to ${to}\\. What was uploaded since is unknown to ${from}, and would be removed`) }
+  const refusal = { name: 'ConfigError', message: new RegExp(`belongs to another database: since \\S+ to ${to}\\. What was uploaded since is unknown to ${from}, which takes it for nobody's`) }
   await t.rejects(build(t, settings(from)), refusal)
   for (const onlyReads of [true, false]) await t.rejects(atWork(config, { work: 'sweep', onlyReads }, async () => {}), refusal)
   await t.rejects(copy({ target: `file:${join(dirname(to), 'third.sqlite')}` }), refusal)

@@ -11,15 +11,15 @@ const account = (id: string) => ({ id, email: `${id}@example.com`, displayName: 
 
 t.test('what is there is told without changing it', async (t) => {
   const { client, file } = await sqliteFor(t)
-  t.strictSame(lookAtOld(file), { is: 'readable', isOurs: true, volumeId: undefined, hasWebhook: false })
+  t.strictSame(lookAtOld(file), { is: 'readable', isOurs: true, volumeId: undefined, databaseId: undefined, hasWebhook: false })
   await createVolumeRecord(client).remember('abc')
-  t.strictSame(lookAtOld(file), { is: 'readable', isOurs: true, volumeId: 'abc', hasWebhook: false })
+  t.strictSame(lookAtOld(file), { is: 'readable', isOurs: true, volumeId: 'abc', databaseId: undefined, hasWebhook: false })
 
   const folder = t.testdir()
   t.strictSame(lookAtOld(join(folder, 'none')), { is: 'absent' })
   t.notOk(existsSync(join(folder, 'none')))
   writeFileSync(join(folder, 'empty'), '')
-  t.strictSame(lookAtOld(join(folder, 'empty')), { is: 'readable', isOurs: true, volumeId: undefined, hasWebhook: false })
+  t.strictSame(lookAtOld(join(folder, 'empty')), { is: 'readable', isOurs: true, volumeId: undefined, databaseId: undefined, hasWebhook: false })
   writeFileSync(join(folder, 'garbage'), 'no database at all'.repeat(1000))
   t.match(lookAtOld(join(folder, 'garbage')), { is: 'damaged', reason: /not a database/ })
 })
@@ -29,7 +29,7 @@ t.test('a database of another program is told apart', async (t) => {
   const other = new BetterSqlite3(file)
   other.exec('CREATE TABLE Setting (name TEXT)')
   other.close()
-  t.strictSame(lookAtOld(file), { is: 'readable', isOurs: false, volumeId: undefined, hasWebhook: false })
+  t.strictSame(lookAtOld(file), { is: 'readable', isOurs: false, volumeId: undefined, databaseId: undefined, hasWebhook: false })
 })
 
 t.test('the log of a database is emptied into it, unless somebody is at work with it', async (t) => {

@@ -16,7 +16,7 @@ async function onEach (t: Test, use: (t: Test, home: Awaited<ReturnType<typeof h
 async function homeAt ({ fs, root }: Pick<Parameters<typeof openStorage>[0], 'fs' | 'root'>) {
   const { volumeId, staging } = await openStorage({ fs, root, reserveBytes: 0, known: { volumeId: undefined, knowsFiles: false } })
   await staging.close()
-  const open = (id: string | undefined, onlyReads = false) => openStorage({ fs, root, reserveBytes: 0, known: { volumeId, knowsFiles: false }, claimant: { id, name: `the database ${id}`, onlyReads } })
+  const open = (id: string | undefined, onlyReads = false, monotonicMs?: () => number) => openStorage({ fs, root, reserveBytes: 0, known: { volumeId, knowsFiles: false }, claimant: { id, name: `the database ${id}`, onlyReads }, ...(monotonicMs !== undefined && { monotonicMs }) })
   const claimFile = join(root, 'database.json')
   return {
     fs, root, open, claimFile,
@@ -29,7 +29,7 @@ async function homeAt ({ fs, root }: Pick<Parameters<typeof openStorage>[0], 'fs
   }
 }
 
-const refusal = (id: string, other: string) => ({ name: 'ConfigError', message: new RegExp(`belongs to another database: since \\S+Z to the database ${other}\\. What was uploaded since is unknown to the database ${id}, .*Set DATABASE_URL to the one .*remove database\\.json there; else make a new one .* "upload-gateway rebuild"\\.$`) })
+const refusal = (id: string, other: string) => ({ name: 'ConfigError', message: new RegExp(`belongs to another database: since \\S+Z to the database ${other}\\. What was uploaded since is unknown to the database ${id}, which takes it for nobody's\\. Set DATABASE_URL to the one .*remove database\\.json there; else make a new one .* "upload-gateway rebuild"\\.$`) })
 
 test('the first database that may change a home has it, and no other comes there', async (t) => onEach(t, async (t, { root, come, claim }) => {
   await come('old', true)
@@ -92,6 +92,47 @@ test('a process that came before sees that another database has the home now', a
   await early.staging.close()
 }))
 
+test('a process that stood still publishes nothing in a home that another database has now', async (t) => onEach(t, async (t, { fs, open, claimFile }) => {
+  let nowMs = 0
+  const storage = await open('old', false, () => nowMs)
+  const sidecar = await publish(storage.store, 'before')
+  await storage.claim.letGo()
+  await storage.claim.take({ id: 'new', name: 'the database new', onlyReads: false })
+  nowMs += 4_999
+  await publish(storage.store, 'others would not have taken it for dead yet')
+  nowMs += 1
+  await t.rejects(publish(storage.store, 'after'), { code: 'STORAGE_UNAVAILABLE', cause: { message: /belongs to another database/ } })
+  await t.rejects(storage.requireClaim(), { code: 'STORAGE_UNAVAILABLE' })
+  t.equal(await storage.store.readSidecar(sidecar).then((found) => found?.id), sidecar.id)
+  await fs.unlink(claimFile)
+  await storage.requireClaim()
+  await publish(storage.store, 'again')
+  await storage.staging.close()
+}))
+
+test('a database that is elsewhere now says so when it comes', async (t) => onEach(t, async (t, { come, claim, open }) => {
+  await come('old')
+  const before = await claim()
+  const storage = await open('old', true)
+  await storage.claim.take({ id: 'old', name: 'elsewhere', onlyReads: false })
+  t.strictSame(await claim(), { ...before as object, name: 'elsewhere' })
+  await storage.staging.close()
+}))
+
+test('a home that is a copy of another belongs to the database of that, unless it has one of its own', async (t) => onEach(t, async (t, { open, claim }) => {
+  const there = { database: 'old', name: 'there', since: '2026-11-22T12:00:00Z' }
+  const storage = await open('old', true)
+  await storage.claim.follow(undefined)
+  t.equal(await claim(), undefined)
+  for (const next of [there, { ...there, copy: 'new' }, there]) {
+    await storage.claim.follow(next)
+    t.strictSame(await claim(), next)
+  }
+  await storage.claim.follow({ ...there, database: 'another' })
+  t.strictSame(await claim(), there)
+  await storage.staging.close()
+}))
+
 test('a claim that is damaged refuses all, until somebody decides', async (t) => {
   const { come, claimFile } = await homeAt({ fs: fileSystem, root: await folderFor(t) })
   await come('old')
@@ -117,6 +158,25 @@ test('a new database takes a home without uploads, whichever had it; one with up
   t.match(JSON.parse(await fs.readFile(join(root, 'database.json'), 'utf8')), { database: 'new' })
   await t.rejects(come('newer'), { message: /holds uploads, but the database is new/ })
 }))
+
+test('a new database that was slow looks again for uploads before it takes the home', async (t) => {
+  const root = await folderFor(t)
+  const open = (id: string, volumeId: string | undefined, fs = fileSystem) => openStorage({ fs, root, reserveBytes: 0, known: { volumeId, knowsFiles: false }, claimant: { id, name: id, onlyReads: false } })
+  const { volumeId, staging } = await open('right', undefined)
+  await staging.close()
+  let isMeanwhile = true
+  const mkdir = async (path: string, options: { mode: number }) => {
+    if (isMeanwhile && String(path).endsWith('staging')) {
+      isMeanwhile = false
+      const right = await open('right', volumeId)
+      await publish(right.store, 'acknowledged')
+      await right.staging.close()
+    }
+    return fileSystem.mkdir(path, options)
+  }
+  await t.rejects(open('wrong', undefined, { ...fileSystem, mkdir: mkdir as typeof fileSystem.mkdir }), { message: /holds uploads, but the database is new/ })
+  t.match(JSON.parse(await readFile(join(root, 'database.json'), 'utf8')), { database: 'right' })
+})
 
 test('without a database that is at work nothing is claimed', async (t) => {
   const root = await folderFor(t)

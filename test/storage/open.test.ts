@@ -197,7 +197,7 @@ async function moving (t: Test) {
   const text = await volume.faults.fs.readFile(join(volume.root, 'upload-gateway.json'), 'utf8')
   elsewhere.put('upload-gateway.json', text)
   const fs = createFallbackFileSystem({ own: elsewhere.fs, roots: [elsewhere.root], other: { ...volume.faults.fs, setting: 'STORAGE_FALLBACK_URL' }, otherRoot: volume.root })
-  const open = (role?: Role, claimant?: Claimant) => openStorage({ fs, root: elsewhere.root, reserveBytes: 0, known: { volumeId: volume.volumeId, knowsFiles: true }, claimant, ...(role !== undefined && { role }) })
+  const open = (role?: Role, claimant?: Claimant, known = { volumeId: volume.volumeId as string | undefined, knowsFiles: true }) => openStorage({ fs, root: elsewhere.root, reserveBytes: 0, known, claimant, ...(role !== undefined && { role }) })
   return { volume, own: elsewhere, objects: elsewhere.objects, root: elsewhere.root, open, text }
 }
 
@@ -232,10 +232,19 @@ test('during a move both homes are of one database', async (t) => {
   t.match(await both(), [{ database: 'new' }, { database: 'new' }])
   await objects.remove('database.json')
   await t.rejects(open(gatewayRole, { id: 'old', name: 'old', onlyReads: true }), { name: 'ConfigError', message: new RegExp(`^STORAGE_FALLBACK_URL ${volume.root} belongs to another database: since \\S+ to new\\.`) })
+  t.notOk(objects.keys().includes('database.json'), 'who is refused in the one takes neither')
   const { staging, claim } = await open()
   await claim.letGo()
   await staging.close()
   t.notOk(existsSync(place))
+})
+
+test('a new database does not take the old home of a move with its uploads', async (t) => {
+  const { volume, objects, open } = await moving(t)
+  await publish(volume.store, 'acknowledged')
+  await t.rejects(open(gatewayRole, { id: 'new', name: 'new', onlyReads: false }, { volumeId: undefined, knowsFiles: false }), { message: new RegExp(`^STORAGE_FALLBACK_URL ${volume.root} holds uploads, but the database is new`) })
+  t.notOk(existsSync(join(volume.root, 'database.json')))
+  t.strictSame(objects.keys(), ['upload-gateway.json'])
 })
 
 test('who must be alone is not alone when another process lives in the other home', async (t) => {

@@ -395,6 +395,10 @@ test('nothing is removed of a home that another database has taken', async (t) =
   steps.claim = async () => { throw new Error('taken') }
   await t.rejects(sweep(), { message: 'taken' })
   t.ok(isThere(sidecar))
+  let looks = 0
+  steps.claim = async () => { if (++looks > 1) throw new Error('taken meanwhile') }
+  await t.rejects(sweep(), { message: 'taken meanwhile' })
+  t.ok(isThere(sidecar))
 })
 
 test('it tells how far it is', async (t) => {

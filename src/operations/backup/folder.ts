@@ -35,11 +35,12 @@ export const placeOf = (dir: string) => ({ name: `The backup folder ${dir}`, aft
 export async function openBackupFolder ({ fs, dir, work, volume, now, progress }: Options): Promise<BackupFolder> {
   const place = placeOf(dir)
   await makeFolder(fs, dir)
-  const isKnown = await refuseOthers(fs, dir, volume)
+  await refuseOthers(fs, dir, volume)
   const hold = await writing(place, () => holdBackup({ fs, dir, role: { work, isExclusive: true }, progress }))
   try {
     await writing(place, async () => {
-      if (!isKnown) await hold.place(join(dir, backupFile), encodeBackup({ format, volume, createdAt: now().toISOString() }))
+      // Again: until this process was alone there, another may have come and gone.
+      if (!await refuseOthers(fs, dir, volume)) await hold.place(join(dir, backupFile), encodeBackup({ format, volume, createdAt: now().toISOString() }))
       for (const name of [blobsFolder, snapshotsFolder]) await hold.durable.folder(join(dir, name), dir)
       await clear(fs, dir, hold)
     })
@@ -87,9 +88,10 @@ function parse (text: string): Backup | undefined {
 
 /** True when it is a backup of this volume already. */
 async function refuseOthers (fs: FileSystem, dir: string, volume: string): Promise<boolean> {
+  // First: another backup that begins now makes its file before it makes anything else.
+  const [stranger] = (await namesIn(fs, dir)).filter((name) => name !== stagingFolder && name !== 'lost+found')
   const backup = await readBackupFile(fs, dir)
   if (backup === undefined) {
-    const [stranger] = (await namesIn(fs, dir)).filter((name) => name !== stagingFolder && name !== 'lost+found')
     if (stranger !== undefined) throw new Refusal(`${dir} is no backup folder: it has no ${backupFile}, but it has ${stranger}. Name an empty folder, or one that holds backups of this volume.`)
   } else if (backup.volume !== volume) {
     throw new Refusal(`${dir} holds backups of another volume. Name an empty folder, or one that holds backups of this volume.`)

@@ -24,8 +24,11 @@ export async function belonging (fs: FileSystem, root: string, { volumeId, datab
   if (volumeId === undefined) return warning('It belongs to no volume yet.', 'With uploads on the volume, make it anew with "upload-gateway rebuild"; without any, just start the gateway.')
   if (identity === undefined) return problem(`It belongs to the volume ${volumeId}, which is not at ${homeName(fs, root)}.`, `${homeRemedy(fs, 'that volume')}.`)
   if (identity.volumeId !== volumeId) return problem(`It belongs to another volume: to ${volumeId}, while ${homeName(fs, root)} is ${identity.volumeId}.`, `${homeRemedy(fs, 'that one')}, or set DATABASE_URL to the database of this one.`)
-  const stranger = strangerTo(databaseId, await claimAt(fs, root))
-  return stranger !== undefined ? problem(`${homeName(fs, root)} belongs to another database: since ${stranger.since} to ${stranger.name}.`, claimRemedy) : ok('It belongs to this volume.')
+  for (const home of [{ fs: fs.move?.own ?? fs, root }, ...fs.move === undefined ? [] : [{ fs: fs.move.other, root: fs.move.root }]]) {
+    const stranger = strangerTo(databaseId, await claimAt(home.fs, home.root))
+    if (stranger !== undefined) return problem(`${homeName(home.fs, home.root)} belongs to another database: since ${stranger.since} to ${stranger.name}.`, claimRemedy(home.fs))
+  }
+  return ok('It belongs to this volume.')
 }
 
 export function clock ({ newestAt }: Pick<Agreement, 'newestAt'>, now: () => Date): Seen {

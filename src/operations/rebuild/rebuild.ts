@@ -18,6 +18,7 @@ import { createTombstoneRecords } from '../../records/tombstones.ts'
 import { openSource } from '../../records/transfer/open.ts'
 import { settingIn } from '../../records/transfer/rows.ts'
 import { createVolumeRecord, volumeKey } from '../../records/volume.ts'
+import { claimAt, strangerTo } from '../../storage/claim.ts'
 import { homeName, homeRemedy, type FileSystem } from '../../storage/fs.ts'
 import type { HomeConfig } from '../../storage/home.ts'
 import { identityAt } from '../../storage/identity.ts'
@@ -42,7 +43,7 @@ export type Rebuilt = Filled & {
   readonly databaseKind: DatabaseAddress['kind']
   /** Of embedded accounts: how many were brought over from the old database, if there was one that a gateway had run with, and why not all were. */
   readonly accounts: { readonly count: number, readonly isOldThere: boolean, readonly failure: string | null }
-  /** Where the old database is kept because not all of it could be read; null when it is gone. */
+  /** Where the old database is kept because not all of it could be read, or it was not the one that the home belonged to; null when it is gone. */
   readonly oldDatabase: string | null
   readonly ms: number
 }
@@ -90,20 +91,26 @@ async function replaceFile (task: Omit<Task, 'place'>, place: string): Promise<O
 }
 
 async function replace (task: Task, replacement: Replacement): Promise<Omit<Rebuilt, 'databaseKind' | 'ms'>> {
-  const { place, name, storage, progress } = task
+  const { fs, root, place, name, storage, progress } = task
   try {
     const old = lookAtOld(place)
     refuseForeign(old, task)
     const made = await make(replacement.file, task, old)
     progress.step('Checking the new database')
     const { isOldRead, ...report } = made
-    // Before: killed in between, the old one takes it again.
+    const keptAs = await replacement.putInPlace(!isOldRead || await isStranger(old, fs, root))
+    // After: as long as the new one is not in its place, whoever had the home has it. Killed in between, it is run again.
     await storage.claim.letGo()
-    const keptAs = await replacement.putInPlace(!isOldRead)
     return { ...report, database: name, oldDatabase: keptAs ?? null }
   } finally {
     await replacement.discard()
   }
+}
+
+/** The home belonged to another one, or nobody knows to which: what only this one knew may be wanted yet. That in a backup has no id. */
+async function isStranger (old: OldDatabase, fs: FileSystem, root: string): Promise<boolean> {
+  if (old.is !== 'readable' || old.databaseId === undefined) return false
+  return claimAt(fs, root).then((claim) => strangerTo(old.databaseId, claim) !== undefined, () => true)
 }
 
 /** `isOldRead`: all that only the old database knew is in the new one. */

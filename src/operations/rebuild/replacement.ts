@@ -13,8 +13,8 @@ export type Replacement = {
   /** Of the new database, while it is made. */
   readonly file: string
   /**
-   * Puts the new database, closed and complete, in the place of the old one. An old one from which not all could be read is
-   * kept beside it, under the name that is returned. @throws when the new one is not whole
+   * Puts the new database, closed and complete, in the place of the old one. An old one that may be wanted yet is kept beside it,
+   * under the name that is returned. @throws when the new one is not whole
    */
   putInPlace (isOldKept: boolean): Promise<string | undefined>
   /** Takes back what was made; nothing when it is in its place. */

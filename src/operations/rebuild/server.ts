@@ -21,7 +21,7 @@ type Options = {
   readonly fs: FileSystem
   readonly storage: { readonly staging: Pick<Storage['staging'], 'folder'> }
   readonly database: DatabaseAddress
-  /** Of a SQLite database that there is not: an old one of which not all could be read is kept beside it, as a file. */
+  /** Of a SQLite database that there is not: an old one that may be wanted yet is kept beside it, as a file. */
   readonly databaseFile: string
 }
 

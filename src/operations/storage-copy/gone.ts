@@ -62,6 +62,8 @@ export async function removeGone ({ source, target, ledger, isErased, graceMs, m
     }
   }
   if (purged.length > Math.max(alwaysAllowed, await ledger.count() * maxPercent / 100)) return { removed, left: left + purged.length }
+  // What another database knows that came there meanwhile looks gone here.
+  if (purged.length > 0) await target.storage.checkClaim()
   for (const sidecar of purged) {
     // Its id is taken first, so that a commit that comes late fails.
     await ledger.claimOrphan(sidecar)

@@ -2,7 +2,8 @@
 import { join, sep } from 'node:path'
 import { randomUUID } from 'node:crypto'
 import { homeAddress, type Config, type HomeAddress } from '../../config.ts'
-import type { Claimant } from '../../storage/claim.ts'
+import { claimAt, type Claimant } from '../../storage/claim.ts'
+import { ifAbsent } from '../../storage/failures.ts'
 import type { FileSystem } from '../../storage/fs.ts'
 import { openHomeAt, type HomeConfig } from '../../storage/home.ts'
 import { identityAt, type KnownVolume } from '../../storage/identity.ts'
@@ -91,7 +92,7 @@ async function identityOf ({ fs, root, name }: Side): Promise<string | undefined
 }
 
 /** What the gateway makes again, what an operator brings along, and what systems put there. */
-const mayBeThere: ReadonlySet<string> = new Set([stagingFolder, cacheFolder, databaseFolder, 'lost+found'])
+const mayBeThere: ReadonlySet<string> = new Set([identityFile, stagingFolder, cacheFolder, databaseFolder, 'lost+found'])
 
 /** Nobody knows whose it is, and among it nobody would find the uploads. */
 async function refuseOccupied ({ fs, root, name }: Side): Promise<void> {
@@ -102,6 +103,8 @@ async function refuseOccupied ({ fs, root, name }: Side): Promise<void> {
 async function placeIdentity (source: Side, { fs, root }: Side): Promise<void> {
   const text = await source.fs.readFile(join(source.root, identityFile), 'utf8')
   const durable = createDurable({ fs, onSyncFailure: () => {} })
+  // It says nothing: of a copy that was killed while it wrote it.
+  await fs.unlink(join(root, identityFile)).catch(ifAbsent(undefined))
   await durable.writeNew(join(root, identityFile), text)
   await durable.syncFolder(root)
 }
@@ -116,6 +119,8 @@ async function atBoth<T> ({ config, source, target, known, claimant, progress }:
   try {
     const to = await open(target)
     try {
+      // Before the first upload is there: whose the old home is, the new one is.
+      await to.claim.follow(await claimAt(source.fs, source.root))
       return await use({ ...source, storage: from }, { ...target, storage: to })
     } finally {
       await to.staging.close()

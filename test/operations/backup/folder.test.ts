@@ -34,6 +34,21 @@ test('what is no backup is told from one, and a tar is told how it becomes one',
   await requireBackup(fs, join(home, 'backup'))
 })
 
+test('another backup of the same volume that makes the folder meanwhile is none of a stranger', async (t) => {
+  const dir = join(await temporaryFolder(t), 'backup')
+  const options = { dir, work: 'backup', volume: 'v', now: () => new Date(), progress: silent }
+  let looks = 0
+  const open: typeof fs.open = async (path, ...rest) => {
+    const handle = fs.open(path, ...rest)
+    await handle.catch(() => {})
+    if (String(path).endsWith('upload-gateway-backup.json') && ++looks === 1) await (await openBackupFolder({ fs, ...options, now: () => new Date(0) })).release()
+    return handle
+  }
+  await (await openBackupFolder({ fs: { ...fs, open }, ...options })).release()
+  t.match(await fs.readFile(join(dir, 'upload-gateway-backup.json'), 'utf8'), /"createdAt": "1970/, 'which is kept as the other made it')
+  t.equal(looks, 2)
+})
+
 test('a folder that is yet to be made is within the volume also when a link leads there', { skip: process.platform === 'win32' && 'links are for administrators' }, async (t) => {
   const home = await temporaryFolder(t)
   const volume = join(home, 'volume')

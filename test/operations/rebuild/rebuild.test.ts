@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
@@ -141,6 +141,21 @@ t.test('an old database that is damaged is kept, and the new one is used', async
   t.strictSame(await answers(await build(t, { UPLOADS_DIR: root }), urls), before)
 })
 
+t.test('an old database that is not the one the home belonged to is kept: somebody may want what only it knew', async (t) => {
+  const { root } = await used(t)
+  const claimFile = join(root, 'database.json')
+  for (const claim of [JSON.stringify({ database: 'another', name: 'PostgreSQL at db', since: '2026-11-22T12:00:00Z' }), 'damaged']) {
+    writeFileSync(claimFile, claim)
+    await t.rejects(build(t, { UPLOADS_DIR: root }), { name: 'ConfigError' })
+    const { oldDatabase } = await rebuild(configFor(root), silent)
+    t.match(oldDatabase, /gateway\.sqlite\.damaged-/)
+    t.notOk(existsSync(claimFile), 'the new one takes the home when it comes')
+    await (await build(t, { UPLOADS_DIR: root })).app.close()
+    rmSync(oldDatabase ?? '')
+  }
+  t.match(await rebuild(configFor(root), silent), { oldDatabase: null })
+})
+
 t.test('what this user may not read is neither made anew nor called damaged', async (t) => {
   const { root } = await used(t)
   for (const [on, path] of [['open', /gateway\.sqlite$/], ['readFile', /upload-gateway\.json$/]] as const) {
@@ -210,9 +225,11 @@ t.test('it is made in the place that a link leads to', async (t) => {
 
 t.test('when it fails, the old database is in its place as it was', async (t) => {
   const { root, urls, before } = await used(t)
+  const claim = readFileSync(join(root, 'database.json'), 'utf8')
   const faults = createFaults()
   faults.inject({ on: 'rename', path: /gateway\.sqlite$/, errno: 'ENOSPC' })
   await t.rejects(rebuild(configFor(root), silent, { fs: faults.fs }), { code: 'ENOSPC' })
+  t.equal(readFileSync(join(root, 'database.json'), 'utf8'), claim, 'and no other one comes there')
   t.strictSame(databaseNames(root), ['gateway.sqlite'])
   t.strictSame(readdirSync(join(root, 'staging')), [])
   t.strictSame(await answers(await build(t, { UPLOADS_DIR: root }), urls), before)

@@ -86,7 +86,7 @@ test('a new home that takes no more ends it, with what to do; run again, it goes
   const { copy, objects, folder, post } = await posted(t)
   await post('ada', 'more bytes')
   let puts = 0
-  objects.before = (operation) => { if (operation === 'putFile' && ++puts > 1) throw new Error('no more') }
+  objects.before = (operation, key) => { if (operation === 'putFile' && key !== 'database.json' && ++puts > 1) throw new Error('no more') }
   await t.rejects(copy(), { name: 'Refusal', message: /^memory cannot be written: .*Mend that and run this again: it goes on where it was\.$/ })
   t.equal(readdirSync(join(folder, 'staging')).length, 1)
   objects.before = () => {}

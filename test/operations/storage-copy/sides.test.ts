@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'tap'
@@ -57,17 +57,41 @@ test('a target of another volume, of a newer layout, or with files of an unknown
   await t.rejects(copy({ to: `file:${join(elsewhere, 'empty')}` }, { requireMount: true }), { name: 'ConfigError', message: new RegExp(`^--to ${elsewhere}/empty is not a mount of its own`) })
 })
 
-test('both homes must be of this database, where they are of any', async (t) => {
-  const { copy, folder, objects, keys } = await moving(t)
-  const claim = JSON.stringify({ database: 'another', name: 'PostgreSQL at old', since: '2026-11-22T12:00:00Z' })
+test('the new home is from the start of the database of the old one, and an old home of another database is no new one', async (t) => {
+  const { copy, folder, objects } = await moving(t)
+  const own = readFileSync(join(folder, 'database.json'), 'utf8')
+  const there = () => JSON.parse(String(objects.bytes('database.json'))) as unknown
+  const another = JSON.stringify({ database: 'another', name: 'PostgreSQL at old', since: '2026-11-22T12:00:00Z' })
   await copy()
-  t.notOk(keys().includes('database.json'), 'the first gateway that comes takes it')
-  objects.spoil('database.json', Buffer.from(claim))
-  await t.rejects(copy(), { name: 'ConfigError', message: /belongs to another database: since 2026-11-22T12:00:00Z to PostgreSQL at old\./ })
+  t.strictSame(there(), JSON.parse(own), 'a copy of this database that is put back does not come there either')
+  objects.spoil('database.json', Buffer.from(another))
+  await t.rejects(copy(), { name: 'ConfigError', message: /^--to memory belongs to another database: since 2026-11-22T12:00:00Z to PostgreSQL at old\. .* It is an old home of this volume\. Name an empty place with --to; or, when no gateway comes there with that database any more, remove database\.json there\.$/ })
   await objects.remove('database.json')
   t.match(await copy(), { isSame: true })
-  writeFileSync(join(folder, 'database.json'), claim)
-  await t.rejects(copy(), { message: /belongs to another database/ })
+  const handedOver = { ...JSON.parse(own), copy: 'moved' }
+  writeFileSync(join(folder, 'database.json'), JSON.stringify(handedOver))
+  await copy()
+  t.strictSame(there(), handedOver, 'whoever may take over the old home may take over the new one')
+  await copy()
+  t.strictSame(there(), handedOver)
+  writeFileSync(join(folder, 'database.json'), another)
+  await t.rejects(copy(), { message: /^--from \S+ belongs to another database: .* Set DATABASE_URL to the one/ })
+})
+
+test('of a home that belongs to no database yet, the copy belongs to none', async (t) => {
+  const { copy, folder, keys } = await moving(t)
+  rmSync(join(folder, 'database.json'))
+  await copy()
+  t.notOk(keys().includes('database.json'))
+})
+
+test('a copy that was killed while it wrote the identity goes on', async (t) => {
+  const { copy, folder, elsewhere } = await moving(t)
+  const to = join(elsewhere, 'new')
+  mkdirSync(to)
+  writeFileSync(join(to, 'upload-gateway.json'), '')
+  await copy({ to: `file:${to}` })
+  t.equal(readFileSync(join(to, 'upload-gateway.json'), 'utf8'), readFileSync(join(folder, 'upload-gateway.json'), 'utf8'))
 })
 
 test('who must be alone in either home keeps the copy out', async (t) => {
