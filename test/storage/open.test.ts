@@ -234,6 +234,9 @@ test('during a move both homes are of one database', async (t) => {
   await t.rejects(open(gatewayRole, { id: 'old', name: 'old', onlyReads: true }), { name: 'ConfigError', message: new RegExp(`^STORAGE_FALLBACK_URL ${volume.root} belongs to another database: since \\S+ to new\\.`) })
   t.notOk(objects.keys().includes('database.json'), 'who is refused in the one takes neither')
   const { staging, claim } = await open()
+  const newer = { database: 'new', name: 'new', since: '2026-11-22T12:00:00Z', copy: 'newer' }
+  await claim.follow(newer)
+  t.strictSame(await both(), [newer, newer])
   await claim.letGo()
   await staging.close()
   t.notOk(existsSync(place))

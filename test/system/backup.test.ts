@@ -16,7 +16,7 @@ import { start } from './gateway.ts'
 import { tmpfs, until } from './machine.ts'
 
 /** CYCLES=20 npm run test:system -- test/system/backup.test.ts for more. */
-const cycles = Number(process.env['CYCLES'] ?? 8)
+const cycles = Number(process.env['CYCLES'] ?? 6)
 const longestPauseMs = 2000
 
 /** The longest time in which none of all clients was answered. */

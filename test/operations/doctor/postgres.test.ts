@@ -5,16 +5,16 @@ import { ConfigError } from '../../../src/config.ts'
 import { checkDatabase } from '../../../src/operations/doctor/database.ts'
 import { checkPostgres } from '../../../src/operations/doctor/postgres.ts'
 import type { PostgresCondition } from '../../../src/records/postgres/condition.ts'
-import { fileSystem } from '../../../src/storage/fs.ts'
-import { openVolume } from '../../storage/fixtures/volume.ts'
+import { fileSystem, type FileSystem } from '../../../src/storage/fs.ts'
+import { folderFor, openVolume } from '../../storage/fixtures/volume.ts'
 
 async function setUp (t: Test) {
   const { root, volumeId } = await openVolume(t)
   const databaseFile = join(root, 'gateway.sqlite')
   const config = { database: { kind: 'postgresql', url: 'postgres://ada:secret@127.0.0.1:1/uploads' }, databaseFile, databaseConnections: 10, uploadsDir: root, requireMount: false } as const
   const good: PostgresCondition = { version: '17.2', bytes: 12_345_678, off: [], isMade: true, pending: [], unknown: [], required: undefined, miscounted: 0, volumeId, databaseId: 'this', newestAt: '2026-11-22T10:00:00.000Z', connectionsLeft: 80, maxConnections: 100, clockMs: -3 }
-  const look = async (others: Partial<PostgresCondition> = {}) => {
-    const checks = await checkPostgres({ config, fs: fileSystem, now: () => new Date('2026-11-22T10:00:01Z'), look: async () => ({ ...good, ...others }) })
+  const look = async (others: Partial<PostgresCondition> = {}, fs: FileSystem = fileSystem) => {
+    const checks = await checkPostgres({ config, fs, now: () => new Date('2026-11-22T10:00:01Z'), look: async () => ({ ...good, ...others }) })
     return { checks, named: (name: string) => checks.find((check) => check.name === name) }
   }
   return { root, config, databaseFile, look }
@@ -43,6 +43,10 @@ t.test('each thing that is not right is said with what to change', async (t) => 
   writeFileSync(join(root, 'database.json'), JSON.stringify({ database: 'other', name: 'PostgreSQL at db', since: '2026-11-22T12:00:00Z' }))
   t.match((await look()).named('volume'), { level: 'problem', detail: /belongs to another database: since 2026-11-22T12:00:00Z to PostgreSQL at db\.$/, change: /^Set DATABASE_URL to the one/ })
   t.match((await look({ databaseId: 'other' })).named('volume'), { level: 'ok' })
+  const other = await folderFor(t)
+  writeFileSync(join(other, 'database.json'), JSON.stringify({ database: 'older', name: 'PostgreSQL at db', since: '2026-11-22T12:00:00Z' }))
+  const moving = { ...fileSystem, move: { own: fileSystem, other: { ...fileSystem, setting: 'STORAGE_FALLBACK_URL' }, root: other } }
+  t.match((await look({ databaseId: 'other' }, moving)).named('volume'), { level: 'problem', detail: new RegExp(`^STORAGE_FALLBACK_URL ${other} belongs to another database`), change: /^It is an old home of this volume.* Set STORAGE_FALLBACK_URL to that/ })
   t.match((await look({ newestAt: '2026-11-22T11:00:00Z' })).named('clock'), { level: 'problem', detail: /3599 s in the future/ })
   writeFileSync(databaseFile, '')
   t.match((await look()).named('old database'), { level: 'warning', detail: /nobody who is erased is erased there/ })
