@@ -107,9 +107,12 @@ async function replace (task: Task, replacement: Replacement): Promise<Omit<Rebu
   }
 }
 
-/** The home belonged to another one, or nobody knows to which: what only this one knew may be wanted yet. That in a backup has no id. */
+/**
+ * The home belonged to another one, or nobody knows to which: what only this one knew may be wanted yet. A start that was refused leaves one that
+ * belongs to no volume; that in a backup has no id.
+ */
 async function isStranger (old: OldDatabase, fs: FileSystem, root: string): Promise<boolean> {
-  if (old.is !== 'readable' || old.databaseId === undefined) return false
+  if (old.is !== 'readable' || old.volumeId === undefined || old.databaseId === undefined) return false
   return claimAt(fs, root).then((claim) => strangerTo(old.databaseId, claim) !== undefined, () => true)
 }
 
