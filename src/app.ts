@@ -170,7 +170,7 @@ async function compose (app: FastifyInstance, config: Config, { fs: machine = fi
   await app.register(overload, config)
   await app.register(config.isReadOnly ? readOnly : claimed)
   await app.register(expectContinue)
-  await app.register(health, { checks: [{ name: 'volume', check: async () => { await probe.check(); await checkClaim() } }, { name: 'database', check: checkDatabase }] })
+  await app.register(health, { checks: [{ name: 'volume', check: config.isReadOnly ? probe.check : async () => { await probe.check(); await checkClaim() } }, { name: 'database', check: checkDatabase }] })
 
   const settling = createSettling({ client, store, now })
   const tombstoneRecords = createTombstoneRecords({ client, tombstones, hash, now })

@@ -42,8 +42,8 @@ export type Claim = {
   handOver (claimant: Pick<Claimant, 'id' | 'name'>, copy: string): Promise<void>
   /** What the home from which this one is copied says, unless another database than there has this one. */
   follow (there: ClaimText | undefined): Promise<void>
-  /** The next database that comes takes the home, whichever it is. Durable when it returns. */
-  letGo (): Promise<void>
+  /** From now on the home is of this database, whichever had it. Durable when it returns. */
+  assign (claimant: Pick<Claimant, 'id' | 'name'>): Promise<void>
 }
 
 const ifSure = `If you know that this database has all records, remove ${claimFile} there; else make a new one of what is there with "upload-gateway rebuild".`
@@ -52,7 +52,7 @@ const ofOldHome = `when no gateway comes there with that database any more, remo
 
 /** For people: what to do where the home that `setting` named belongs to another database. */
 export function claimRemedy ({ setting }: Pick<FileSystem, 'setting'>): string {
-  if (setting === '--to') return `It is an old home of this volume. Name an empty place with --to; or, ${ofOldHome}`
+  if (setting === '--to') return `It is an old home of this volume, or the copy was begun with an earlier database. Name an empty place with --to; or, ${ofOldHome}`
   if (setting === 'STORAGE_FALLBACK_URL') return `It is an old home of this volume, but not the one that this database comes from. Set STORAGE_FALLBACK_URL to that, or leave it empty when all uploads are in the own home; or, ${ofOldHome}`
   return `Set DATABASE_URL to the one that it belongs to. ${ifSure}`
 }
@@ -108,9 +108,8 @@ export function createClaim ({ fs, durable, root, staging }: Options): Claim {
       const claim = await claimAt(fs, root)
       if (claim === undefined || (claim.database === there.database && claim.copy !== there.copy)) await write(there)
     },
-    async letGo () {
-      await fs.unlink(path).catch(ifAbsent(undefined))
-      await durable.syncFolder(root)
+    async assign ({ id, name }) {
+      if (id !== undefined) await write({ database: id, name, since: new Date().toISOString() })
     },
   }
 }
@@ -121,6 +120,6 @@ export function bothClaims (one: Claim, other: Claim): Claim {
     async take (claimant) { for (const claim of [one, other]) await claim.take(claimant) },
     async handOver (claimant, copy) { for (const claim of [one, other]) await claim.handOver(claimant, copy) },
     async follow (there) { for (const claim of [one, other]) await claim.follow(there) },
-    async letGo () { for (const claim of [one, other]) await claim.letGo() },
+    async assign (claimant) { for (const claim of [one, other]) await claim.assign(claimant) },
   }
 }

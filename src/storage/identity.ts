@@ -9,7 +9,7 @@ import { errnoOf, ifAbsent } from './failures.ts'
 import { homeName, homeRemedy, type FileSystem } from './fs.ts'
 import { NotOrdinary, readOrdinaryText } from './ordinary-file.ts'
 import type { Durable } from './volume/durable.ts'
-import { identityFile, kindFolder, kinds } from './volume/layout.ts'
+import { identityFile, kindFolder, kinds, resumableFolder } from './volume/layout.ts'
 
 const layout = 1
 
@@ -54,7 +54,8 @@ export async function refuseUploads (fs: FileSystem, root: string): Promise<void
 
 /** Files without a database would all look like orphans to the sweep: better not to start. */
 async function refuseFiles (fs: FileSystem, root: string, reason: string, remedy: string): Promise<void> {
-  const folders = await Promise.all(kinds.map((kind) => fs.readdir(kindFolder(root, kind)).catch((error: unknown) => {
+  const places = [...kinds.map((kind) => kindFolder(root, kind)), join(root, resumableFolder)]
+  const folders = await Promise.all(places.map((place) => fs.readdir(place).catch((error: unknown) => {
     if (errnoOf(error) === 'ENOENT') return []
     throw new ConfigError(`The volume ${root} cannot be read, so it is not known whether it holds uploads. Mount it so that the gateway may read it.`, { cause: error })
   })))

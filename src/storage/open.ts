@@ -11,6 +11,7 @@ import { folderName, homeName, homeRemedy, type FileSystem, type Move } from './
 import { createErasures, ledgerPlaces } from './erasures.ts'
 import { identify, identityAt, refuseUploads, type KnownVolume } from './identity.ts'
 import { createKeyedHash } from './keyed-hash.ts'
+import { createLease, leasedSegments, leasedStore } from './lease.ts'
 import { createLeftovers } from './leftovers.ts'
 import { makeFolder } from './make-folder.ts'
 import { checkMount } from './mount.ts'
@@ -131,39 +132,23 @@ export async function openStorage ({ fs, root, reserveBytes, known, claimant, se
   if (claimant !== undefined && !claimant.onlyReads) await takeAll(homes.claim, claimant, presence.isNew).catch(orClose(homes.staging)).catch(refuseUnwritable(folderName(fs, root)))
   /** @throws ConfigError when another database has taken the home since this process came */
   const checkClaim = async () => { if (claimant !== undefined) await homes.claim.take({ ...claimant, onlyReads: true }) }
-  const requireClaim = createLease(checkClaim, monotonicMs)
-  const { store } = homes
+  const lease = createLease(checkClaim, monotonicMs)
   return {
-    volumeId, hash, space, ...homes,
-    store: { ...store, async publish (file, sidecar) { await requireClaim(); await store.publish(file, sidecar) } } satisfies Store,
+    volumeId, hash, space, ...homes, lease,
+    store: leasedStore(homes.store, lease),
+    segments: leasedSegments(homes.segments, lease),
     removeLeftovers: createLeftovers({ staging, objects: fs.objects }),
     erasures: createErasures({ fs, durable, hash, paths: ledgerPlaces(root, secondLedger), alone: fs.objects === undefined || secondLedger !== undefined ? alone : undefined }),
     // An object store has each append as an object of its own.
     tombstones: createTombstones({ fs, durable, root, alone: fs.objects === undefined ? alone : undefined }),
     checkClaim,
-    requireClaim,
   }
 }
 
 /** Of both homes of a move only when both may be had. */
 async function takeAll (claim: Claim, claimant: Claimant, isNew: boolean): Promise<void> {
   // It got here because there are no uploads, which whoever was here before would miss.
-  if (isNew) await claim.letGo()
-  await claim.take(claimant)
-}
-
-/** Far less than others wait before they take this process for dead, and its home for theirs. */
-const leaseMs = 5_000
-
-/** The same for who asks often: what was seen a moment ago counts. @throws StorageUnavailable when it is not so any more, or cannot be seen */
-function createLease (check: () => Promise<void>, monotonicMs: () => number): () => Promise<void> {
-  let seenAtMs = monotonicMs()
-  return async () => {
-    const nowMs = monotonicMs()
-    if (nowMs - seenAtMs < leaseMs) return
-    await storing(check)
-    seenAtMs = nowMs
-  }
+  await (isNew ? claim.assign(claimant) : claim.take(claimant))
 }
 
 /** In a heartbeat. Who only reads is in no other's way. */

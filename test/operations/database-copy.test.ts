@@ -66,9 +66,17 @@ test('once a gateway on the new database had the volume, neither gateway nor com
   await t.rejects(build(t, settings(from)), refusal)
   for (const onlyReads of [true, false]) await t.rejects(atWork(config, { work: 'sweep', onlyReads }, async () => {}), refusal)
   await t.rejects(copy({ target: `file:${join(dirname(to), 'third.sqlite')}` }), refusal)
+  await t.rejects(build(t, { ...settings(from), READ_ONLY: 'true' }), refusal)
+})
+
+test('a gateway that only reads goes on with the old database while the others come', async (t) => {
+  const { app, folder, from, to, copy } = await moving(t)
+  await app.close()
+  const settings = (file: string) => ({ UPLOADS_DIR: folder, DATABASE_URL: `file:${file}` })
   const reader = await build(t, { ...settings(from), READ_ONLY: 'true' })
-  t.equal((await reader.app.inject('/health/live')).statusCode, 200, 'one that is told to change nothing may go on serving, while the others come')
-  await reader.app.close()
+  await copy()
+  await build(t, settings(to))
+  t.equal((await reader.app.inject('/health/ready')).statusCode, 200)
 })
 
 test('back again is a copy too; a copy that was not used is out of date when the original goes on', async (t) => {

@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test, type Test } from 'tap'
 import { fileSystem } from '../../src/storage/fs.ts'
+import { newUploadId } from '../../src/storage/ids.ts'
 import { openStorage } from '../../src/storage/open.ts'
 import type { Store } from '../../src/storage/store.ts'
 import { folderFor, publish } from './fixtures/volume.ts'
@@ -79,33 +80,42 @@ test('a copy of a copy takes over, of each database only the last', async (t) =>
   await t.rejects(come('three'), refusal('three', 'four'))
 }))
 
-test('a process that came before sees that another database has the home now', async (t) => onEach(t, async (t, { fs, open, come, claimFile }) => {
+test('a process that came before sees that another database has the home now', async (t) => onEach(t, async (t, { fs, open, come, claim, claimFile }) => {
   const early = await open('old')
   await early.checkClaim()
-  await early.claim.letGo()
+  await fs.unlink(claimFile)
   await early.checkClaim()
   await fs.rm(join(early.staging.folder, 'heartbeat.json'))
   await come('new')
   await t.rejects(early.checkClaim(), refusal('old', 'new'))
-  await fs.unlink(claimFile)
-  await early.claim.letGo()
+  await early.claim.assign({ id: undefined, name: 'of none' })
+  t.match(await claim(), { database: 'new' })
+  await early.claim.assign({ id: 'old', name: 'the database old' })
+  t.match(await claim(), { database: 'old', name: 'the database old' })
   await early.staging.close()
+  await t.rejects(come('new'), refusal('new', 'old'))
 }))
 
-test('a process that stood still publishes nothing in a home that another database has now', async (t) => onEach(t, async (t, { fs, open, claimFile }) => {
+test('a process that stood still changes nothing in a home that another database has now', async (t) => onEach(t, async (t, { fs, open, claimFile }) => {
   let nowMs = 0
   const storage = await open('old', false, () => nowMs)
   const sidecar = await publish(storage.store, 'before')
-  await storage.claim.letGo()
-  await storage.claim.take({ id: 'new', name: 'the database new', onlyReads: false })
+  await storage.claim.assign({ id: 'new', name: 'the database new' })
   nowMs += 4_999
   await publish(storage.store, 'others would not have taken it for dead yet')
   nowMs += 1
-  await t.rejects(publish(storage.store, 'after'), { code: 'STORAGE_UNAVAILABLE', cause: { message: /belongs to another database/ } })
-  await t.rejects(storage.requireClaim(), { code: 'STORAGE_UNAVAILABLE' })
+  const refused = { code: 'STORAGE_UNAVAILABLE', cause: { message: /belongs to another database/ } }
+  await t.rejects(publish(storage.store, 'after'), refused)
+  const { store, segments } = storage
+  for (const change of [() => store.writeSidecar(sidecar), () => store.remove(sidecar), () => store.removeForGood(sidecar), () => segments.remove(newUploadId()), () => segments.removeForGood(newUploadId())]) await t.rejects(change(), refused)
   t.equal(await storage.store.readSidecar(sidecar).then((found) => found?.id), sidecar.id)
   await fs.unlink(claimFile)
-  await storage.requireClaim()
+  await storage.lease()
+  await store.writeSidecar(sidecar)
+  await segments.remove(newUploadId())
+  await segments.removeForGood(newUploadId())
+  await store.remove(sidecar)
+  await store.removeForGood(sidecar)
   await publish(storage.store, 'again')
   await storage.staging.close()
 }))

@@ -55,7 +55,7 @@ test('another volume is refused', async (t) => {
 })
 
 test('a volume with files is refused under a new database, with or without its identity', async (t) => {
-  for (const kind of ['avatars', 'attachments']) {
+  for (const kind of ['avatars', 'attachments', 'resumable']) {
     const { root, path, start, refused } = await setUp(t)
     await start()
     await mkdir(join(root, kind, '2026'), { recursive: true })

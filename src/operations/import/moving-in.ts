@@ -74,7 +74,7 @@ function ownerNamed (owner: string | undefined): UserId | undefined {
 
 async function moveIn (config: ImportConfig, { isRun, progress, reportFile, now = () => new Date(), fs }: How, root: string | undefined, reader: Reader): Promise<ImportReport> {
   if (reportFile !== undefined && root !== undefined) await refuseWithin(root, reportFile)
-  return atWork(config, { work: 'import', now, ...(fs && { fs }) }, async ({ client, storage: { store, hash }, settling, tombstones }) => {
+  return atWork(config, { work: 'import', onlyReads: !isRun, now, ...(fs && { fs }) }, async ({ client, storage: { store, hash }, settling, tombstones }) => {
     const lines = reportFile === undefined ? undefined : await openReportFile(reportFile)
     const owners = createOwners({ client, hash })
     const records = createImportRecords({ client, owners, hash, now })

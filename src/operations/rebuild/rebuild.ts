@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Config, DatabaseAddress } from '../../config.ts'
 import { nameOf } from '../../records/address.ts'
 import { openBulk } from '../../records/bulk.ts'
-import type { PrismaClient } from '../../records/database.ts'
+import { openDatabase, type PrismaClient } from '../../records/database.ts'
 import { openSqlite } from '../../records/embedded.ts'
 import { openDeferred } from '../../records/deferred.ts'
 import { noteWebhook } from '../../records/events.ts'
@@ -18,7 +18,7 @@ import { createTombstoneRecords } from '../../records/tombstones.ts'
 import { openSource } from '../../records/transfer/open.ts'
 import { settingIn } from '../../records/transfer/rows.ts'
 import { createVolumeRecord, volumeKey } from '../../records/volume.ts'
-import { claimAt, strangerTo } from '../../storage/claim.ts'
+import { claimAt, strangerTo, type Claimant } from '../../storage/claim.ts'
 import { homeName, homeRemedy, type FileSystem } from '../../storage/fs.ts'
 import type { HomeConfig } from '../../storage/home.ts'
 import { identityAt } from '../../storage/identity.ts'
@@ -68,7 +68,7 @@ async function rebuildAt (fs: FileSystem, config: RebuildConfig, progress: Progr
   const onWait = () => progress.say('Another process may live on this volume, in another container or on another host; or this is a copy of a volume on which one lives. Watching for up to 90 s whether it does.')
   const storage = await openStorage({ fs, root, reserveBytes: config.diskReserveBytes, known: { volumeId, knowsFiles: true }, secondLedger: config.erasureLedger, role: { work: 'rebuild', isExclusive: true }, onWait })
   try {
-    const work = { fs, root, name: nameOf(database), storage, progress, now }
+    const work = { fs, root, database, name: nameOf(database), storage, progress, now }
     const made = await (database.kind === 'sqlite' ? replaceFile(work, database.file) : withReplacement({ ...work, database, databaseFile: config.databaseFile }, (place, replacement) => replace({ ...work, place }, replacement)))
     return { ...made, databaseKind: database.kind, ms: Math.round(monotonicMs() - startedAt) }
   } finally {
@@ -82,7 +82,7 @@ async function realAddress (address: DatabaseAddress): Promise<DatabaseAddress> 
 }
 
 /** `place`: of a SQLite file that holds the old rows, if there are any. `name`: of the database, for people. */
-type Task = { fs: FileSystem, root: string, place: string, name: string, storage: Storage, progress: Progress, now: () => Date }
+type Task = { fs: FileSystem, root: string, database: DatabaseAddress, place: string, name: string, storage: Storage, progress: Progress, now: () => Date }
 
 async function replaceFile (task: Omit<Task, 'place'>, place: string): Promise<Omit<Rebuilt, 'databaseKind' | 'ms'>> {
   // What belongs to another volume is not even tidied.
@@ -100,11 +100,16 @@ async function replace (task: Task, replacement: Replacement): Promise<Omit<Rebu
     const { isOldRead, ...report } = made
     const keptAs = await replacement.putInPlace(!isOldRead || await isStranger(old, fs, root))
     // After: as long as the new one is not in its place, whoever had the home has it. Killed in between, it is run again.
-    await storage.claim.letGo()
+    await storage.claim.assign(await claimantOf(task.database, name))
     return { ...report, database: name, oldDatabase: keptAs ?? null }
   } finally {
     await replacement.discard()
   }
+}
+
+async function claimantOf (address: DatabaseAddress, name: string): Promise<Claimant> {
+  const { client, close } = await openDatabase({ address, requireMount: false, connections: 1 })
+  return createVolumeRecord(client).claimant({ name, onlyReads: false }).finally(close)
 }
 
 /**

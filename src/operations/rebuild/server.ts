@@ -8,6 +8,9 @@ import { openDatabase } from '../../records/database.ts'
 import { damagedMark } from '../../records/leftovers.ts'
 import { emptyLog } from '../../records/old-database.ts'
 import { passing } from '../../records/snapshot.ts'
+import { openSource, openTarget } from '../../records/transfer/open.ts'
+import { settingIn } from '../../records/transfer/rows.ts'
+import { databaseKey } from '../../records/volume.ts'
 import type { FileSystem } from '../../storage/fs.ts'
 import { makeFolder } from '../../storage/make-folder.ts'
 import type { Storage } from '../../storage/open.ts'
@@ -51,6 +54,16 @@ async function takeOld (database: DatabaseAddress, file: string): Promise<void> 
   // It may be of an earlier version.
   await (await openDatabase({ address: database, requireMount: false, connections: 1 })).close()
   await takeRows(database, file, passing)
+  await takeId(database, file)
+}
+
+/** No part of what is transferred; but with it the old rows say whether the home was theirs. */
+async function takeId (database: DatabaseAddress, file: string): Promise<void> {
+  const from = await openSource(database)
+  const id = await settingIn(from, databaseKey).finally(() => from.close())
+  if (id === undefined) return
+  const to = await openTarget({ kind: 'sqlite', file })
+  await to.setSetting(databaseKey, id).then(() => to.commit()).finally(() => to.close())
 }
 
 /** Durable when it returns: the old rows go with the commit that follows. */

@@ -8,6 +8,7 @@ import type { FileSystem } from '../../storage/fs.ts'
 import { openHomeAt, type HomeConfig } from '../../storage/home.ts'
 import { identityAt, type KnownVolume } from '../../storage/identity.ts'
 import type { openObjects } from '../../storage/objects/open.ts'
+import { readOrdinaryText } from '../../storage/ordinary-file.ts'
 import { openStorage, prepareVolume, type Storage } from '../../storage/open.ts'
 import { createDurable } from '../../storage/volume/durable.ts'
 import { cacheFolder, databaseFolder, identityFile, stagingFolder } from '../../storage/volume/layout.ts'
@@ -103,8 +104,8 @@ async function refuseOccupied ({ fs, root, name }: Side): Promise<void> {
 async function placeIdentity (source: Side, { fs, root }: Side): Promise<void> {
   const text = await source.fs.readFile(join(source.root, identityFile), 'utf8')
   const durable = createDurable({ fs, onSyncFailure: () => {} })
-  // It says nothing: of a copy that was killed while it wrote it.
-  await fs.unlink(join(root, identityFile)).catch(ifAbsent(undefined))
+  // One that says nothing is of a copy that was killed while it wrote it; any other is of a gateway that came just now, and stays.
+  if (await readOrdinaryText(fs, join(root, identityFile)).catch(ifAbsent(undefined)) === '') await fs.unlink(join(root, identityFile))
   await durable.writeNew(join(root, identityFile), text)
   await durable.syncFolder(root)
 }

@@ -28,8 +28,9 @@ t.test('the old rows can be read, and the new ones come in their place', async (
   const { client, task, staging, databaseFile } = await setUp(t)
   await keep(client, sidecarFor('old'))
   await client.setting.create({ data: { key: 'volumeId', value: 'v' } })
+  await client.setting.create({ data: { key: 'databaseId', value: 'd' } })
   const kept = await withReplacement(task, async (old, { file, putInPlace, discard }) => {
-    t.match(lookAtOld(old), { is: 'readable', volumeId: 'v', isOurs: true })
+    t.match(lookAtOld(old), { is: 'readable', volumeId: 'v', databaseId: 'd', isOurs: true })
     await fill(file)
     t.match(await client.blob.findMany(), [{ ownerId: 'ada' }], 'until then the old ones are there')
     const keptAs = await putInPlace(false)

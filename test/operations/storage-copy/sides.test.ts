@@ -65,7 +65,7 @@ test('the new home is from the start of the database of the old one, and an old 
   await copy()
   t.strictSame(there(), JSON.parse(own), 'a copy of this database that is put back does not come there either')
   objects.spoil('database.json', Buffer.from(another))
-  await t.rejects(copy(), { name: 'ConfigError', message: /^--to memory belongs to another database: since 2026-11-22T12:00:00Z to PostgreSQL at old\. .* It is an old home of this volume\. Name an empty place with --to; or, when no gateway comes there with that database any more, remove database\.json there\.$/ })
+  await t.rejects(copy(), { name: 'ConfigError', message: /^--to memory belongs to another database: since 2026-11-22T12:00:00Z to PostgreSQL at old\. .* It is an old home of this volume, or the copy was begun with an earlier database\. Name an empty place with --to; or, when no gateway comes there with that database any more, remove database\.json there\.$/ })
   await objects.remove('database.json')
   t.match(await copy(), { isSame: true })
   const handedOver = { ...JSON.parse(own), copy: 'moved' }
@@ -92,6 +92,14 @@ test('a copy that was killed while it wrote the identity goes on', async (t) => 
   writeFileSync(join(to, 'upload-gateway.json'), '')
   await copy({ to: `file:${to}` })
   t.equal(readFileSync(join(to, 'upload-gateway.json'), 'utf8'), readFileSync(join(folder, 'upload-gateway.json'), 'utf8'))
+})
+
+test('a gateway that comes to the new place just then keeps its identity', async (t) => {
+  const { copy, objects } = await moving(t)
+  const identity = JSON.stringify({ volumeId: 'another', layout: 1, createdAt: '2026-11-22T12:00:00Z' })
+  objects.before = (operation) => { if (operation === 'level') objects.spoil('upload-gateway.json', Buffer.from(identity)) }
+  await t.rejects(copy())
+  t.equal(String(objects.bytes('upload-gateway.json')), identity)
 })
 
 test('who must be alone in either home keeps the copy out', async (t) => {
