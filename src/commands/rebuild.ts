@@ -15,8 +15,8 @@ export function rebuildCommand (program: Command): void {
     .addHelpText('after', helpWith('upload-gateway rebuild\ncp /backups/uploads/snapshots/20261121T030000.000Z/database.sqlite /uploads/database/gateway.sqlite && upload-gateway rebuild'))
     .action(running(async ({ config, progress }) => {
       const report = await rebuild(config, progress)
-      const { findings, accounts: { isOldThere, failure } } = report
-      return { report, text: rebuildText(report, config.hasAccounts), hasFindings: findings.length > 0 || failure !== null || (config.hasAccounts && !isOldThere) }
+      const { findings, formerDatabase, accounts: { isOldThere, failure } } = report
+      return { report, text: rebuildText(report, config.hasAccounts), hasFindings: findings.length > 0 || failure !== null || formerDatabase !== null || (config.hasAccounts && !isOldThere) }
     }, () => true))
 }
 
@@ -31,7 +31,7 @@ export function rebuildText (report: Rebuilt, hasAccounts: boolean): string {
   ].join('\n')
 }
 
-function factsOf ({ database, databaseKind, totals, tombstones, erasures, erased, leftovers, foreign, superseded, accounts, oldDatabase, ms }: Rebuilt, hasAccounts: boolean): string[] {
+function factsOf ({ database, databaseKind, totals, tombstones, erasures, erased, leftovers, foreign, superseded, accounts, oldDatabase, formerDatabase, ms }: Rebuilt, hasAccounts: boolean): string[] {
   return [
     `${database} is made anew, in ${(ms / 1000).toFixed(1)} s`,
     `${counted(totals.currentAvatars, 'user')} with a current avatar, ${counted(totals.oldUrls, 'old URL')}, ${counted(erasures, 'erasure')}, ${counted(tombstones, 'tombstone')}`,
@@ -40,6 +40,7 @@ function factsOf ({ database, databaseKind, totals, tombstones, erasures, erased
     ...(leftovers === 0 ? [] : [`${counted(leftovers, 'file')} that interrupted imports left, not brought back; the sweep removes ${leftovers === 1 ? 'it' : 'them'}`]),
     ...(foreign === 0 ? [] : [`${counted(foreign, 'entry', 'entries')} on the volume not of the gateway's making; "upload-gateway verify" lists them`]),
     ...hasAccounts || accounts.count > 0 || accounts.failure !== null ? accountFacts(accounts, { database, databaseKind }) : [],
+    ...(formerDatabase === null ? [] : [`The home belonged to another database, ${formerDatabase}: what only that one knew, as embedded accounts and links, is not in this one. Where it still is, go back before a gateway starts on this one: remove database.json from the home, and set DATABASE_URL to it`]),
     ...(oldDatabase === null ? [] : [`The old database is kept as ${oldDatabase}; remove it when it is not needed any more`]),
   ]
 }

@@ -22,7 +22,7 @@ const ClaimSchema = Type.Object({
   copy: Type.Optional(Type.String()),
 })
 
-type ClaimText = Static<typeof ClaimSchema>
+export type ClaimText = Static<typeof ClaimSchema>
 
 /** A database as it comes to a home. */
 export type Claimant = {
@@ -46,7 +46,7 @@ export type Claim = {
   assign (claimant: Pick<Claimant, 'id' | 'name'>): Promise<void>
 }
 
-const ifSure = `If you know that this database has all records, remove ${claimFile} there; else make a new one of what is there with "upload-gateway rebuild".`
+const ifSure = `if you know that this database has all records, remove ${claimFile} there; else make a new one of what is there with "upload-gateway rebuild", which has only those embedded accounts that this one has.`
 
 const ofOldHome = `when no gateway comes there with that database any more, remove ${claimFile} there.`
 
@@ -54,7 +54,7 @@ const ofOldHome = `when no gateway comes there with that database any more, remo
 export function claimRemedy ({ setting }: Pick<FileSystem, 'setting'>): string {
   if (setting === '--to') return `It is an old home of this volume, or the copy was begun with an earlier database. Name an empty place with --to; or, ${ofOldHome}`
   if (setting === 'STORAGE_FALLBACK_URL') return `It is an old home of this volume, but not the one that this database comes from. Set STORAGE_FALLBACK_URL to that, or leave it empty when all uploads are in the own home; or, ${ofOldHome}`
-  return `Set DATABASE_URL to the one that it belongs to. ${ifSure}`
+  return `Set DATABASE_URL to the one that it belongs to. Where that is lost, ${ifSure}`
 }
 
 /** What is there, only read; undefined when the home belongs to no database yet. @throws ConfigError when it is damaged */
@@ -68,12 +68,18 @@ function parse (text: string, name: string): ClaimText {
     const value: unknown = JSON.parse(text)
     if (Check(ClaimSchema, value)) return value
   } catch {}
-  throw new ConfigError(`${claimFile} on ${name} is damaged, so it is not known which database belongs there. ${ifSure}`)
+  throw new ConfigError(`${claimFile} on ${name} is damaged, so it is not known which database belongs there: ${ifSure}`)
 }
 
 /** `claim`, when it is neither of a database with this id, nor lets that take over. */
 export const strangerTo = (id: string | undefined, claim: ClaimText | undefined): ClaimText | undefined =>
   id !== undefined && (claim?.database === id || claim?.copy === id) ? undefined : claim
+
+/** For people: to which other database than the one with this id the home belongs. */
+export async function strangerAt (fs: FileSystem, root: string, id: string | undefined): Promise<string | undefined> {
+  const stranger = strangerTo(id, await claimAt(fs, root))
+  return stranger && `${homeName(fs, root)} belongs to another database: since ${stranger.since} to ${stranger.name}.`
+}
 
 type Options = { readonly fs: FileSystem, readonly durable: Durable, readonly root: string, /** Of this process, for what is not finished. */ readonly staging: { readonly folder: string } }
 
@@ -89,10 +95,10 @@ export function createClaim ({ fs, durable, root, staging }: Options): Claim {
 
   return {
     async take ({ id, name, onlyReads }) {
-      const claim = await claimAt(fs, root)
-      const stranger = strangerTo(id, claim)
-      if (stranger !== undefined) throw new ConfigError(`${homeName(fs, root)} belongs to another database: since ${stranger.since} to ${stranger.name}. What was uploaded since is unknown to ${name}, which takes it for nobody's. ${claimRemedy(fs)}`)
+      const stranger = await strangerAt(fs, root, id)
+      if (stranger !== undefined) throw new ConfigError(`${stranger} What was uploaded since is unknown to ${name}, which takes it for nobody's. ${claimRemedy(fs)}`)
       if (onlyReads || id === undefined) return
+      const claim = await claimAt(fs, root)
       const isOwn = claim?.database === id
       // With the first change the copy is out of date.
       if (!isOwn || claim.copy !== undefined || claim.name !== name) await write({ database: id, name, since: isOwn ? claim.since : new Date().toISOString() })

@@ -5,6 +5,7 @@ import { setTimeout } from 'node:timers/promises'
 import { Type, type Static } from 'typebox'
 import { Check } from 'typebox/value'
 import { ConfigError } from '../config.ts'
+import { claimAt } from './claim.ts'
 import { errnoOf, ifAbsent } from './failures.ts'
 import { homeName, homeRemedy, type FileSystem } from './fs.ts'
 import { NotOrdinary, readOrdinaryText } from './ordinary-file.ts'
@@ -49,7 +50,8 @@ export async function identify (options: Options): Promise<string> {
 
 /** What no new database may be started on. @throws ConfigError */
 export async function refuseUploads (fs: FileSystem, root: string): Promise<void> {
-  await refuseFiles(fs, root, 'the database is new', 'Set DATABASE_URL to where the database that belongs to it is; or make that anew from the volume with "upload-gateway rebuild"; or bring back a backup of both with "upload-gateway restore".')
+  const claim = await claimAt(fs, root)
+  await refuseFiles(fs, root, 'the database is new', `Set DATABASE_URL to where the database that belongs to it is${claim === undefined ? '' : `: since ${claim.since} that is ${claim.name}`}; or make that anew from the volume with "upload-gateway rebuild"; or bring back a backup of both with "upload-gateway restore".`)
 }
 
 /** Files without a database would all look like orphans to the sweep: better not to start. */

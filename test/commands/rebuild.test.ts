@@ -9,7 +9,7 @@ import { openVolume, publish } from '../storage/fixtures/volume.ts'
 import { commandLine } from './fixtures/command-line.ts'
 
 const report: Rebuilt = {
-  database: '/srv/uploads/database/gateway.sqlite', databaseKind: 'sqlite', ms: 1234, oldDatabase: null, findings: [], superseded: 0, tombstones: 1, erasures: 0, erased: 0, leftovers: 0, foreign: 0,
+  database: '/srv/uploads/database/gateway.sqlite', databaseKind: 'sqlite', ms: 1234, oldDatabase: null, formerDatabase: null, findings: [], superseded: 0, tombstones: 1, erasures: 0, erased: 0, leftovers: 0, foreign: 0,
   accounts: { count: 2, isOldThere: true, failure: null },
   totals: { currentAvatars: 1, oldUrls: 0, blobs: [{ kind: 'avatar', state: 'live', count: 1 }, { kind: 'attachment', state: 'deleted', count: 12_345 }] },
 }
@@ -27,6 +27,8 @@ test('rebuild makes the database, and says what could not be brought back', asyn
   t.match(commandLine(root, ['rebuild']), { status: 0, stdout: /The old database had no embedded accounts/ })
   writeFileSync(sidecarPath(root, damaged), 'damaged')
   t.match(commandLine(root, ['rebuild']), { status: 3, stdout: /1 could not be brought back[^]*sidecar-damaged {2}avatars\/[^]*audit --repair/ })
+  writeFileSync(join(root, 'database.json'), JSON.stringify({ database: 'another', name: 'PostgreSQL at db', since: '2026-11-22T12:00:00Z' }))
+  t.match(commandLine(root, ['rebuild']), { status: 3, stdout: /belonged to another database, PostgreSQL at db/ })
   const { status, stdout } = commandLine(root, ['rebuild', '--json'])
   t.equal(status, 3)
   t.match(JSON.parse(stdout), { findings: [{ id: damaged.id }], accounts: { count: 0, isOldThere: true } })
@@ -40,6 +42,7 @@ test('each fact is a sentence, and only where there is one', (t) => {
   t.match(plain, /1 user with a current avatar, 0 old URLs, 0 erasures, 1 tombstone\.\n2 embedded accounts brought over from the old database\.$/)
   const all = rebuildText({ ...report, superseded: 1, erased: 2, leftovers: 1, foreign: 1, oldDatabase: '/srv/old', accounts: { count: 1, isOldThere: true, failure: 'disk I/O error' } }, true)
   t.match(all, /1 avatar had been replaced[^]*2 uploads of erased owners left out[^]*1 file that interrupted imports left, not brought back; the sweep removes it\.[^]*1 entry on the volume not[^]*1 embedded account brought over[^]*others could not be read \(disk I\/O error\)[^]*kept as \/srv\/old/)
+  t.match(rebuildText({ ...report, formerDatabase: 'PostgreSQL at db' }, true), /belonged to another database, PostgreSQL at db: what only that one knew[^]*remove database\.json from the home, and set DATABASE_URL to it\.$/)
   t.match(rebuildText({ ...report, findings: Array<Finding>(101).fill(finding) }, true), /101 could not be brought back[^]*… and 1 more: --json lists all\.$/)
   t.end()
 })

@@ -30,7 +30,7 @@ async function homeAt ({ fs, root }: Pick<Parameters<typeof openStorage>[0], 'fs
   }
 }
 
-const refusal = (id: string, other: string) => ({ name: 'ConfigError', message: new RegExp(`belongs to another database: since \\S+Z to the database ${other}\\. What was uploaded since is unknown to the database ${id}, which takes it for nobody's\\. Set DATABASE_URL to the one .*remove database\\.json there; else make a new one .* "upload-gateway rebuild"\\.$`) })
+const refusal = (id: string, other: string) => ({ name: 'ConfigError', message: new RegExp(`belongs to another database: since \\S+Z to the database ${other}\\. What was uploaded since is unknown to the database ${id}, which takes it for nobody's\\. Set DATABASE_URL to the one .*remove database\\.json there; else make a new one .* "upload-gateway rebuild", which has only those embedded accounts that this one has\\.$`) })
 
 test('the first database that may change a home has it, and no other comes there', async (t) => onEach(t, async (t, { root, come, claim }) => {
   await come('old', true)
@@ -148,7 +148,7 @@ test('a claim that is damaged refuses all, until somebody decides', async (t) =>
   await come('old')
   for (const text of ['', '{', '{}', '{"database":7}']) {
     await writeFile(claimFile, text)
-    await t.rejects(come('old'), { name: 'ConfigError', message: /^database\.json on UPLOADS_DIR \S+ is damaged, so it is not known which database belongs there\. If you know that this database has all records, remove database\.json there; else/ })
+    await t.rejects(come('old'), { name: 'ConfigError', message: /^database\.json on UPLOADS_DIR \S+ is damaged, so it is not known which database belongs there: if you know that this database has all records, remove database\.json there; else/ })
   }
   await rm(claimFile)
   await mkdir(claimFile)
@@ -166,7 +166,7 @@ test('a new database takes a home without uploads, whichever had it; one with up
   await come('tried')
   await come('new', async (store) => { await publish(store, 'hello') })
   t.match(JSON.parse(await fs.readFile(join(root, 'database.json'), 'utf8')), { database: 'new' })
-  await t.rejects(come('newer'), { message: /holds uploads, but the database is new/ })
+  await t.rejects(come('newer'), { message: /holds uploads, but the database is new.* Set DATABASE_URL to where the database that belongs to it is: since \S+ that is new; or make/ })
 }))
 
 test('a new database that was slow looks again for uploads before it takes the home', async (t) => {

@@ -4,7 +4,7 @@ import t from 'tap'
 import { audit, partialFiles } from './audit.ts'
 import { start } from './gateway.ts'
 import { disk, mount, needs, pause, run, until } from './machine.ts'
-import { createUploaders, lost } from './uploaders.ts'
+import { createUploaders, lost, type Acknowledged } from './uploaders.ts'
 
 const cycles = 6
 const parallel = 8
@@ -15,6 +15,7 @@ for (const type of ['ext4', 'xfs'] as const) {
     await needs('mount', 'umount', `mkfs.${type}`, 'xfs_io')
     const { folder, image } = await disk(t, type, { megabytes: 2048 })
     const uploaders = createUploaders({ maxSize: 1024 ** 2 })
+    const held: Acknowledged[] = []
     let gateway = await start(t, folder, sweeping)
 
     for (let cycle = 1; cycle <= cycles; cycle += 1) {
@@ -24,6 +25,8 @@ for (const type of ['ext4', 'xfs'] as const) {
       await until('uploads are acknowledged', () => uploaders.acknowledged.length > before + parallel)
       await pause(randomInt(1200))
       isCut = true
+      // Once the power is gone no answer leaves. Here some do: while it shuts down, ext4 calls an fsync done whose transaction it has just given up.
+      held.push(...uploaders.acknowledged.slice(before))
       await run('xfs_io', '-x', '-c', 'shutdown', folder)
       await gateway.kill()
       await uploading
@@ -31,12 +34,12 @@ for (const type of ['ext4', 'xfs'] as const) {
       await mount(t, folder, '-o', 'loop', image)
 
       gateway = await start(t, folder, sweeping)
-      t.same(await lost(gateway, uploaders.acknowledged), [], `cycle ${cycle}: all of ${uploaders.acknowledged.length} are there, byte by byte`)
+      t.same(await lost(gateway, held), [], `cycle ${cycle}: all of ${held.length} are there, byte by byte`)
       t.same(audit(folder).broken, [])
     }
 
     await until('no file is without a row', () => audit(folder, { isHashed: false }).orphans.length === 0)
     t.same(partialFiles(folder, uploaders.sent), [])
-    t.comment(`${type}: ${cycles} power cuts, ${uploaders.acknowledged.length} acknowledged of ${uploaders.sent.size} sent`)
+    t.comment(`${type}: ${cycles} power cuts, ${held.length} acknowledged of ${uploaders.sent.size} sent`)
   })
 }

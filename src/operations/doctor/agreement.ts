@@ -1,6 +1,6 @@
 // What must agree with the database, whichever it is: this version of the gateway, its own counting, the volume, and the clock.
 import type { Agreement } from '../../records/condition.ts'
-import { claimAt, claimRemedy, strangerTo } from '../../storage/claim.ts'
+import { claimRemedy, strangerAt } from '../../storage/claim.ts'
 import { homeName, homeRemedy, type FileSystem } from '../../storage/fs.ts'
 import { identityAt } from '../../storage/identity.ts'
 import { ok, problem, unknown, warning, type Seen } from './check.ts'
@@ -21,13 +21,13 @@ export function usage ({ miscounted }: Pick<Agreement, 'miscounted'>): Seen {
 
 export async function belonging (fs: FileSystem, root: string, { volumeId, databaseId }: Pick<Agreement, 'volumeId' | 'databaseId'>): Promise<Seen> {
   const identity = await identityAt(fs, root)
-  if (volumeId === undefined) return warning('It belongs to no volume yet.', 'With uploads on the volume, make it anew with "upload-gateway rebuild"; without any, just start the gateway.')
-  if (identity === undefined) return problem(`It belongs to the volume ${volumeId}, which is not at ${homeName(fs, root)}.`, `${homeRemedy(fs, 'that volume')}.`)
-  if (identity.volumeId !== volumeId) return problem(`It belongs to another volume: to ${volumeId}, while ${homeName(fs, root)} is ${identity.volumeId}.`, `${homeRemedy(fs, 'that one')}, or set DATABASE_URL to the database of this one.`)
+  if (identity === undefined && volumeId !== undefined) return problem(`It belongs to the volume ${volumeId}, which is not at ${homeName(fs, root)}.`, `${homeRemedy(fs, 'that volume')}.`)
+  if (identity !== undefined && volumeId !== undefined && identity.volumeId !== volumeId) return problem(`It belongs to another volume: to ${volumeId}, while ${homeName(fs, root)} is ${identity.volumeId}.`, `${homeRemedy(fs, 'that one')}, or set DATABASE_URL to the database of this one.`)
   for (const home of [{ fs: fs.move?.own ?? fs, root }, ...fs.move === undefined ? [] : [{ fs: fs.move.other, root: fs.move.root }]]) {
-    const stranger = strangerTo(databaseId, await claimAt(home.fs, home.root))
-    if (stranger !== undefined) return problem(`${homeName(home.fs, home.root)} belongs to another database: since ${stranger.since} to ${stranger.name}.`, claimRemedy(home.fs))
+    const stranger = await strangerAt(home.fs, home.root, databaseId)
+    if (stranger !== undefined) return problem(stranger, claimRemedy(home.fs))
   }
+  if (volumeId === undefined) return warning('It belongs to no volume yet.', 'With uploads on the volume, make it anew with "upload-gateway rebuild"; without any, just start the gateway.')
   return ok('It belongs to this volume.')
 }
 

@@ -8,6 +8,8 @@ import type { Database, PrismaClient } from '../../records/database.ts'
 import { createKnown, type Known, type KnownBlob } from '../../records/known.ts'
 import { createTombstoneRecords, type TombstoneRecords } from '../../records/tombstones.ts'
 import { viewDatabase } from '../../records/viewing.ts'
+import { createVolumeRecord } from '../../records/volume.ts'
+import { strangerAt } from '../../storage/claim.ts'
 import { createErasures, ledgerPlaces, type Erasure } from '../../storage/erasures.ts'
 import type { FileSystem } from '../../storage/fs.ts'
 import type { HomeConfig } from '../../storage/home.ts'
@@ -77,6 +79,7 @@ async function viewOf (config: ExplainConfig, { fs, now, progress }: Tools, data
   if (failure !== undefined && config.database.kind === 'sqlite') await refuseDenied(fs, config.database.file)
   const client = typeof database === 'string' || failure !== undefined ? undefined : database.client
   const hash = await keyedHash(fs, root, unknown)
+  if (client !== undefined) await noteStranger(fs, root, client, unknown)
   return {
     fs, root, trashRetentionMs, readThroughDirs, now, progress, hash, client, unknown,
     known: client === undefined ? undefined : createKnown(client),
@@ -86,6 +89,13 @@ async function viewOf (config: ExplainConfig, { fs, now, progress }: Tools, data
     erasures: hash === undefined ? [] : await readErasures(config, fs, hash, unknown),
     tombstones: client === undefined || hash === undefined ? undefined : createTombstoneRecords({ client, hash, now, tombstones: createTombstones({ fs, durable: createDurable({ fs, onSyncFailure: () => {} }), root }) }),
   }
+}
+
+/** The answer is that of a copy which may be out of date. */
+async function noteStranger (fs: FileSystem, root: string, client: PrismaClient, unknown: string[]): Promise<void> {
+  const { id } = await createVolumeRecord(client).claimant({ name: '', onlyReads: true })
+  const stranger = await strangerAt(fs.move?.own ?? fs, root, id).catch(reasonOf)
+  if (stranger !== undefined) unknown.push(`What was uploaded or changed since this database was copied: ${stranger}`)
 }
 
 async function keyedHash (fs: FileSystem, root: string, unknown: string[]): Promise<KeyedHash | undefined> {

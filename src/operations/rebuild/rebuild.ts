@@ -18,12 +18,12 @@ import { createTombstoneRecords } from '../../records/tombstones.ts'
 import { openSource } from '../../records/transfer/open.ts'
 import { settingIn } from '../../records/transfer/rows.ts'
 import { createVolumeRecord, volumeKey } from '../../records/volume.ts'
-import { claimAt, strangerTo, type Claimant } from '../../storage/claim.ts'
+import { claimAt, strangerTo, type Claimant, type ClaimText } from '../../storage/claim.ts'
 import { homeName, homeRemedy, type FileSystem } from '../../storage/fs.ts'
 import type { HomeConfig } from '../../storage/home.ts'
 import { identityAt } from '../../storage/identity.ts'
 import { openStorage, type Storage } from '../../storage/open.ts'
-import { identityFile } from '../../storage/volume/layout.ts'
+import { claimFile, identityFile } from '../../storage/volume/layout.ts'
 import { refuseDenied, refuseIfDenied } from '../access.ts'
 import { atHome } from '../at-home.ts'
 import type { Finding } from '../finding.ts'
@@ -45,6 +45,8 @@ export type Rebuilt = Filled & {
   readonly accounts: { readonly count: number, readonly isOldThere: boolean, readonly failure: string | null }
   /** Where the old database is kept because not all of it could be read, or it was not the one that the home belonged to; null when it is gone. */
   readonly oldDatabase: string | null
+  /** For people: the database that the home belonged to, where it was not the one that is replaced; null where it was. */
+  readonly formerDatabase: string | null
   readonly ms: number
 }
 
@@ -98,27 +100,26 @@ async function replace (task: Task, replacement: Replacement): Promise<Omit<Rebu
     const made = await make(replacement.file, task, old)
     progress.step('Checking the new database')
     const { isOldRead, ...report } = made
-    const keptAs = await replacement.putInPlace(!isOldRead || await isStranger(old, fs, root))
+    const former = strangerTo(old.is === 'readable' ? old.databaseId : undefined, await formerOf(fs, root))
+    const keptAs = await replacement.putInPlace(!isOldRead || (former !== undefined && mayBeMissed(old)))
     // After: as long as the new one is not in its place, whoever had the home has it. Killed in between, it is run again.
     await storage.claim.assign(await claimantOf(task.database, name))
-    return { ...report, database: name, oldDatabase: keptAs ?? null }
+    return { ...report, database: name, oldDatabase: keptAs ?? null, formerDatabase: former === undefined || former.name === name ? null : former.name }
   } finally {
     await replacement.discard()
   }
 }
 
+/** Which database had the home until now. */
+const formerOf = (fs: FileSystem, root: string): Promise<ClaimText | undefined> =>
+  claimAt(fs, root).catch(() => ({ database: '', name: `one that nobody knows, as ${claimFile} was damaged`, since: '' }))
+
+/** Of one that was not that of the home. A start that was refused leaves one that belongs to no volume; that in a backup has no id. */
+const mayBeMissed = (old: OldDatabase): boolean => old.is === 'readable' && old.volumeId !== undefined && old.databaseId !== undefined
+
 async function claimantOf (address: DatabaseAddress, name: string): Promise<Claimant> {
   const { client, close } = await openDatabase({ address, requireMount: false, connections: 1 })
   return createVolumeRecord(client).claimant({ name, onlyReads: false }).finally(close)
-}
-
-/**
- * The home belonged to another one, or nobody knows to which: what only this one knew may be wanted yet. A start that was refused leaves one that
- * belongs to no volume; that in a backup has no id.
- */
-async function isStranger (old: OldDatabase, fs: FileSystem, root: string): Promise<boolean> {
-  if (old.is !== 'readable' || old.volumeId === undefined || old.databaseId === undefined) return false
-  return claimAt(fs, root).then((claim) => strangerTo(old.databaseId, claim) !== undefined, () => true)
 }
 
 /** `isOldRead`: all that only the old database knew is in the new one. */

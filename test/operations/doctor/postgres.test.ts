@@ -42,6 +42,7 @@ t.test('each thing that is not right is said with what to change', async (t) => 
   t.match((await look({ volumeId: 'another' })).named('volume'), { level: 'problem', detail: /belongs to another volume/ })
   writeFileSync(join(root, 'database.json'), JSON.stringify({ database: 'other', name: 'PostgreSQL at db', since: '2026-11-22T12:00:00Z' }))
   t.match((await look()).named('volume'), { level: 'problem', detail: /belongs to another database: since 2026-11-22T12:00:00Z to PostgreSQL at db\.$/, change: /^Set DATABASE_URL to the one/ })
+  t.match((await look({ volumeId: undefined, databaseId: undefined })).named('volume'), { level: 'problem', detail: /belongs to another database/ })
   t.match((await look({ databaseId: 'other' })).named('volume'), { level: 'ok' })
   const other = await folderFor(t)
   writeFileSync(join(other, 'database.json'), JSON.stringify({ database: 'older', name: 'PostgreSQL at db', since: '2026-11-22T12:00:00Z' }))

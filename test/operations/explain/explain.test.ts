@@ -6,6 +6,7 @@ import { databaseAddress } from '../../../src/config.ts'
 import { explain, type ExplainConfig } from '../../../src/operations/explain/explain.ts'
 import { silent } from '../../../src/operations/progress.ts'
 import { openSecrets, secretKeyPrefix } from '../../../src/records/secrets.ts'
+import { createVolumeRecord } from '../../../src/records/volume.ts'
 import { encodeSidecar } from '../../../src/storage/sidecar.ts'
 import { blobPath, sidecarPath } from '../../../src/storage/volume/layout.ts'
 import { databaseUrlFor, isOnPostgres, onSqliteOnly } from '../../fixtures/database-server.ts'
@@ -324,6 +325,11 @@ t.test('what cannot be read does not hide the rest', async (t) => {
   const faults = createFaults()
   faults.inject({ on: 'readFile', path: /erasures/, errno: 'EIO' })
   t.match(await explain(config, version, { fs: faults.fs }), { isServed: true, unknown: [/ledger cannot be read.*EIO/] })
+  const { claim } = app.storage
+  const { id } = await createVolumeRecord(app.database.client).claimant({ name: '', onlyReads: true })
+  await claim.assign({ id: 'another', name: 'PostgreSQL at db' })
+  t.match(await ask(version), { isServed: true, unknown: [/^What was uploaded or changed since this database was copied: \S+ \S+ belongs to another database: since \S+ to PostgreSQL at db\.$/] })
+  await claim.assign({ id, name: 'own' })
   await app.close()
   writeFileSync(join(folder, 'upload-gateway.json'), '{')
   t.match(await ask(version), { isServed: true, unknown: [/identity of the volume .* cannot be read/] })

@@ -144,16 +144,18 @@ t.test('an old database that is damaged is kept, and the new one is used', async
 t.test('an old database that is not the one the home belonged to is kept: somebody may want what only it knew', async (t) => {
   const { root } = await used(t)
   const claimFile = join(root, 'database.json')
-  for (const claim of [JSON.stringify({ database: 'another', name: 'PostgreSQL at db', since: '2026-11-22T12:00:00Z' }), 'damaged']) {
+  const claims: Array<[claim: string, former: RegExp]> = [[JSON.stringify({ database: 'another', name: 'PostgreSQL at db', since: '2026-11-22T12:00:00Z' }), /^PostgreSQL at db$/], ['damaged', /^one that nobody knows, as database\.json was damaged$/]]
+  for (const [claim, former] of claims) {
     writeFileSync(claimFile, claim)
     await t.rejects(build(t, { UPLOADS_DIR: root }), { name: 'ConfigError' })
-    const { oldDatabase } = await rebuild(configFor(root), silent)
+    const { oldDatabase, formerDatabase } = await rebuild(configFor(root), silent)
+    t.match(formerDatabase, former)
     t.match(oldDatabase, /gateway\.sqlite\.damaged-/)
     t.match(JSON.parse(readFileSync(claimFile, 'utf8')), { database: /-/, name: join(root, 'database', 'gateway.sqlite') }, 'the home is of the new one')
     await (await build(t, { UPLOADS_DIR: root })).app.close()
     rmSync(oldDatabase ?? '')
   }
-  t.match(await rebuild(configFor(root), silent), { oldDatabase: null })
+  t.match(await rebuild(configFor(root), silent), { oldDatabase: null, formerDatabase: null })
 })
 
 t.test('what this user may not read is neither made anew nor called damaged', async (t) => {
