@@ -75,10 +75,12 @@ function parse (text: string, name: string): ClaimText {
 export const strangerTo = (id: string | undefined, claim: ClaimText | undefined): ClaimText | undefined =>
   id !== undefined && (claim?.database === id || claim?.copy === id) ? undefined : claim
 
+const told = (fs: FileSystem, root: string, { since, name }: ClaimText): string => `${homeName(fs, root)} belongs to another database: since ${since} to ${name}.`
+
 /** For people: to which other database than the one with this id the home belongs. */
 export async function strangerAt (fs: FileSystem, root: string, id: string | undefined): Promise<string | undefined> {
   const stranger = strangerTo(id, await claimAt(fs, root))
-  return stranger && `${homeName(fs, root)} belongs to another database: since ${stranger.since} to ${stranger.name}.`
+  return stranger && told(fs, root, stranger)
 }
 
 type Options = { readonly fs: FileSystem, readonly durable: Durable, readonly root: string, /** Of this process, for what is not finished. */ readonly staging: { readonly folder: string } }
@@ -95,10 +97,10 @@ export function createClaim ({ fs, durable, root, staging }: Options): Claim {
 
   return {
     async take ({ id, name, onlyReads }) {
-      const stranger = await strangerAt(fs, root, id)
-      if (stranger !== undefined) throw new ConfigError(`${stranger} What was uploaded since is unknown to ${name}, which takes it for nobody's. ${claimRemedy(fs)}`)
-      if (onlyReads || id === undefined) return
       const claim = await claimAt(fs, root)
+      const stranger = strangerTo(id, claim)
+      if (stranger !== undefined) throw new ConfigError(`${told(fs, root, stranger)} What was uploaded since is unknown to ${name}, which takes it for nobody's. ${claimRemedy(fs)}`)
+      if (onlyReads || id === undefined) return
       const isOwn = claim?.database === id
       // With the first change the copy is out of date.
       if (!isOwn || claim.copy !== undefined || claim.name !== name) await write({ database: id, name, since: isOwn ? claim.since : new Date().toISOString() })

@@ -35,7 +35,7 @@ export async function identify (options: Options): Promise<string> {
   const found = await readIdentity(options)
   if (found === undefined) {
     if (known.knowsFiles) throw new ConfigError(`${homeName(fs, root)} is not the uploads volume: it has no ${identityFile}, but the database knows files. ${homeRemedy(fs, `the volume ${known.volumeId ?? 'that belongs to this database'}`)}; if it is lost, "upload-gateway restore" brings back a backup of it.`)
-    await refuseFiles(fs, root, `it has no ${identityFile}`, 'Restore that file from a backup of this volume, or bring back a backup of all with "upload-gateway restore".')
+    if (await holdsFiles(fs, root)) throw withFiles(fs, root, `it has no ${identityFile}`, 'Restore that file from a backup of this volume, or bring back a backup of all with "upload-gateway restore".')
     await create(fs, durable, root, known.volumeId ?? randomUUID())
     // What is there now counts: another process that starts at the same time may have been first.
     return identify(options)
@@ -50,19 +50,23 @@ export async function identify (options: Options): Promise<string> {
 
 /** What no new database may be started on. @throws ConfigError */
 export async function refuseUploads (fs: FileSystem, root: string): Promise<void> {
+  if (!await holdsFiles(fs, root)) return
   const claim = await claimAt(fs, root)
-  await refuseFiles(fs, root, 'the database is new', `Set DATABASE_URL to where the database that belongs to it is${claim === undefined ? '' : `: since ${claim.since} that is ${claim.name}`}; or make that anew from the volume with "upload-gateway rebuild"; or bring back a backup of both with "upload-gateway restore".`)
+  throw withFiles(fs, root, 'the database is new', `Set DATABASE_URL to where the database that belongs to it is${claim === undefined ? '' : `: since ${claim.since} that is ${claim.name}`}; or make that anew from the volume with "upload-gateway rebuild"; or bring back a backup of both with "upload-gateway restore".`)
 }
 
 /** Files without a database would all look like orphans to the sweep: better not to start. */
-async function refuseFiles (fs: FileSystem, root: string, reason: string, remedy: string): Promise<void> {
+const withFiles = (fs: FileSystem, root: string, reason: string, remedy: string): ConfigError =>
+  new ConfigError(`${homeName(fs, root)} holds uploads, but ${reason}: starting would make orphans of them. ${remedy}`)
+
+/** Also bytes of uploads that are not finished. @throws ConfigError when that cannot be told */
+async function holdsFiles (fs: FileSystem, root: string): Promise<boolean> {
   const places = [...kinds.map((kind) => kindFolder(root, kind)), join(root, resumableFolder)]
   const folders = await Promise.all(places.map((place) => fs.readdir(place).catch((error: unknown) => {
     if (errnoOf(error) === 'ENOENT') return []
     throw new ConfigError(`The volume ${root} cannot be read, so it is not known whether it holds uploads. Mount it so that the gateway may read it.`, { cause: error })
   })))
-  if (folders.flat().length === 0) return
-  throw new ConfigError(`${homeName(fs, root)} holds uploads, but ${reason}: starting would make orphans of them. ${remedy}`)
+  return folders.flat().length > 0
 }
 
 async function readIdentity ({ fs, root, pauseMs = 50 }: Options): Promise<Identity | undefined> {

@@ -24,40 +24,24 @@ export function createLease (look: () => Promise<void>, monotonicMs: () => numbe
   }
 }
 
+const under = <Of extends unknown[]>(lease: Lease, change: (...of: Of) => Promise<void>) => async (...of: Of): Promise<void> => {
+  await lease()
+  await change(...of)
+}
+
 export function leasedStore (store: Store, lease: Lease): Store {
   return {
     ...store,
-    async publish (staged, sidecar) {
-      await lease()
-      await store.publish(staged, sidecar)
+    async publish (...of) {
+      await under(lease, store.publish)(...of)
       // It may have stood still in between. What is not committed is removed in time by whoever has the home.
       await lease()
     },
-    async writeSidecar (sidecar) {
-      await lease()
-      await store.writeSidecar(sidecar)
-    },
-    async remove (address) {
-      await lease()
-      await store.remove(address)
-    },
-    async removeForGood (address) {
-      await lease()
-      await store.removeForGood(address)
-    },
+    writeSidecar: under(lease, store.writeSidecar),
+    remove: under(lease, store.remove),
+    removeForGood: under(lease, store.removeForGood),
   }
 }
 
-export function leasedSegments (segments: Segments, lease: Lease): Segments {
-  return {
-    ...segments,
-    async remove (id) {
-      await lease()
-      await segments.remove(id)
-    },
-    async removeForGood (id) {
-      await lease()
-      await segments.removeForGood(id)
-    },
-  }
-}
+export const leasedSegments = (segments: Segments, lease: Lease): Segments =>
+  ({ ...segments, remove: under(lease, segments.remove), removeForGood: under(lease, segments.removeForGood) })

@@ -86,7 +86,7 @@ type Options = {
   root: string
   reserveBytes: number | undefined
   known: KnownVolume
-  /** The database that this process is at work with; absent where one is made, or only served from. */
+  /** The database that this process is at work with; absent where one is made. */
   claimant?: Claimant | undefined
   /** The second place of the ledger of erasures. */
   secondLedger?: string | undefined
@@ -122,8 +122,9 @@ export async function openStorage ({ fs, root, reserveBytes, known, claimant, se
     if (retreat === undefined || !isUnwritable(error)) throw error
     return openIn(await retreat())
   }).catch(refuseUnwritable(folderName(fs, root)))
-  const claim = createClaim({ fs: fs.move?.own ?? fs, durable, root, staging })
-  await enter({ fs: fs.move?.own ?? fs, staging, root, name: homeName(fs, root), claim }, presence).catch(refuseUnwritable(folderName(fs, root)))
+  const own = fs.move?.own ?? fs
+  const claim = createClaim({ fs: own, durable, root, staging })
+  await enter({ fs: own, staging, root, name: homeName(fs, root), claim }, presence).catch(refuseUnwritable(folderName(fs, root)))
   const hash = createKeyedHash(volumeId)
   const space = createSpace({ fs, folder: root, reserveBytes })
   const probe = createProbe({ fs, durable, staging })

@@ -20,6 +20,14 @@ function column (file: string, query: string): unknown[] {
   }
 }
 
+t.test('no snapshot is taken for the database that it was made of: it has no id', async (t) => {
+  const { client, file } = await sqliteFor(t)
+  await client.setting.createMany({ data: [{ key: 'databaseId', value: 'original' }, { key: 'volumeId', value: 'v' }] })
+  const target = join(t.testdir(), 'copy.sqlite')
+  takeSnapshot(file, target)
+  t.strictSame(column(target, "SELECT key FROM Setting WHERE key LIKE '%Id'"), ['volumeId'])
+})
+
 t.test('no snapshot has a secret, not even in what is left of its file', async (t) => {
   const { client, file } = await sqliteFor(t)
   await client.setting.createMany({ data: [{ key: 'secret:jwt.secret', value: 'unheard of' }, { key: 'secretly', value: 'kept' }] })

@@ -20,6 +20,17 @@ async function place (t: Test) {
 
 const how = { isRun: true, progress: silent, visibility: 'public' } as const
 
+test('what is only planned makes no copy of the database out of date', async (t) => {
+  const { app, old, config, read } = await place(t)
+  const own = JSON.parse(await read('database.json'))
+  await app.storage.claim.handOver({ id: own.database, name: own.name }, 'a copy')
+  const copied = async () => JSON.parse(await read('database.json')).copy
+  for (const [isRun, copy] of [[false, 'a copy'], [true, undefined]] as const) {
+    await importSystemMAttachments(config, { ...how, folder: join(old, 'uploads'), owner: 'archive', isRun })
+    t.equal(await copied(), copy)
+  }
+})
+
 test('folders of System M move in beside a running gateway, with a line for every file where asked', async (t) => {
   const { app, old, config } = await place(t)
   const reportFile = join(old, 'report')

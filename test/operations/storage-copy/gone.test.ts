@@ -12,8 +12,8 @@ async function homes (t: Test) {
   const side = (storage: typeof from) => ({ fs: storage.faults.fs, root: storage.root, name: storage.root, storage: storage as never })
   return {
     from: from.store, to: to.store, rows, ledger,
-    run: ({ erased = '', days = 2, maxPercent = 5, claim = ledger.claimOrphan } = {}) => removeGone({
-      source: side(from), target: side(to), ledger: { ...ledger, claimOrphan: claim }, isErased: ({ ownerId }) => ownerId === erased, graceMs: dayMs, maxPercent, now: () => new Date(Date.now() + days * dayMs), progress,
+    run: ({ erased = '', days = 2, maxPercent = 5, claim = ledger.claimOrphan, checkClaim = to.checkClaim } = {}) => removeGone({
+      source: side(from), target: side({ ...to, checkClaim }), ledger: { ...ledger, claimOrphan: claim }, isErased: ({ ownerId }) => ownerId === erased, graceMs: dayMs, maxPercent, now: () => new Date(Date.now() + days * dayMs), progress,
     }),
     blobs: async () => (await to.files()).filter((path) => !path.endsWith('.sidecar.json') && path.startsWith('avatars/')).length,
   }
@@ -54,6 +54,13 @@ test('what was swept once goes, what is committed just then stays, and without a
     return ledger.claimOrphan(address)
   }
   t.match(await run({ claim }), { removed: 2, left: 0 })
+  t.equal(await blobs(), 1)
+})
+
+test('nothing goes of a home that another database has taken meanwhile', async (t) => {
+  const { to, run, blobs } = await homes(t)
+  await publish(to, 'of the other')
+  await t.rejects(run({ checkClaim: async () => { throw new Error('taken') } }), { message: 'taken' })
   t.equal(await blobs(), 1)
 })
 
