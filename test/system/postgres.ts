@@ -14,6 +14,8 @@ const asPostgres = ['--reuid=postgres', '--regid=postgres', '--clear-groups', '-
 
 export type Postgres = {
   readonly url: string
+  /** Of its first process. */
+  readonly pid: number
   /** A connection for the test itself; another one after a restart. */
   readonly client: pg.Client
   /** Whether it runs, as far as the test has ended or started it. */
@@ -68,6 +70,7 @@ export async function postgres (t: Pick<Test, 'teardown'>, { isSynced = false }:
   })
   return {
     url: urlOf('postgres'),
+    get pid () { return server.pid ?? 0 },
     get client () { return client },
     get isRunning () { return isRunning },
 

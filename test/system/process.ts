@@ -64,17 +64,21 @@ export function watchFamily (pid: number): () => number {
   }
 }
 
-/** Milliseconds of processor time that those it started have used, gone ones too (proc_pid_stat(5); a tick is 10 ms). */
-export function childrenCpuMs (pid: number): number {
-  const ticks = (member: number, from: number): number => {
-    try {
-      const stat = readFileSync(`/proc/${member}/stat`, 'utf8')
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ').map(Number)
-      return (fields[from] ?? 0) + (fields[from + 1] ?? 0)
-    } catch {
-      return 0
-    }
+const [own, ofTheGone] = [11, 13]
+
+/** Milliseconds of processor time; 0 when it is gone (proc_pid_stat(5); a tick is 10 ms). */
+function cpuMs (pid: number, from: typeof own | typeof ofTheGone): number {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ').map(Number)
+    return ((fields[from] ?? 0) + (fields[from + 1] ?? 0)) * 10
+  } catch {
+    return 0
   }
-  const [own, ofTheGone] = [11, 13]
-  return (ticks(pid, ofTheGone) + childrenOf(pid).reduce((sum, child) => sum + ticks(child, own), 0)) * 10
 }
+
+/** Milliseconds of processor time that those it started have used, gone ones too. */
+export const childrenCpuMs = (pid: number): number => cpuMs(pid, ofTheGone) + childrenOf(pid).reduce((sum, child) => sum + cpuMs(child, own), 0)
+
+/** Milliseconds of processor time that the process and those it started have used, gone ones too. */
+export const familyCpuMs = (pid: number): number => cpuMs(pid, own) + childrenCpuMs(pid)

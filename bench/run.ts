@@ -1,0 +1,102 @@
+// The gateway beside nginx, Express, Fastify, @tus/server and Node itself: the same load upon each, in rounds, on one machine. The ratios are what counts.
+//   npm run bench -- [--rounds 5] [--seconds 3] [load ...]
+// Some twenty minutes for all. It needs root, Debian's curl, nginx-light, postgresql and wrk, and 16 GB in the temporary folder.
+import { execFile } from 'node:child_process'
+import { access, chmod, mkdir, mkdtemp, readFile, rm, statfs, writeFile } from 'node:fs/promises'
+import { cpus, release, tmpdir, totalmem } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { Command, InvalidArgumentError } from 'commander'
+import type { Load } from './kit/bench.ts'
+import { cores } from './kit/cores.ts'
+import { chartOf, isMet, tableOf, type Outcome } from './kit/outcome.ts'
+import { needPrograms } from './kit/programs.ts'
+import { interleaved } from './kit/rounds.ts'
+import type { Server } from './kit/servers.ts'
+import { print } from './kit/table.ts'
+import { cold } from './loads/cold.ts'
+import { hotAvatar, hotVariant, privateAttachment, unchanged } from './loads/hot.ts'
+import { idle } from './loads/idle.ts'
+import { download, largeUpload, ranges } from './loads/large.ts'
+import { parallel } from './loads/parallel.ts'
+import { resumable } from './loads/resumable.ts'
+import { smallUploads } from './loads/small-uploads.ts'
+
+const loads: readonly Load[] = [hotAvatar, unchanged, hotVariant, privateAttachment, cold, download, ranges, smallUploads, largeUpload, resumable, parallel, idle]
+const here = fileURLToPath(new URL('.', import.meta.url))
+
+const whole = (text: string): number => {
+  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('It must be a whole number, 1 or more.')
+  return Number(text)
+}
+
+const program = new Command('npm run bench --')
+  .description('Puts the same loads upon the gateway and upon what one would take instead.')
+  .option('--rounds <number>', 'rounds of each load', whole, 5)
+  .option('--seconds <number>', 'that a server is asked in each round', whole, 3)
+  .argument('[load...]', `which: ${loads.map(({ id }) => id).join(', ')}; without any, all of them, and their outcome is written into bench/results/`)
+  .parse()
+const { rounds, seconds } = program.opts<{ rounds: number, seconds: number }>()
+const wanted = program.args
+const unknown = wanted.filter((id) => !loads.some((load) => load.id === id))
+if (unknown.length > 0) program.error(`There is no load ${unknown.join(', ')}.`)
+
+/** What others are made of is no part of the gateway, and is not installed with it. */
+async function installPeers (): Promise<void> {
+  const peers = join(here, 'peers')
+  const isThere = await access(join(peers, 'node_modules')).then(() => true, () => false)
+  if (!isThere) await promisify(execFile)('npm', ['ci', '--prefix', peers, '--no-audit', '--no-fund'])
+}
+
+async function describeMachine (folder: string): Promise<string> {
+  const [nginx, model] = [await promisify(execFile)('/usr/sbin/nginx', ['-v']).then(({ stderr }) => stderr.trim().replace('nginx version: ', ''), () => 'nginx'), cpus()[0]?.model ?? 'unknown processor']
+  const mounted = (await readFile('/proc/mounts', 'utf8')).split('\n').map((line) => line.split(' ')).filter(([, at = '/']) => folder.startsWith(at)).sort(([, one = ''], [, other = '']) => other.length - one.length)[0]
+  const { bavail, bsize } = await statfs(folder)
+  const list = (of: readonly number[]) => of.join(', ')
+  return `${cpus().length} × ${model.replaceAll(/\s+/g, ' ')}, ${Math.round(totalmem() / 1024 ** 3)} GiB, Linux ${release()}, ${mounted?.[2]} with ${Math.round(bavail * bsize / 1e9)} GB free; Node ${process.version}, ${nginx}; servers on cores ${list(cores.servers)}, clients on ${list(cores.clients)}; medians of ${rounds} rounds`
+}
+
+async function run ({ id, title, unit, prepare }: Load, root: string): Promise<Outcome> {
+  const folder = join(root, id)
+  await mkdir(folder)
+  const ends: (() => unknown)[] = []
+  const teardown = (end: () => unknown): void => { ends.unshift(end) }
+  const started = (server: Server): Server => { teardown(server.stop); return server }
+  try {
+    const { sides, goals } = await prepare({ folder, seconds, started, teardown })
+    // The first requests of a process are slow.
+    await interleaved(sides, { rounds: 1 })
+    return { id, title, unit, goals, samples: await interleaved(sides, { rounds }) }
+  } finally {
+    for (const end of ends) await end()
+    await rm(folder, { recursive: true })
+  }
+}
+
+await needPrograms({ curl: 'curl', nginx: 'nginx-light', pg_ctlcluster: 'postgresql', wrk: 'wrk' })
+await installPeers()
+const root = await mkdtemp(join(tmpdir(), 'upload-gateway-bench-'))
+try {
+  // nginx and PostgreSQL run as other users.
+  await chmod(root, 0o755)
+  const machine = await describeMachine(root)
+  print(`${machine}\n`)
+  const outcomes: Outcome[] = []
+  for (const load of loads.filter(({ id }) => wanted.length === 0 || wanted.includes(id))) {
+    const outcome = await run(load, root)
+    outcomes.push(outcome)
+    print(tableOf(outcome))
+  }
+  const goals = outcomes.flatMap(({ goals, samples }) => goals.map((goal) => isMet(goal, samples)))
+  print(`${goals.filter(Boolean).length} of ${goals.length} goals are met.`)
+  if (wanted.length === 0) {
+    const results = join(here, 'results')
+    await mkdir(results, { recursive: true })
+    await writeFile(join(results, 'results.md'), `# Upload Gateway beside others\n\n${machine}.\n\n${outcomes.map(tableOf).join('\n')}`)
+    await writeFile(join(results, 'results.svg'), await chartOf(outcomes, machine))
+  }
+} finally {
+  await rm(root, { recursive: true, force: true })
+}
