@@ -47,7 +47,11 @@ export type Audit = Omit<Verification, 'findings'> & { readonly isRepair: boolea
 export async function auditVolume (workplace: Workplace, options: AuditOptions): Promise<Audit> {
   const { isRepair, from, progress, pause } = options
   if (from !== undefined) refuseNoBackup(from)
-  if (isRepair) await refuseSecond(workplace)
+  if (isRepair) {
+    await refuseSecond(workplace)
+    // A repair that was killed may owe some, and what is owed is no finding. What cannot be written now stays owed.
+    await workplace.settling.settleDue({ isStart: true }).catch(() => {})
+  }
   const observed = createFindings()
   const { findings, cursor: _, ...counts } = await verifyVolume(workplace, { progress, findings: observed, ...(pause !== undefined && { pause }) })
   const tools = await toolsFor(workplace, observed.list, from)

@@ -135,6 +135,21 @@ test('killed between any two renames, a swap is finished by the next run', async
   }
 })
 
+test('sidecars that a killed repair owes are written by the next run', async (t) => {
+  const { audit, outcomes, attachment, sidecarPath, client } = await setUp(t)
+  const [garbled, blocked] = [await attachment('hello'), await attachment('hallo')]
+  const whole = await readFile(sidecarPath(garbled), 'utf8')
+  await writeFile(sidecarPath(garbled), whole.replace('ada', 'bob'))
+  await rm(sidecarPath(blocked))
+  await mkdir(sidecarPath(blocked))
+  await client.blob.updateMany({ data: { sidecarDueAt: new Date() } })
+  await audit({ isRepair: false })
+  t.not(await readFile(sidecarPath(garbled), 'utf8'), whole)
+  await outcomes()
+  t.equal(await readFile(sidecarPath(garbled), 'utf8'), whole)
+  t.strictSame(await client.blob.findMany({ where: { sidecarDueAt: { not: null } }, select: { id: true } }), [{ id: blocked.id }], 'what cannot be written stays owed')
+})
+
 test('foreign files go only when told, but not while they may be all that is left of a lost one', async (t) => {
   const { outcomes, attachment, blobPath, root } = await setUp(t)
   const lost = await attachment('hello')
