@@ -99,7 +99,7 @@ export const largeUpload: Load = {
         async measure () {
           const sample = await measure()
           // Disks are finite, and what is not written yet is not for the next to wait for.
-          for (const pattern of ['nginx/put/*', 'fastify/kept/*', 'volume/attachments/*/*/*/*.bin']) for await (const path of glob(pattern, { cwd: folder })) await rm(join(folder, path))
+          for (const pattern of ['nginx/put/*', 'fastify/kept/*', 'volume/attachments/*/*/*/*']) for await (const path of glob(pattern, { cwd: folder })) await rm(join(folder, path))
           return sample
         },
       })),

@@ -34,7 +34,7 @@ export const parallel: Load = {
       const ask = await wrk(own.url, { requests, connections: 1, seconds: 1, folder })
       while (!isOver.signal.aborted) rates.push(await ask())
       await all
-      for await (const path of glob('volume/attachments/*/*/*/*.bin', { cwd: folder })) await rm(join(folder, path))
+      for await (const path of glob('volume/attachments/*/*/*/*', { cwd: folder })) await rm(join(folder, path))
       const mean = (of: 'perSecond' | 'p50Ms') => rates.reduce((sum, rate) => sum + rate[of], 0) / rates.length
       return { requests: rates.reduce((sum, rate) => sum + rate.requests, 0), perSecond: mean('perSecond'), p50Ms: mean('p50Ms'), p99Ms: Math.max(...rates.map(({ p99Ms }) => p99Ms)) }
     }

@@ -45,7 +45,7 @@ export const resumable: Load = {
       name,
       async measure () {
         const sample = await measure()
-        for (const pattern of ['tus/*', 'volume/attachments/*/*/*/*.bin']) for await (const path of glob(pattern, { cwd: folder })) await rm(join(folder, path))
+        for (const pattern of ['tus/*', 'volume/attachments/*/*/*/*']) for await (const path of glob(pattern, { cwd: folder })) await rm(join(folder, path))
         return sample
       },
     })
