@@ -13,6 +13,8 @@ import pg from 'pg'
 import { attachmentIn, call, json } from '../test/system/client.ts'
 import { bearer, start, type Gateway, type Settings } from '../test/system/gateway.ts'
 import { postgres } from '../test/system/postgres.ts'
+import { filling, ordinaryOwners, sqlite, type Dialect } from './kit/filling.ts'
+import { head, print, row } from './kit/table.ts'
 
 const [rounds = 20, each = 40, many = 1_000_000] = process.argv.slice(2).map(Number)
 const few = 1000
@@ -23,55 +25,11 @@ const agent = new Agent({ keepAlive: true })
 
 type Operation = typeof operations[number]
 
-/** What the two databases spell differently. */
-type Dialect = {
-  /** A table `numbers` with the column n, from 1 to `count`. */
-  readonly numbers: (count: number) => string
-  readonly hex: (expression: string, digits: number) => string
-  /** So many seconds ago. */
-  readonly ago: (seconds: string) => string
-  readonly no: string
-}
-
-const sqlite: Dialect = {
-  numbers: (count) => `(WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < ${count}) SELECT n FROM counted) AS numbers`,
-  hex: (expression, digits) => `printf('%0${digits}x', ${expression})`,
-  ago: (seconds) => `strftime('%Y-%m-%dT%H:%M:%S.000+00:00', 'now', '-' || (${seconds}) || ' seconds')`,
-  no: '0',
-}
-
 const postgresql: Dialect = {
   numbers: (count) => `generate_series(1::bigint, ${count}) AS numbers(n)`,
   hex: (expression, digits) => `lpad(to_hex((${expression})::bigint), ${digits}, '0')`,
   ago: (seconds) => `(now() AT TIME ZONE 'utc' - make_interval(secs => (${seconds})::int))`,
   no: 'false',
-}
-
-/** Files of the one who has many. */
-const most = (count: number): number => Math.min(10_000, count / 2)
-const ordinaryOwners = (count: number): number => (count - most(count)) / 20
-
-/** Rows as two years of use leave them: some twenty files for each owner, one with many, one of twenty in the trash, a picture for each. */
-function filling ({ numbers, hex, ago, no }: Dialect, count: number): string[] {
-  const secondsEach = Math.floor(2 * 365 * 86_400 / count)
-  const firstMs = Date.now() - count * secondsEach * 1000
-  const ordinary = ordinaryOwners(count)
-  const ofMany = count / most(count)
-  const ms = `(${firstMs} + n * ${secondsEach * 1000})`
-  const id = (variant: string) => `(${hex(`${ms} / 65536`, 8)} || '-' || ${hex(`${ms} % 65536`, 4)} || '-7000-${variant}-' || ${hex('n', 12)})`
-  const owner = `(CASE WHEN n % ${ofMany} = 0 THEN 'many' ELSE 'u' || (n * 7919 % ${ordinary}) END)`
-  const isDeleted = '(n % 20 = 7)'
-  const at = ago(`(${count} - n) * ${secondsEach}`)
-  const sha256 = hex('n', 64)
-  return [
-    `INSERT INTO "Blob" ("id", "kind", "extension", "state", "ownerId", "creatorId", "contentType", "size", "sha256", "stateAt", "createdAt", "keepsMetadata")
-     SELECT ${id('8000')}, 'attachment', 'pdf', CASE WHEN ${isDeleted} THEN 'deleted' ELSE 'live' END, ${owner}, ${owner}, 'application/pdf', 1000 + n % 100000, ${sha256}, CASE WHEN ${isDeleted} THEN ${ago('n % 86400')} ELSE ${at} END, ${at}, ${no} FROM ${numbers(count)}`,
-    `INSERT INTO "Attachment" ("id", "blobId", "ownerId", "filename", "visibility", "contextType", "contextId", "deletedAt", "createdAt")
-     SELECT ${id('9000')}, ${id('8000')}, ${owner}, 'file ' || n || '.pdf', 'private', 'message', 'm' || (n / 3), CASE WHEN ${isDeleted} THEN ${ago('n % 86400')} END, ${at} FROM ${numbers(count)}`,
-    `INSERT INTO "Blob" ("id", "kind", "extension", "state", "ownerId", "creatorId", "contentType", "size", "sha256", "stateAt", "createdAt", "keepsMetadata")
-     SELECT ${id('a000')}, 'avatar', 'jpg', 'live', 'u' || n, 'u' || n, 'image/jpeg', 50000, ${sha256}, ${at}, ${at}, ${no} FROM ${numbers(ordinary)}`,
-    `INSERT INTO "Avatar" ("userId", "blobId") SELECT 'u' || n, ${id('a000')} FROM ${numbers(ordinary)}`,
-  ]
 }
 
 const usage = `INSERT INTO "Usage" ("ownerId", "bytes", "files", "trashBytes")
@@ -153,9 +111,6 @@ function percentile (values: readonly number[], part: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? NaN
 }
 
-const print = (line: string): void => { process.stdout.write(`${line}\n`) }
-const row = (...cells: readonly (string | number)[]): void => print(`| ${cells.join(' | ')} |`)
-
 /** The ratio of medians is that of each round, and then the median of those: what else the machine did was the same for both. */
 function compare (name: string, small: Side, large: Side): void {
   for (const operation of operations) {
@@ -163,7 +118,7 @@ function compare (name: string, small: Side, large: Side): void {
     const halves = percentile(ones.map((values, round) => percentile(values, 0.5) / percentile(others[round] ?? [], 0.5)), 0.5)
     const tails = percentile(ones.flat(), 0.99) / percentile(others.flat(), 0.99)
     const of = (values: readonly number[][]) => `${percentile(values.flat(), 0.5).toFixed(2)} / ${percentile(values.flat(), 0.99).toFixed(2)}`
-    row(name, operation, of(others), of(ones), `${halves.toFixed(2)} ×${halves > 1.2 ? ' !' : ''}`, `${tails.toFixed(2)} ×${tails > 2 ? ' !' : ''}`)
+    print(row(name, operation, of(others), of(ones), `${halves.toFixed(2)} ×${halves > 1.2 ? ' !' : ''}`, `${tails.toFixed(2)} ×${tails > 2 ? ' !' : ''}`))
   }
 }
 
@@ -180,8 +135,7 @@ try {
   for (let round = 0; round < rounds; round += 1) {
     for (const one of round % 2 === 0 ? sides : sides.toReversed()) await measure(one, true)
   }
-  row('database', 'request', `${few} rows, p50 / p99 in ms`, `${many} rows`, 'p50', 'p99')
-  row(...Array.from({ length: 6 }, () => '---'))
+  print(head('database', 'request', `${few} rows, p50 / p99 in ms`, `${many} rows`, 'p50', 'p99'))
   compare('SQLite', sqliteFew, sqliteMany)
   compare('PostgreSQL', postgresFew, postgresMany)
 } finally {

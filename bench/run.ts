@@ -1,6 +1,6 @@
 // The gateway beside nginx, Express, Fastify, @tus/server and Node itself: the same load upon each, in rounds, on one machine. The ratios are what counts.
 //   npm run bench -- [--rounds 5] [--seconds 3] [load ...]
-// Some twenty minutes for all. It needs root, Debian's curl, nginx-light, postgresql and wrk, and 16 GB in the temporary folder.
+// It needs root, Debian's curl, nginx-light, postgresql and wrk, and 16 GB in the temporary folder.
 import { execFile } from 'node:child_process'
 import { access, chmod, mkdir, mkdtemp, readFile, rm, statfs, writeFile } from 'node:fs/promises'
 import { cpus, release, tmpdir, totalmem } from 'node:os'
@@ -20,11 +20,12 @@ import { cold } from './loads/cold.ts'
 import { hotAvatar, hotVariant, privateAttachment, unchanged } from './loads/hot.ts'
 import { idle } from './loads/idle.ts'
 import { download, largeUpload, ranges } from './loads/large.ts'
+import { many } from './loads/many.ts'
 import { parallel } from './loads/parallel.ts'
 import { resumable } from './loads/resumable.ts'
 import { smallUploads } from './loads/small-uploads.ts'
 
-const loads: readonly Load[] = [hotAvatar, unchanged, hotVariant, privateAttachment, cold, download, ranges, smallUploads, largeUpload, resumable, parallel, idle]
+const loads: readonly Load[] = [hotAvatar, unchanged, hotVariant, privateAttachment, cold, download, ranges, smallUploads, largeUpload, resumable, parallel, idle, many]
 const here = fileURLToPath(new URL('.', import.meta.url))
 
 const whole = (text: string): number => {

@@ -8,7 +8,7 @@ import { wrk, type Rate, type Request } from './wrk.ts'
 export type Sample = Usage & { readonly perSecond: number, readonly p50Ms?: number, readonly p99Ms?: number }
 
 /** Of `of`, in each round: for each of what `to` came to, or beyond it, or as it is. */
-export type Goal = { readonly of: string, readonly to?: string, readonly what?: 'perSecond' | 'p99Ms' | 'peakBytes', readonly isDifference?: boolean } & ({ readonly atLeast: number } | { readonly atMost: number })
+export type Goal = { readonly of: string, readonly to?: string, readonly what?: 'perSecond' | 'p50Ms' | 'p99Ms' | 'peakBytes', readonly isDifference?: boolean } & ({ readonly atLeast: number } | { readonly atMost: number })
 
 export type Prepared = { readonly sides: readonly Side<Sample>[], readonly goals: readonly Goal[] }
 

@@ -15,8 +15,8 @@ const half = Math.ceil(all.length / 2)
 
 /** Each server has the first half, one after the other; on two cores all share both. */
 export const cores = all.length < 4
-  ? { servers: all, clients: all }
-  : { servers: all.slice(0, half), clients: all.slice(half) }
+  ? { all, servers: all, clients: all }
+  : { all, servers: all.slice(0, half), clients: all.slice(half) }
 
 /** A command and its arguments, on these cores. */
 export const on = (list: readonly number[], command: string, args: readonly string[]): [string, string[]] => ['taskset', ['-c', list.join(','), command, ...args]]

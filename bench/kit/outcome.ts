@@ -6,7 +6,7 @@ import { gateway, type Goal, type Load, type Sample } from './bench.ts'
 export type Outcome = Pick<Load, 'id' | 'title' | 'unit'> & { readonly samples: ReadonlyMap<string, readonly Sample[]>, readonly goals: readonly Goal[] }
 
 const mebibyte = 1024 ** 2
-const wordOf = { perSecond: 'rate', p99Ms: 'p99', peakBytes: 'memory' } as const
+const wordOf = { perSecond: 'rate', p50Ms: 'p50', p99Ms: 'p99', peakBytes: 'memory' } as const
 
 const figure = (value: number): string => value >= 1000 ? Math.round(value).toLocaleString('en').replaceAll(',', ' ') : value.toPrecision(3)
 

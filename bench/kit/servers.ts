@@ -28,16 +28,19 @@ type Options = {
   readonly log: string
   /** What is asked until it is answered. */
   readonly ready?: string
-}
+} & Placed
+
+/** `hasAll`: all cores, not only those of servers. */
+type Placed = { readonly hasAll?: boolean | undefined }
 
 const gatewayEntry = fileURLToPath(new URL('../../src/server.ts', import.meta.url))
 
 /** @throws with the end of its log when it does not come to answer */
-export async function serve (command: string, args: readonly string[], { port, env, log, ready = '/' }: Options): Promise<Server> {
+export async function serve (command: string, args: readonly string[], { port, env, log, ready = '/', hasAll = false }: Options): Promise<Server> {
   const output = await open(log, 'a')
   const startedAt = performance.now()
   // taskset becomes what it starts: the pid is that of the server.
-  const child = spawn(...on(cores.servers, command, args), { cwd: tmpdir(), env, stdio: ['ignore', output.fd, output.fd] })
+  const child = spawn(...on(hasAll ? cores.all : cores.servers, command, args), { cwd: tmpdir(), env, stdio: ['ignore', output.fd, output.fd] })
   const ended = once(child, 'close').then(() => output.close())
   const url = `http://127.0.0.1:${port}`
   const stop = async (): Promise<void> => {
@@ -57,10 +60,10 @@ export async function serve (command: string, args: readonly string[], { port, e
 }
 
 /** `/health/live` answers once it listens, which is when it is ready. */
-export async function serveGateway (volume: string, settings: Settings = {}): Promise<Server> {
+export async function serveGateway (volume: string, settings: Settings = {}, placed: Placed = {}): Promise<Server> {
   const port = await freePort()
   await mkdir(volume, { recursive: true })
-  return serve(process.execPath, [gatewayEntry], { port, env: envFor(volume, { QUOTA_BYTES: '0', QUOTA_FILES: '0', ...settings, PORT: String(port) }), log: `${volume}.log`, ready: '/health/live' })
+  return serve(process.execPath, [gatewayEntry], { port, env: envFor(volume, { QUOTA_BYTES: '0', QUOTA_FILES: '0', ...settings, PORT: String(port) }), log: `${volume}.log`, ready: '/health/live', ...placed })
 }
 
 /** One of ../peers, which hears its port in PORT, and where to keep things in FOLDER. */
@@ -72,7 +75,7 @@ export async function servePeer (name: string, folder: string, settings: Setting
 }
 
 /** Serves `folder`, with what Debian's own configuration sets, and takes files under /put/. `home`: a folder that is not there yet. */
-export async function serveNginx (folder: string, home: string, { workers = 1 } = {}): Promise<Server> {
+export async function serveNginx (folder: string, home: string, { workers = 1, ...placed }: { workers?: number } & Placed = {}): Promise<Server> {
   const port = await freePort()
   await mkdir(join(home, 'put'), { recursive: true })
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${home}/${name};`).join(' ')
@@ -80,7 +83,7 @@ export async function serveNginx (folder: string, home: string, { workers = 1 } 
     daemon off; pid ${home}/pid; error_log stderr crit; user root; worker_processes ${workers}; events { worker_connections 768; }
     http { sendfile on; tcp_nopush on; types { image/jpeg jpg jpeg; image/webp webp; } access_log ${home}/access; keepalive_requests 1000000000; client_max_body_size 0; ${temporary}
       server { listen 127.0.0.1:${port}; root ${folder}; location /put/ { alias ${home}/put/; dav_methods PUT; } } }`)
-  return serve('nginx', ['-p', home, '-c', join(home, 'nginx.conf'), '-e', 'stderr'], { port, env: { PATH: toolPath }, log: join(home, 'log') })
+  return serve('nginx', ['-p', home, '-c', join(home, 'nginx.conf'), '-e', 'stderr'], { port, env: { PATH: toolPath }, log: join(home, 'log'), ...placed })
 }
 
 /** One whose commits survive a power cut. */
