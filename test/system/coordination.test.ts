@@ -155,6 +155,7 @@ async function late (t: Test, url: string) {
   const sockets = new Set<Socket>()
   let kept: Buffer[] | undefined
   let near: Socket | undefined
+  let heardAtMs = 0
   const server = createServer((socket) => {
     const far = connect(port, target.hostname)
     near = socket.setNoDelay(true)
@@ -163,7 +164,10 @@ async function late (t: Test, url: string) {
       one.on('error', () => {})
     }
     socket.pipe(far)
-    far.on('data', (bytes) => { kept === undefined ? socket.write(bytes) : kept.push(bytes) })
+    far.on('data', (bytes) => {
+      heardAtMs = performance.now()
+      kept === undefined ? socket.write(bytes) : kept.push(bytes)
+    })
     far.on('end', () => { if (kept === undefined) socket.end() })
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -175,6 +179,7 @@ async function late (t: Test, url: string) {
   return {
     url: target.href,
     keepBack () { kept = [] },
+    isSilent: () => performance.now() - heardAtMs > 500,
     isKeeping: () => kept?.length !== 0,
     letGo () {
       const bytes = Buffer.concat(kept ?? [])
@@ -190,6 +195,8 @@ test('who is told of the lock together with the end of the connection does not l
   const first = await member(t, url)
   const second = await member(t, way.url)
   t.strictSame([first, second].map(({ coordination }) => coordination.leads()), [true, false])
+  // An answer under way is a refusal: kept back, it would be the last that is asked for.
+  await until('it has its answer, and asks again in a while', way.isSilent)
   way.keepBack()
   await first.coordination.stepDown()
   const holder = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
