@@ -4,7 +4,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import type { DestinationStream } from 'pino'
 import { accountRoutes } from './accounts/routes.ts'
 import { createAccountRecords } from './accounts/records.ts'
-import { createProfile, createRevocation } from './accounts/service.ts'
+import { createProfile, createStanding } from './accounts/service.ts'
 import { attachmentEvents } from './attachments/events.ts'
 import { linkRoutes } from './attachments/link-routes.ts'
 import { createLinks } from './attachments/links.ts'
@@ -46,6 +46,7 @@ import { cors } from './plugins/cors.ts'
 import { erasures } from './plugins/erasures.ts'
 import { describeEvents } from './plugins/event-description.ts'
 import { expectContinue } from './plugins/expect.ts'
+import { createFront, front as answersReady, type Front } from './plugins/front.ts'
 import { health } from './plugins/health.ts'
 import { idempotency } from './plugins/idempotency.ts'
 import { images } from './plugins/images.ts'
@@ -74,6 +75,7 @@ import { createLinkRecords } from './records/links.ts'
 import { createKnownPaths } from './records/old-paths.ts'
 import { createOwners } from './records/owners.ts'
 import { createQuota } from './records/quota.ts'
+import { createRowMemory, forgetful } from './records/row-memory.ts'
 import { openSecrets } from './records/secrets.ts'
 import { createSettling } from './records/sidecars.ts'
 import { createTombstoneRecords } from './records/tombstones.ts'
@@ -86,6 +88,7 @@ import { createResumables } from './resumable/service.ts'
 import { withoutMaking } from './secrets.ts'
 import { fileSystem, type FileSystem } from './storage/fs.ts'
 import { createSightings } from './storage/orphans.ts'
+import { createPace } from './storage/pace.ts'
 import { createStrayVariants } from './storage/stray-variants.ts'
 import { createSweep } from './storage/sweep.ts'
 import { findOwnFiles } from './storage/volume/own-files.ts'
@@ -109,9 +112,12 @@ const expireEveryMs = 60_000
 /** Rows of links that have expired go this often. */
 const linksEveryMs = 10 * 60_000
 
+/** Of the time, for looking through the volume. */
+const sweepShare = 0.2
+
 export type AppOptions = {
   readonly isTerminal?: boolean
-  readonly logStream?: DestinationStream & NodeJS.WritableStream
+  readonly logStream?: DestinationStream
   readonly fs?: FileSystem
   readonly now?: () => Date
   readonly monotonicMs?: () => number
@@ -120,23 +126,21 @@ export type AppOptions = {
 /** A gateway that is ready to listen. @throws ConfigError when it must not start; nothing stays open then */
 export async function buildApp (config: Config, options: AppOptions = {}): Promise<FastifyInstance> {
   const { isTerminal = false, logStream } = options
+  const front = createFront({ headersTimeoutMs })
   const app = Fastify({
     ...logging({ level: config.logLevel, isTerminal, ...(logStream !== undefined && { stream: logStream }) }),
     trustProxy: config.trustProxy,
     bodyLimit: maxJsonBytes,
     // A start may take long: a migration of a large database, a slow volume.
     pluginTimeout: 0,
-    // Node's default of 300 s would end live uploads.
-    requestTimeout: 0,
-    connectionTimeout: 0,
-    http: { headersTimeout: headersTimeoutMs },
+    serverFactory: front.serverFactory,
     routerOptions: { maxParamLength: 1024 },
     return503OnClosing: false,
     clientErrorHandler,
     frameworkErrors,
   })
   try {
-    await compose(app, config, options)
+    await compose(app, front, config, options)
     await app.ready()
     return app
   } catch (error) {
@@ -145,7 +149,7 @@ export async function buildApp (config: Config, options: AppOptions = {}): Promi
   }
 }
 
-async function compose (app: FastifyInstance, config: Config, { fs: machine = fileSystem, now = () => new Date(), monotonicMs = () => performance.now() }: AppOptions): Promise<void> {
+async function compose (app: FastifyInstance, front: Front, config: Config, { fs: machine = fileSystem, now = () => new Date(), monotonicMs = () => performance.now() }: AppOptions): Promise<void> {
   await app.register(connections)
   await app.register(drainUnread)
   await app.register(bodyDeadline)
@@ -161,10 +165,11 @@ async function compose (app: FastifyInstance, config: Config, { fs: machine = fi
 
   const isWanted = config.webhook !== undefined
   if (!config.isReadOnly) await noteWebhook(client, isWanted)
-  const events = createEvents({ client, hash, now, isWanted })
+  const events = createEvents({ hash, now, isWanted })
   const outbox = createOutbox({ client, now })
   const metrics = createMetrics({ ...(config.webhook && { events: outbox.depth }), freeBytes: async () => (await space.measure()).freeBytes, reserveBytes: async () => (await space.measure()).reserveBytes, staging: staging.usage, leads: coordination.leads, waitingPictureJobs: () => app.images.waiting() })
   await app.register(metricsEndpoint, { metrics })
+  await app.register(answersReady, { front, metrics })
   await app.register(cors, config)
   await app.register(methods)
   await app.register(overload, config)
@@ -174,7 +179,7 @@ async function compose (app: FastifyInstance, config: Config, { fs: machine = fi
 
   const settling = createSettling({ client, store, now })
   const tombstoneRecords = createTombstoneRecords({ client, tombstones, hash, now })
-  const ledger = createLedger({ client, settling, entomb: tombstoneRecords.entomb, now })
+  const ledger = createLedger({ client, ask: app.database.ask, settling, entomb: tombstoneRecords.entomb, now })
   const removeStrays = createStrayVariants({ fs, root: config.uploadsDir, ledger, monotonicMs })
   await app.register(upkeep, {
     coordination,
@@ -188,6 +193,7 @@ async function compose (app: FastifyInstance, config: Config, { fs: machine = fi
       trashMs: config.trashRetentionMs,
       trashMaxBytesPerOwner: config.trashMaxBytesPerOwner,
       maxPercent: config.sweepMaxPercent,
+      pace: () => createPace(sweepShare),
     }).run),
     sweepEveryMs: config.sweepIntervalMs,
     removeDeadStaging: home.objects === undefined ? staging.removeDead : async () => await staging.removeDead() + await removeStrays(),
@@ -212,32 +218,33 @@ async function compose (app: FastifyInstance, config: Config, { fs: machine = fi
     }),
   })
 
-  const accountRecords = createAccountRecords(client)
+  const memory = app.database.changes === undefined ? forgetful : createRowMemory(app.database.changes)
+  const accountRecords = createAccountRecords(client, memory)
   const kept = openSecrets(app.database, config.databaseFile)
   const secrets = config.isReadOnly ? withoutMaking(kept) : kept
   const keys = await openKeys(config, secrets)
-  const revocation = config.hasAccounts && { isRevoked: createRevocation(accountRecords) }
-  await app.register(auth, { config, keys, ...revocation })
+  const standing = config.hasAccounts && { standingOf: createStanding(accountRecords) }
+  await app.register(auth, { config, keys, now, ...standing })
   const signer = await openSigner(config, secrets)
-  await app.register(mediaSession, { signer, seconds: config.mediaSessionSeconds, publicUrl: config.publicUrl, now, ...revocation })
+  await app.register(mediaSession, { signer, seconds: config.mediaSessionSeconds, publicUrl: config.publicUrl, now, ...standing })
 
-  const owners = createOwners({ client, hash })
+  const owners = createOwners({ client, hash, memory })
   await app.register(idempotency, { answers: createAnswers({ client, owners, hash, now }), owners })
   await app.register(uploadsInFlight, { owners, coordination })
   await app.register(rateLimits, { limitsOf: config.callerLimits, monotonicMs })
-  await app.register(quotas, { quota: createQuota({ client, owners, limitsFor: quotaLimits(config.callerLimits), trashMaxBytes: config.trashMaxBytesPerOwner }) })
+  await app.register(quotas, { quota: createQuota({ client, ask: app.database.ask, owners, limitsFor: quotaLimits(config.callerLimits), trashMaxBytes: config.trashMaxBytesPerOwner }) })
   const warn = (error: unknown, message: string) => app.log.warn({ err: error }, message)
   await app.register(images, { config, metrics, fs, now })
   const { intake, variants, drawings } = app.images
   const clamd = config.clamdUrl === undefined ? undefined : createClamd(config.clamdUrl)
   const scan = clamd === undefined ? withoutScanner : createScan({ clamd, failsOpen: config.scanFailsOpen, deadlineMs: config.scanTimeoutMs, onEnd: metrics.scanEnded, warn })
   if (clamd !== undefined) await app.register(greetingScanner, { clamd, failsOpen: config.scanFailsOpen, warn })
-  const avatarRecords = createAvatarRecords({ client, owners, now, events })
+  const avatarRecords = createAvatarRecords({ client, owners, now, memory, events })
   const avatars = createAvatars({ settling, warn, records: avatarRecords, show: showing({ store, variants }) })
   const avatarUploads = createAvatarUploads({ store, settling, scan, intake, warn, now, records: avatarRecords, keepsMetadata: config.avatarKeepsMetadata })
   const nameOf = async (id: string) => config.hasAccounts ? (await accountRecords.byId(id))?.displayName : undefined
   const fallbacks = createFallbacks({ drawings, nameOf, now })
-  const attachmentRecords = createAttachmentRecords({ client, owners, now, events })
+  const attachmentRecords = createAttachmentRecords({ client, commit: app.database.commit, owners, now, memory, events })
   const attachments = createAttachments({ store, settling, now, records: attachmentRecords })
   const attachmentUploads = createAttachmentUploads({ store, scan, intake, now, records: attachmentRecords, keepsMetadata: config.attachmentKeepsMetadata })
   app.doNowAndThen({ name: 'expired', everyMs: expireEveryMs, run: attachments.expire })

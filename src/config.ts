@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import { envSchema } from 'env-schema'
+import { Ajv } from 'ajv'
 import { Type, type Static, type TSchemaOptions } from 'typebox'
 import { wordingOf, type SchemaFailure } from './wording.ts'
 
@@ -65,6 +65,7 @@ const Environment = Type.Object({
 
   IMAGE_PROCESSES: Type.Integer({ description: 'Processes that decode pictures, at most; 0: one for each core, and no more than 8.', default: 0, minimum: 0, maximum: 64 }),
   IMAGE_MEMORY_BYTES: count('Memory that the pictures decoded at one time may take, in bytes, with the processes that do it. A single one may take more.', 320 * 1024 ** 2, 1),
+  MEMORY_CACHE_BYTES: count('Of files of up to 512 KiB, and of parts of larger ones of up to 64 KiB, kept in memory, in bytes: what is asked for again comes from there.', 64 * 1024 ** 2),
   CACHE_MAX_BYTES: count('Of resized pictures kept on the volume, in bytes; beyond it those not asked for longest are removed.', 2 * 1024 ** 3),
 
   SWEEP_INTERVAL_SECONDS: count('Time between two clean-ups of the volume.', 3600, 1),
@@ -113,15 +114,13 @@ export function readConfig (env: Record<string, string | undefined>): Config {
   return derive(parse(env))
 }
 
+const withDefaults = new Ajv({ allErrors: true, removeAdditional: 'all', useDefaults: true, coerceTypes: true, strict: false, meta: false, validateSchema: false }).compile<Static<typeof Environment>>(Environment)
+
 function parse (env: Record<string, string | undefined>): Static<typeof Environment> {
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value.trim() !== ''))
-  try {
-    return envSchema<Static<typeof Environment>>({ schema: structuredClone(Environment), data: given, env: false, dotenv: false, ajv: { customOptions: (ajv) => ajv.addKeyword('x-allowed') } })
-  } catch (error) {
-    // env-schema throws nothing else: the schema itself is right.
-    const reasons = (error as { errors: Array<SchemaFailure & { instancePath: string }> }).errors.map(reasonOf)
-    throw new ConfigError(`A setting is not valid: ${reasons.join(', ')}. .env.example explains each.`, { cause: error })
-  }
+  const settings: unknown = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value.trim() !== ''))
+  if (withDefaults(settings)) return settings
+  const reasons = (withDefaults.errors ?? []).map(reasonOf)
+  throw new ConfigError(`A setting is not valid: ${reasons.join(', ')}. .env.example explains each.`)
 }
 
 function reasonOf (failure: SchemaFailure & { instancePath: string }): string {
@@ -156,6 +155,7 @@ function derive (env: Static<typeof Environment>) {
     attachmentKeepsMetadata: env.ATTACHMENT_METADATA === 'keep',
     imageProcesses: env.IMAGE_PROCESSES === 0 ? undefined : env.IMAGE_PROCESSES,
     imageMemoryBytes: env.IMAGE_MEMORY_BYTES,
+    memoryCacheBytes: env.MEMORY_CACHE_BYTES,
     cacheMaxBytes: env.CACHE_MAX_BYTES,
     uploadIdleMs: env.UPLOAD_IDLE_SECONDS * 1000,
     uploadMinBytesPerSecond: env.UPLOAD_MIN_BYTES_PER_SECOND,

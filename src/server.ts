@@ -6,6 +6,8 @@ import type { FastifyInstance } from 'fastify'
 import { buildApp } from './app.ts'
 import { banner } from './banner.ts'
 import { ConfigError, readConfig, type Config } from './config.ts'
+import { giveBack } from './garbage.ts'
+import { bufferedOutput } from './plugins/logger.ts'
 import { nameOf } from './records/address.ts'
 import { homePlace } from './storage/fs.ts'
 
@@ -19,7 +21,8 @@ async function start (): Promise<void> {
   if (existsSync(envFile)) process.loadEnvFile(envFile)
   const config = readConfig(process.env)
   const isTerminal = process.stdout.isTTY === true
-  const app = await buildApp(config, { isTerminal })
+  const app = await buildApp(config, { isTerminal, ...(!isTerminal && { logStream: standardOutput() }) })
+  giveBack()
   // Before it listens: whoever reads that it does may stop it at once.
   const stop = stopGracefully(app, config)
   const serving = { home: homePlace(app.home.fs, config.uploadsDir), database: nameOf(config.database), isReadOnly: config.isReadOnly }
@@ -33,6 +36,12 @@ async function start (): Promise<void> {
     throw isListenError(error) ? new ConfigError(sentenceOf(error, config), { cause: error }) : error
   })
   if (isTerminal && address !== undefined) process.stdout.write(banner({ address, ...serving, hasAccounts: config.hasAccounts }))
+}
+
+function standardOutput () {
+  const output = bufferedOutput(process.stdout.fd)
+  process.on('exit', () => output.flushSync())
+  return output
 }
 
 function stopGracefully (app: FastifyInstance, { shutdownGraceMs }: Config) {

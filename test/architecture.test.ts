@@ -25,7 +25,7 @@ const mayImport: Record<string, readonly string[]> = {
   operations: ['attachments', 'avatars', 'callers', 'events', 'images', 'records', 'scanning', 'storage', 'transfer', 'users'],
   commands: ['callers', 'operations', 'records', 'storage'],
 }
-const foundation = ['errors.ts', 'config.ts', 'version.ts', 'wording.ts', 'user-id.ts', 'secrets.ts']
+const foundation = ['errors.ts', 'config.ts', 'version.ts', 'wording.ts', 'user-id.ts', 'secrets.ts', 'basis.ts', 'http.ts']
 
 const sources = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts') && !path.startsWith('generated'))
 
@@ -67,5 +67,15 @@ test('the client, which runs elsewhere, imports nothing but its own files', (t) 
 
 test('every file says first what it owns', (t) => {
   for (const path of sources) t.match(readFileSync(join(src, path), 'utf8'), /^(#!.*\n)?\/\/ \S/, path)
+  t.end()
+})
+
+test('what would make each start longer is not loaded by it', (t) => {
+  // Modules, and what has what is needed of them.
+  const avoided = { 'node:http': 'http.ts', 'opentype.js/dist/opentype.mjs': 'an import() where a letter is drawn', 'pino-pretty': 'a require() where there is a terminal', 'typebox/value': 'typebox/schema', 'env-schema': 'ajv' }
+  for (const path of sources.filter((path) => !path.startsWith('operations/') && !path.startsWith('commands/'))) {
+    const loaded = [...readFileSync(join(src, path), 'utf8').matchAll(/^import (?!type ).*'([^']+)'/gm)].map(([, module]) => module)
+    for (const [module, instead] of Object.entries(avoided)) t.notOk(loaded.includes(module), `${path}: instead of ${module}, ${instead}`)
+  }
   t.end()
 })

@@ -2,14 +2,20 @@
 import type { Account, PrismaClient } from '../generated/prisma/client.ts'
 import { EmailTaken } from '../errors.ts'
 import { isTaken, querying } from '../records/failures.ts'
+import { forgetful, type RowMemory } from '../records/row-memory.ts'
 
 export type { Account }
 
 export type AccountRecords = ReturnType<typeof createAccountRecords>
 
 /** All throw DatabaseUnavailable, those that write also StorageFull. */
-export function createAccountRecords ({ account }: Pick<PrismaClient, 'account'>) {
+export function createAccountRecords ({ account }: Pick<PrismaClient, 'account'>, memory: RowMemory = forgetful) {
   return {
+    /** What its tokens are compared with, out of memory where it is known there. */
+    tokens: (id: string): Promise<{ readonly tokenGeneration: number } | null> => memory.get(`tokens of ${id}`, () => querying(() => account.findUnique({ where: { id }, select: { tokenGeneration: true } })), () => [`account ${id}`]),
+
+    basisOf: memory.basisOf,
+
     byId: (id: string) => querying(() => account.findUnique({ where: { id } })),
 
     byEmail: (email: string) => querying(() => account.findUnique({ where: { email } })),

@@ -1,8 +1,9 @@
 // The rules of embedded accounts: who may log in, what ends a token, what a user may change.
 import { randomUUID } from 'node:crypto'
+import { always } from '../basis.ts'
 import type { UserId } from '../callers/caller.ts'
 import { credentialsInvalid, tokenInvalid } from '../callers/challenge.ts'
-import { generationClaim, type Claims } from '../callers/claims.ts'
+import { generationClaim, type StandingOf } from '../callers/claims.ts'
 import type { Mint } from '../callers/mint.ts'
 import { AccountNotFound, PasswordWrong } from '../errors.ts'
 import { cleanDisplayName, nameFromEmail } from './names.ts'
@@ -123,9 +124,11 @@ async function present ({ id, email, displayName }: Account, avatarUrlOf: Accoun
 }
 
 /** For plugins/auth: a token of an account ends with a log-out, a change of password, or the account. */
-export function createRevocation (records: Pick<AccountRecords, 'byId'>) {
-  return async (claims: Claims, id: UserId): Promise<boolean> => {
+export function createStanding ({ tokens, basisOf }: Pick<AccountRecords, 'tokens' | 'basisOf'>): StandingOf {
+  return async (claims, id) => {
     const generation = claims[generationClaim]
-    return generation !== undefined && (await records.byId(id))?.tokenGeneration !== generation
+    if (generation === undefined) return { isRevoked: false, basis: always }
+    const current = await tokens(id)
+    return { isRevoked: current?.tokenGeneration !== generation, basis: current === null ? undefined : basisOf(current) }
   }
 }

@@ -24,8 +24,8 @@ export function createPreviews ({ attachments, store, variants }: { attachments:
       const spec = specOf(query, { kind: 'preview', picture: { width, height }, accepted: negotiateFormat(accept) })
       const source = { blobId: blobIdOf(row), contentType, width, height, isProven: thumbhash !== null, open: () => store.localFile(addressOf(row)) }
       const entry = await variants.get(source, spec).catch((error: unknown) => { throw isOfThePicture(error) ? new PreviewUnavailable({ cause: error }) : error })
-      const { size: bytes, sha256, contentType: type, read } = entry
-      return { ...attachments.represent(row, false), size: bytes, sha256, contentType: type, filename: previewName(row.filename, type), read, elsewhere: undefined }
+      const { size: bytes, sha256, contentType: type, read, whole } = entry
+      return { ...attachments.represent(row, false), size: bytes, sha256, contentType: type, filename: previewName(row.filename, type), read, whole, part: undefined, file: undefined, elsewhere: undefined }
     },
   }
 }

@@ -7,7 +7,9 @@ import type { PrismaClient } from '../records/database.ts'
 import { untold, type Events } from '../records/events.ts'
 import { isStale, querying } from '../records/failures.ts'
 import { nobody, type Naming, type Owners } from '../records/owners.ts'
-import { joinIds, toBlobRow } from '../records/sidecars.ts'
+import { forgetful, type RowMemory } from '../records/row-memory.ts'
+import { joinIds, newBlob } from '../records/sidecars.ts'
+import { inPrisma, inserting, throughPrisma, type Commit } from '../records/statements.ts'
 import type { BlobId } from '../storage/ids.ts'
 import type { Sidecar } from '../storage/sidecar.ts'
 import type { BlobAddress } from '../storage/store.ts'
@@ -25,11 +27,21 @@ export type Filter = { readonly ownerId: UserId, readonly contextType?: string |
 
 export type AttachmentRecords = ReturnType<typeof createAttachmentRecords>
 
-type Options = { client: PrismaClient, owners: Owners, now: () => Date, events?: Pick<Events, 'telling' | 'told'> }
+type Options = { client: PrismaClient, /** Of new rows. */ commit?: Commit, owners: Owners, now: () => Date, memory?: RowMemory, events?: Pick<Events, 'telling' | 'told'> }
 
-export function createAttachmentRecords ({ client, owners, now, events = untold }: Options) {
+export function createAttachmentRecords ({ client, commit = throughPrisma(client).commit, owners, now, memory = forgetful, events = untold }: Options) {
   /** Neither deleted nor past its time, though nobody may have moved it to the trash yet. */
   const current = () => ({ deletedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: now() } }] })
+
+  const hasExpired = ({ expiresAt }: Pick<AttachmentRow, 'expiresAt'>): boolean => expiresAt !== null && expiresAt <= now()
+
+  /** Also one that has expired. */
+  async function read (id: string): Promise<AttachmentRow | null> {
+    const row = memory.reader.attachment(id)
+    return row === undefined ? find(id) : row
+  }
+
+  const find = (id: string): Promise<AttachmentRow | null> => querying(() => client.attachment.findFirst({ where: { id, ...current() }, include: withBlob }))
 
   const overdue = () => ({ expiresAt: { lte: now() }, deletedAt: null, blob: { state: 'live' } })
 
@@ -44,15 +56,15 @@ export function createAttachmentRecords ({ client, owners, now, events = untold 
     async create (sidecars: readonly AttachmentSidecar[], epoch: number, alongside: Alongside = nothing): Promise<void> {
       const ownerIds = sidecars.map(({ ownerId }) => ownerId)
       const naming = owners.naming(sidecars.flatMap(({ readers }) => readers), epoch)
-      const commit = () => client.$transaction([
+      const all = () => commit([
         ...naming.first(),
         ...eachOwner(ownerIds, (ownerId) => owners.entering(ownerId, epoch)),
-        ...sidecars.map((sidecar) => client.attachment.create({ data: { ...toRow(sidecar), blob: { create: toBlobRow(sidecar) } } })),
+        ...sidecars.flatMap((sidecar) => [...newBlob(sidecar), inserting('Attachment', toRow(sidecar))]),
         ...events.telling(sidecars.map(ofSidecar)),
         ...naming.statements(),
         ...alongside.statements(),
       ])
-      await committing(client, sidecars.map(({ id }) => id), commit, async (error) => {
+      await committing(client, sidecars.map(({ id }) => id), all, async (error) => {
         await Promise.all(eachOwner(ownerIds, (ownerId) => owners.refuseErased(ownerId, epoch)))
         await naming.refuse()
         await alongside.refuse(error)
@@ -60,8 +72,17 @@ export function createAttachmentRecords ({ client, owners, now, events = untold 
       events.told()
     },
 
-    /** Neither deleted nor expired ones, as all that follow. */
-    find: (id: string): Promise<AttachmentRow | null> => querying(() => client.attachment.findFirst({ where: { id, ...current() }, include: withBlob })),
+    basisOf: memory.basisOf,
+
+    /** Neither deleted nor expired ones, as all that follow. Out of memory where it is known there. */
+    async shown (id: string): Promise<AttachmentRow | null> {
+      const row = await memory.get(`attachment ${id}`, () => read(id), ({ blobId }) => [`attachment ${id}`, `blob ${blobId}`])
+      return row === null || hasExpired(row) ? null : row
+    },
+
+    hasExpired,
+
+    find,
 
     /** The one behind a path that an older client was given. */
     byAlias: (path: string): Promise<AttachmentRow | null> =>
@@ -90,9 +111,8 @@ export function createAttachmentRecords ({ client, owners, now, events = untold 
     /** The row as changed; null when it was deleted meanwhile, or its bytes went over to another blob. @throws what `naming` refuses for */
     change: (row: AttachmentRow, changes: Omit<Prisma.AttachmentUpdateInput, 'blob'>, naming: Naming = nobody): Promise<AttachmentRow | null> => unlessStale(async () => {
       const results = await client.$transaction([
-        ...naming.first(),
-        ...naming.statements(),
-        ...events.telling([ofChange(row, changes)]),
+        ...inPrisma(client, naming.first()),
+        ...inPrisma(client, [...naming.statements(), ...events.telling([ofChange(row, changes)])]),
         client.blob.update({ where: { id: row.blobId }, data: { revision: { increment: 1 }, sidecarDueAt: now() } }),
         client.attachment.update({ where: { id: row.id, blobId: row.blobId, ...current() }, data: changes, include: withBlob }),
       ])
@@ -114,7 +134,7 @@ export function createAttachmentRecords ({ client, owners, now, events = untold 
       const { id, blobId } = row
       const at = now()
       const removed = await unlessStale(() => client.$transaction([
-        ...events.telling([ofRow('attachment.deleted', row)]),
+        ...inPrisma(client, events.telling([ofRow('attachment.deleted', row)])),
         client.blob.update({ where: { id: blobId, state: 'live' }, data: { state: 'deleted', stateAt: at, revision: { increment: 1 }, sidecarDueAt: at } }),
         client.attachment.update({ where: { id, deletedAt: null, ...(ifExpired && { expiresAt: { lte: at } }) }, data: { deletedAt: at } }),
       ]))
@@ -131,7 +151,7 @@ export function createAttachmentRecords ({ client, owners, now, events = untold 
       const { id, blobId } = row
       const at = now()
       const restored = await unlessStale(() => client.$transaction([
-        ...events.telling([ofRow('attachment.restored', row)]),
+        ...inPrisma(client, events.telling([ofRow('attachment.restored', row)])),
         client.blob.update({ where: { id: blobId, state: 'deleted' }, data: { state: 'live', stateAt: at, revision: { increment: 1 }, sidecarDueAt: at } }),
         client.attachment.update({ where: { id, deletedAt: { not: null } }, data: { deletedAt: null, ...(row.expiresAt !== null && row.expiresAt <= at && { expiresAt: null }) } }),
       ]))
@@ -163,8 +183,8 @@ export function toChanges ({ filename, visibility, contextType, contextId, alt, 
   }
 }
 
-function toRow ({ recordId, ownerId, filename, visibility, contextType, contextId, alt, readers, readersEpoch, expiresAt, createdAt }: AttachmentSidecar): Omit<Prisma.AttachmentCreateInput, 'blob'> {
-  return { id: recordId, ownerId, filename, visibility, contextType, contextId, alt, readers: joinIds(readers), readersEpoch, expiresAt: expiresAt === null ? null : new Date(expiresAt), createdAt: new Date(createdAt) }
+function toRow ({ id, recordId, ownerId, filename, visibility, contextType, contextId, alt, readers, readersEpoch, expiresAt, createdAt }: AttachmentSidecar) {
+  return { id: recordId, blobId: id, ownerId, filename, visibility, contextType, contextId, alt, readers: joinIds(readers), readersEpoch, expiresAt: expiresAt === null ? null : new Date(expiresAt), createdAt: new Date(createdAt) }
 }
 
 async function unlessStale<T> (change: () => Promise<T>): Promise<T | null> {

@@ -1,14 +1,14 @@
 // The rules of attachments that are there: who may read and change them, and the order of steps of a change.
+import { both } from '../basis.ts'
 import { ownerNamed, type Caller, type UserId } from '../callers/caller.ts'
 import { AttachmentNotFound, RequestInvalid } from '../errors.ts'
 import { invalidFields } from '../plugins/foreign-errors.ts'
 import { isReaderErased } from '../records/commits.ts'
 import type { Settling } from '../records/sidecars.ts'
 import { createAttempts } from '../storage/attempts.ts'
-import type { Store } from '../storage/store.ts'
 import { cleanFilename } from '../transfer/filename.ts'
-import { elsewhere } from '../transfer/elsewhere.ts'
 import type { Representation } from '../transfer/representation.ts'
+import { stored } from '../transfer/stored.ts'
 import { mayChange, mayRead } from './access.ts'
 import { expiryAllowed, expiryIn } from './expiry.ts'
 import { presentRow, presentTo } from './present.ts'
@@ -24,9 +24,9 @@ export type Attachments = ReturnType<typeof createAttachments>
 
 type ListQuery = { owner?: string, limit: number, cursor?: string, contextType?: string, contextId?: string }
 
-export function createAttachments ({ store, records, settling, now }: { store: Pick<Store, 'read' | 'presign'>, records: AttachmentRecords, settling: Settling, now: () => Date }) {
+export function createAttachments ({ store, records, settling, now }: { store: Parameters<typeof stored>[0], records: AttachmentRecords, settling: Settling, now: () => Date }) {
   async function readable (caller: Caller | null, id: string): Promise<AttachmentRow> {
-    const row = await records.find(id)
+    const row = await records.shown(id)
     if (row === null || !mayRead(caller, row)) throw new AttachmentNotFound()
     return row
   }
@@ -37,7 +37,7 @@ export function createAttachments ({ store, records, settling, now }: { store: P
     return {
       size: Number(blob.size), sha256: blob.sha256, contentType: blob.contentType, lastModified: blob.createdAt,
       cacheControl: isPublic ? revalidated.public : revalidated.private, isPublic, filename, asDownload,
-      read: (range) => store.read(addressOf(row), range), ...elsewhere(store, addressOf(row)),
+      ...stored(store, addressOf(row), Number(blob.size)), basis: both(records.basisOf(row), () => !records.hasExpired(row)),
     }
   }
 

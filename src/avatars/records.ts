@@ -7,8 +7,10 @@ import { untold, type Events } from '../records/events.ts'
 import { isStale, isTaken, querying } from '../records/failures.ts'
 import type { Owners } from '../records/owners.ts'
 import { createPictureChoices } from '../records/picture-choices.ts'
+import { forgetful, type RowMemory } from '../records/row-memory.ts'
 import { createUserTurns } from '../records/user-turns.ts'
 import { toBlobRow } from '../records/sidecars.ts'
+import { inPrisma } from '../records/statements.ts'
 import type { Prisma } from '../generated/prisma/client.ts'
 import type { BlobId } from '../storage/ids.ts'
 import type { Sidecar } from '../storage/sidecar.ts'
@@ -26,9 +28,9 @@ export type AlongsideAvatar = (isFirst: boolean) => Alongside
 
 export type AvatarRecords = ReturnType<typeof createAvatarRecords>
 
-type Options = { client: PrismaClient, owners: Owners, now: () => Date, events?: Pick<Events, 'telling' | 'told'> }
+type Options = { client: PrismaClient, owners: Owners, now: () => Date, memory?: RowMemory, events?: Pick<Events, 'telling' | 'told'> }
 
-export function createAvatarRecords ({ client, owners, now, events = untold }: Options) {
+export function createAvatarRecords ({ client, owners, now, memory = forgetful, events = untold }: Options) {
   const choices = createPictureChoices({ client, owners })
   const turns = createUserTurns()
 
@@ -36,6 +38,10 @@ export function createAvatarRecords ({ client, owners, now, events = untold }: O
     const row = await querying(() => client.avatar.findUnique({ where: { userId }, select: { blobId: true } }))
     return row?.blobId as BlobId | undefined
   }
+
+  /** Who removes their picture means all of them: what it had replaced is shown no more, though it can be gone back to. */
+  const isHidden = async ({ state, stateAt, ownerId }: AvatarBlob): Promise<boolean> => state === 'superseded' &&
+    await querying(() => client.blob.count({ where: { ownerId, kind: 'avatar', state: 'deleted', stateAt: { gte: stateAt } } })) > 0
 
   /** Now, but after all earlier changes of this user's pictures: a clock that is set back must not turn their order round. */
   async function changeTime (userId: UserId): Promise<Date> {
@@ -73,22 +79,25 @@ export function createAvatarRecords ({ client, owners, now, events = untold }: O
   return {
     changeTime,
 
-    current: (userId: UserId): Promise<AvatarBlob | null> =>
-      querying(async () => (await client.avatar.findUnique({ where: { userId }, include: { blob: true } }))?.blob ?? null),
+    basisOf: memory.basisOf,
 
-    /** A version that is, or was, this user's picture, and was not deleted; or the copy without metadata that is in its place. */
-    version: (userId: UserId, id: BlobId): Promise<AvatarBlob | null> => querying(async () => {
+    current: (userId: UserId): Promise<AvatarBlob | null> => memory.get(`current avatar of ${userId}`, async () => {
+      const blob = memory.reader.currentAvatar(userId)
+      return blob === undefined ? querying(async () => (await client.avatar.findUnique({ where: { userId }, include: { blob: true } }))?.blob ?? null) : blob
+    }, ({ id }) => [`avatars ${userId}`, `blob ${id}`]),
+
+    /** A version that is, or was, this user's picture, and was not deleted; or the copy without metadata that is in its place. Not one that was replaced before they removed their picture. */
+    shownVersion: (userId: UserId, id: BlobId): Promise<AvatarBlob | null> => memory.get(`avatar ${id} of ${userId}`, async () => {
       const shown = { ownerId: userId, kind: 'avatar', state: { in: ['live', 'superseded'] } }
-      return await client.blob.findFirst({ where: { id, ...shown } }) ?? await client.blob.findFirst({ where: { originalId: id, ...shown } })
-    }),
+      const blob = await querying(async () => await client.blob.findFirst({ where: { id, ...shown } }) ?? await client.blob.findFirst({ where: { originalId: id, ...shown } }))
+      return blob === null || await isHidden(blob) ? null : blob
+    }, (blob) => [`avatars ${userId}`, `blob ${blob.id}`]),
+
+    isHidden,
 
     /** A picture of this user's that is not purged: current, replaced or deleted. */
     kept: (userId: UserId, id: BlobId): Promise<AvatarBlob | null> =>
       querying(() => client.blob.findFirst({ where: { id, ownerId: userId, kind: 'avatar', state: { in: ['live', ...trash] } } })),
-
-    /** Whether the owner has removed their picture at `since` or later, and not gone back to it. */
-    isRemovedSince: async (ownerId: string | null, since: Date): Promise<boolean> =>
-      await querying(() => client.blob.count({ where: { ownerId, kind: 'avatar', state: 'deleted', stateAt: { gte: since } } })) > 0,
 
     /** What was replaced or deleted, the latest first. */
     earlier: (userId: UserId, limit: number): Promise<AvatarBlob[]> =>
@@ -99,12 +108,11 @@ export function createAvatarRecords ({ client, owners, now, events = untold }: O
       if (expected !== undefined && current !== expected) throw new PictureReplaced()
       const { statements, refuse } = alongside(current === undefined)
       const commit = () => client.$transaction([
-        owners.entering(userId, sidecar.epoch),
+        client.$executeRaw(owners.entering(userId, sidecar.epoch)),
         chosenAs === undefined ? choices.now(userId) : choices.made(userId, chosenAs),
         client.blob.create({ data: toBlobRow(sidecar) }),
         ...pointing(userId, sidecar.id, current, new Date(sidecar.stateAt)),
-        ...events.telling([ofSidecar(userId, sidecar, current)]),
-        ...statements(),
+        ...inPrisma(client, [...events.telling([ofSidecar(userId, sidecar, current)]), ...statements()]),
       ])
       await committing(client, [sidecar.id], commit, async (error) => {
         await owners.refuseErased(userId, sidecar.epoch)
@@ -120,9 +128,9 @@ export function createAvatarRecords ({ client, owners, now, events = untold }: O
       const state = await currentId(userId) === undefined ? 'deleted' : 'superseded'
       const at = await changeTime(userId)
       const commit = () => client.$transaction([
-        owners.entering(userId, sidecar.epoch),
+        client.$executeRaw(owners.entering(userId, sidecar.epoch)),
         client.blob.create({ data: { ...toBlobRow(sidecar), state, stateAt: at, revision: sidecar.revision + 1, sidecarDueAt: at } }),
-        ...statements(),
+        ...inPrisma(client, statements()),
       ])
       await committing(client, [sidecar.id], commit, async (error) => {
         await owners.refuseErased(userId, sidecar.epoch)
@@ -142,12 +150,12 @@ export function createAvatarRecords ({ client, owners, now, events = untold }: O
       const replaced = current === id ? undefined : current
       const adopted = ofAdopted(userId, { ...blob, stateAt: at, epoch }, { wasPending: blob.state === 'pending', replaced })
       const commit = () => client.$transaction([
-        owners.entering(userId, epoch),
+        client.$executeRaw(owners.entering(userId, epoch)),
         choices.now(userId),
         client.blob.update({ where: { id, state }, data: { ...changed('live', at), ownerId: userId, epoch } }),
         ...pointing(userId, id, current, at),
         // Nobody sees that a picture that is shown anyway has become its user's own choice.
-        ...(current === id ? [] : events.telling([adopted])),
+        ...(current === id ? [] : inPrisma(client, events.telling([adopted]))),
       ])
       await querying(commit).catch(async (error: unknown) => {
         await owners.refuseErased(userId, epoch)
@@ -171,7 +179,7 @@ export function createAvatarRecords ({ client, owners, now, events = untold }: O
       const { epoch } = await querying(() => client.blob.findUniqueOrThrow({ where: { id: current }, select: { epoch: true } }))
       await querying(() => client.$transaction([
         choices.now(userId),
-        ...events.telling([ofRemoved(userId, { id: current, epoch })]),
+        ...inPrisma(client, events.telling([ofRemoved(userId, { id: current, epoch })])),
         client.avatar.delete({ where: { userId, blobId: current } }),
         client.blob.update({ where: { id: current, state: 'live' }, data: changed('deleted', at) }),
       ]))

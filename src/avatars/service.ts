@@ -38,11 +38,7 @@ export function createAvatars ({ records, settling, show, warn }: Options) {
     return true
   }
 
-  /** Who removes their picture means all of them: what it had replaced is shown no more, though it can be gone back to. */
-  async function isShown ({ state, stateAt, ownerId }: AvatarBlob): Promise<boolean> {
-    if (state === 'superseded') return !await records.isRemovedSince(ownerId, stateAt)
-    return state === 'live' || state === 'pending'
-  }
+  const isShown = async (blob: AvatarBlob): Promise<boolean> => ['live', 'pending', 'superseded'].includes(blob.state) && !await records.isHidden(blob)
 
   /** Current, and by its user. What an import made current is so since the day it was made, and a later import replaces it. */
   const isChosen = ({ state, source, stateAt, createdAt }: AvatarBlob): boolean =>
@@ -63,7 +59,7 @@ export function createAvatars ({ records, settling, show, warn }: Options) {
     async current (userId: UserId, view?: View): Promise<Representation> {
       const blob = await records.current(userId)
       if (blob === null) throw new AvatarNotFound()
-      return show(blob, { lastModified: blob.stateAt, cacheControl: revalidated }, view)
+      return show(blob, { lastModified: blob.stateAt, cacheControl: revalidated, basis: records.basisOf(blob) }, view)
     },
 
     /** One that was not purged; undefined otherwise. */
@@ -73,9 +69,9 @@ export function createAvatars ({ records, settling, show, warn }: Options) {
     },
 
     async version (userId: UserId, id: BlobId, view?: View): Promise<Representation> {
-      const blob = await records.version(userId, id)
-      if (blob === null || !await isShown(blob)) throw new AvatarNotFound()
-      return show(blob, { lastModified: blob.createdAt, cacheControl: immutable }, view)
+      const blob = await records.shownVersion(userId, id)
+      if (blob === null) throw new AvatarNotFound()
+      return show(blob, { lastModified: blob.createdAt, cacheControl: immutable, basis: records.basisOf(blob) }, view)
     },
 
     /** What an older client's URL shows: also a picture that is pending or was replaced since. Undefined when it is no avatar's. */

@@ -5,13 +5,13 @@ import { isHeic, isPictureType, type PictureType } from '../images/types.ts'
 import type { Variants } from '../images/variants.ts'
 import type { BlobId } from '../storage/ids.ts'
 import type { Store } from '../storage/store.ts'
-import { elsewhere } from '../transfer/elsewhere.ts'
 import { namesOtherPictures, negotiateFormat } from '../transfer/negotiate.ts'
 import type { Representation } from '../transfer/representation.ts'
+import { stored } from '../transfer/stored.ts'
 import type { AvatarBlob } from './records.ts'
 import type { View } from './view.ts'
 
-type Cached = Pick<Representation, 'lastModified' | 'cacheControl'>
+type Cached = Pick<Representation, 'lastModified' | 'cacheControl' | 'basis'>
 
 /** Revalidated each time: a 304 is cheap, a stale face is not. */
 export const revalidated = 'public, no-cache'
@@ -23,12 +23,12 @@ export type Show = (blob: AvatarBlob, cached: Cached, view?: View) => Promise<Re
 const addressOf = ({ id, extension }: AvatarBlob) => ({ kind: 'avatar' as const, id: id as BlobId, extension })
 
 /** The stored bytes, whatever is asked for. */
-export const showingStored = ({ store }: { store: Pick<Store, 'read' | 'presign'> }): Show => async (blob, cached) => ({
-  ...cached, size: Number(blob.size), sha256: blob.sha256, contentType: blob.contentType, isPublic: true, read: (range) => store.read(addressOf(blob), range), ...elsewhere(store, addressOf(blob)),
+export const showingStored = ({ store }: { store: Parameters<typeof stored>[0] }): Show => async (blob, cached) => ({
+  ...cached, size: Number(blob.size), sha256: blob.sha256, contentType: blob.contentType, isPublic: true, ...stored(store, addressOf(blob), Number(blob.size)),
 })
 
 /** HEIC goes as it is only to those who do not say that they show other pictures. */
-export function showing ({ store, variants }: { store: Pick<Store, 'read' | 'presign' | 'localFile'>, variants: Variants }): Show {
+export function showing ({ store, variants }: { store: Parameters<typeof stored>[0] & Pick<Store, 'localFile'>, variants: Variants }): Show {
   const showStored = showingStored({ store })
 
   async function variant (blob: AvatarBlob, contentType: PictureType, { query, accept }: View, cached: Cached, kind: 'avatar' | 'preview'): Promise<Representation> {

@@ -1,5 +1,6 @@
 // What a verified token says, turned into a Caller. Verifying it is not done here.
-import { asUserId, type Caller, type Scope } from './caller.ts'
+import { always, type Basis } from '../basis.ts'
+import { asUserId, type Caller, type Scope, type UserId } from './caller.ts'
 
 export type Claims = { readonly [name: string]: unknown }
 
@@ -7,6 +8,12 @@ export const allScopes: readonly Scope[] = ['uploads:service', 'uploads:admin']
 
 /** In tokens of embedded accounts only: the tokenGeneration that the account had when the token was made. */
 export const generationClaim = 'accountGeneration'
+
+/** Whether a token that is valid by itself has been called back; and what that it has not rests on, where that can be told. */
+export type StandingOf = (claims: Claims, id: UserId) => Promise<{ readonly isRevoked: boolean, readonly basis: Basis | undefined }>
+
+/** Where nobody calls tokens back. */
+export const standing: StandingOf = async () => ({ isRevoked: false, basis: always })
 
 /** Undefined when the claims name no user this service could have. */
 export function callerFrom (claims: Claims, userClaim: string): Caller | undefined {

@@ -20,8 +20,9 @@ const defaults = {
 
 export function createJwks (url: string, limits: Partial<typeof defaults> = {}): KeyRing {
   const { timeoutMs, cooldownMs, maxAgeMs, pauseMs } = { ...defaults, ...limits }
+  let fetches = 0
   const remote = createRemoteJWKSet(new URL(url), {
-    timeoutDuration: timeoutMs, cooldownDuration: cooldownMs, cacheMaxAge: maxAgeMs, [customFetch]: pausing(pauseMs),
+    timeoutDuration: timeoutMs, cooldownDuration: cooldownMs, cacheMaxAge: maxAgeMs, [customFetch]: pausing(pauseMs, () => { fetches += 1 }),
   })
   return {
     signingSecret: undefined,
@@ -29,6 +30,12 @@ export function createJwks (url: string, limits: Partial<typeof defaults> = {}):
       // Some issuers say where their keys are. It is not followed, and no other place is heard of.
       if (header['jku'] !== undefined && header['jku'] !== url) return []
       return algorithms.includes(header['alg']) ? await find(remote, header) : []
+    },
+
+    // Of keys that were fetched anew any may have been withdrawn; while they are, those from before are still used.
+    basis () {
+      const since = remote.reloading ? undefined : fetches
+      return () => remote.fresh && fetches === since
     },
   }
 }
@@ -55,7 +62,7 @@ function usable (keys: readonly CryptoKey[]): VerifyingKey[] {
 }
 
 /** jose spares the service only after a success: while it is down, every request would call it. */
-function pausing (pauseMs: number): FetchImplementation {
+function pausing (pauseMs: number, onFetched: () => void): FetchImplementation {
   let failure: { readonly cause: unknown, readonly until: number } | undefined
   return async (url, options) => {
     if (failure !== undefined && performance.now() < failure.until) throw new Error('the last fetch failed a moment ago', { cause: failure.cause })
@@ -65,6 +72,7 @@ function pausing (pauseMs: number): FetchImplementation {
       // Read here, so that a body that breaks off or is no key set counts as a failure too.
       const body = await response.json() as JSONWebKeySet
       createLocalJWKSet(body)
+      onFetched()
       return Response.json(body)
     } catch (cause) {
       failure = { cause, until: performance.now() + pauseMs }

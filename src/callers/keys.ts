@@ -1,4 +1,5 @@
 // The keys that tokens are checked with, by the mode that the configuration chose. A token never chooses its algorithm.
+import { always, type Basis } from '../basis.ts'
 import type { Config } from '../config.ts'
 import type { SecretName, Secrets } from '../secrets.ts'
 import { createJwks } from './jwks.ts'
@@ -16,6 +17,8 @@ export type KeyRing = {
   readonly signingSecret: string | undefined
   /** The keys a token with this header may have been signed with. Throws CallersUnavailable when they cannot be fetched. */
   candidates (header: TokenHeader): Promise<readonly VerifyingKey[]>
+  /** Of what is verified with those that are asked for after this. */
+  basis (): Basis
 }
 
 /** Of the secret that is made when no key is configured. */
@@ -40,5 +43,5 @@ function withSecrets (secrets: readonly [string, ...string[]]): KeyRing {
 
 function withKeys (keys: readonly VerifyingKey[]): KeyRing {
   // A token that says where its keys are is not from an issuer whose key is known here.
-  return { signingSecret: undefined, candidates: async ({ jku }) => jku === undefined ? keys : [] }
+  return { signingSecret: undefined, candidates: async ({ jku }) => jku === undefined ? keys : [], basis: () => always }
 }

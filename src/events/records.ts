@@ -38,7 +38,7 @@ export type Outbox = ReturnType<typeof createOutbox>
 export function createOutbox ({ client, now }: { client: PrismaClient, now: () => Date }) {
   /** Ends an event for its owner, and the next one is due. In one transaction, as else nothing would ever make that due. */
   const ending = ({ ownerKey }: DueEvent, statements: Prisma.PrismaPromise<unknown>[]) =>
-    querying(() => client.$transaction([inLine(client, ownerKey), ...statements, nextIsDue(client, ownerKey, now())]))
+    querying(() => client.$transaction([client.$executeRaw(inLine(ownerKey)), ...statements, client.$executeRaw(nextIsDue(ownerKey, now()))]))
 
   /** Unless another took it over, because holding it took too long. */
   const mine = ({ seq, heldUntil }: Held) => ({ seq, dueAt: heldUntil, deadAt: null })
@@ -86,7 +86,7 @@ export function createOutbox ({ client, now }: { client: PrismaClient, now: () =
       const old = { OR: [{ deadAt: null, createdAt: { lt: before } }, { deadAt: { lt: before } }] }
       let forgotten = 0
       for (const { ownerKey } of await querying(() => client.event.groupBy({ by: ['ownerKey'], where: old }))) {
-        const [, { count }] = await querying(() => client.$transaction([inLine(client, ownerKey), client.event.deleteMany({ where: { ownerKey, ...old } }), nextIsDue(client, ownerKey, now())]))
+        const [, { count }] = await querying(() => client.$transaction([client.$executeRaw(inLine(ownerKey)), client.event.deleteMany({ where: { ownerKey, ...old } }), client.$executeRaw(nextIsDue(ownerKey, now()))]))
         forgotten += count
       }
       return forgotten
@@ -120,10 +120,10 @@ export function createOutbox ({ client, now }: { client: PrismaClient, now: () =
         for (const ownerKey of new Set(rows.map((row) => row.ownerKey))) {
           const seqs = rows.filter((row) => row.ownerKey === ownerKey).map(({ seq }) => seq)
           await querying(() => client.$transaction([
-            inLine(client, ownerKey),
+            client.$executeRaw(inLine(ownerKey)),
             client.event.updateMany({ where: { seq: { in: seqs }, deadAt: { not: null } }, data: { deadAt: null, dueAt: null, attempts: 0, createdAt: now() } }),
             client.event.updateMany({ where: { ownerKey, dueAt: { gt: soon } }, data: { dueAt: null } }),
-            nextIsDue(client, ownerKey, now()),
+            client.$executeRaw(nextIsDue(ownerKey, now())),
           ]))
         }
         retried.push(...rows.map(({ id }) => id))

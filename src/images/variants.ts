@@ -2,6 +2,7 @@
 import { buffer } from 'node:stream/consumers'
 import { StorageUnavailable } from '../errors.ts'
 import type { BlobId } from '../storage/ids.ts'
+import { mostWholeBytes } from '../storage/remembering.ts'
 import type { LocalFile } from '../storage/store.ts'
 import type { CachedVariant, VariantCache } from './cache/cache.ts'
 import { createFailed } from './failed.ts'
@@ -25,11 +26,14 @@ export type VariantSource = {
   open (): Promise<LocalFile>
 }
 
+/** `whole`: its bytes, where they are in memory. */
+export type ServedVariant = Omit<CachedVariant, 'bytes'> & { readonly whole?: { remembered (): Buffer | undefined, read (): Promise<Buffer> } }
+
 export type Variants = ReturnType<typeof createVariants>
 
 type Options = {
   readonly processes: Pick<Processes, 'run'>
-  readonly cache: Pick<VariantCache, 'get' | 'put'>
+  readonly cache: Pick<VariantCache, 'get' | 'put' | 'remembered'>
   /** Milliseconds, of a clock that is never set. */
   readonly nowMs?: () => number
 }
@@ -109,16 +113,35 @@ export function createVariants ({ processes, cache, nowMs = () => performance.no
     return run('header', source, await weightOfFile({ path, contentType }), async () => ({ path, contentType }))
   }
 
+  /** Whoever has this does not hold the bytes. Made anew they may be others, which are not those that were asked for. */
+  function wholeAt (source: VariantSource, spec: VariantSpec, sha256: string): NonNullable<ServedVariant['whole']> {
+    const remembered = () => {
+      const entry = cache.remembered(source.blobId, variantName(spec))
+      return entry?.sha256 === sha256 ? entry.bytes : undefined
+    }
+    return {
+      remembered,
+      async read () {
+        const known = remembered()
+        if (known !== undefined) return known
+        const again = await variant(source, spec)
+        if (again.sha256 !== sha256) throw new StorageUnavailable({ cause: new Error('made anew, the variant is another one') })
+        return wholeOf(again)
+      },
+    }
+  }
+
   return {
     /**
      * A picture that cannot be shown is not tried again for a while. The entry can be read for as long as the blob is there: should the
      * cache lose it before, it is made anew.
      * @throws ImageInvalid, ImageTooLarge, ImageTooSlow, ImagesBusy; StorageUnavailable when the blob is missing or cannot be had now
      */
-    async get (source: VariantSource, spec: VariantSpec): Promise<CachedVariant> {
-      const entry = await variant(source, spec)
+    async get (source: VariantSource, spec: VariantSpec): Promise<ServedVariant> {
+      const { bytes, ...entry } = await variant(source, spec)
       return {
         ...entry,
+        ...(bytes !== undefined && bytes.length <= mostWholeBytes && { whole: wholeAt(source, spec, entry.sha256) }),
         read: (range) => entry.read(range).catch(async (error: unknown) => {
           const again = await variant(source, spec)
           // The tag and the length of the answer are those of the first.

@@ -97,7 +97,7 @@ async function onVolume<T> (config: WorkplaceConfig, options: Options & Required
     const tombstones = createTombstoneRecords({ client, tombstones: storage.tombstones, hash: storage.hash, now })
     const settling = createSettling({ client, store: storage.store, now })
     const ledger = createLedger({ client, settling, entomb: tombstones.entomb, now })
-    const events = createEvents({ client, hash: storage.hash, now, isWanted: config.webhook !== undefined || await hasWebhook(client) })
+    const events = createEvents({ hash: storage.hash, now, isWanted: config.webhook !== undefined || await hasWebhook(client) })
     const kept = openSecrets(database, config.databaseFile)
     const secrets = config.isReadOnly === true ? { ...kept, ...withoutMaking(kept) } : kept
     return await use({ fs, root, now, events, database, address, client, secrets, storage, tombstones, ledger, settling, isOwn: await findOwnFiles(fs, { ...config, root }) })

@@ -3,37 +3,47 @@ import fastifyJwt from '@fastify/jwt'
 import type { FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { decodeProtectedHeader } from 'jose'
+import { LRUCache } from 'lru-cache'
+import { always, both, type Basis } from '../basis.ts'
 import type { Config } from '../config.ts'
-import type { Caller, Scope, UserId } from '../callers/caller.ts'
+import type { Caller, Scope } from '../callers/caller.ts'
 import { scopeMissing, tokenInvalid, tokenMissing } from '../callers/challenge.ts'
-import { callerFrom, type Claims } from '../callers/claims.ts'
+import { callerFrom, standing, type Claims, type StandingOf } from '../callers/claims.ts'
 import type { KeyRing, TokenHeader } from '../callers/keys.ts'
 
 export type AuthOptions = {
   readonly config: Pick<Config, 'jwtIssuer' | 'jwtAudience' | 'jwtUserClaim'>
   readonly keys: KeyRing
-  /** Whether a token that is valid by itself has been called back. */
-  readonly isRevoked?: (claims: Claims, id: UserId) => Promise<boolean>
+  readonly standingOf?: StandingOf
+  readonly now?: () => Date
 }
+
+/** Who a request is by, and what that rests on, where that can be told. */
+export type Identity = { readonly caller: Caller | null, readonly basis: Basis | undefined }
 
 declare module 'fastify' {
   interface FastifyInstance {
     /** @throws TokenInvalid, CallersUnavailable */
-    callerOfToken (token: string): Promise<Caller>
+    identityOf (token: string): Promise<Identity>
   }
   interface FastifyRequest {
     /** Null when there was no token, or before one of the hooks below has run. */
     caller: Caller | null
+    /** What that rests on; null as long as nobody has looked who it is. */
+    callerBasis: Identity['basis'] | null
   }
 }
 
 /** More than any issuer needs; the work of decoding a token stays bounded. */
 const maxTokenLength = 16_384
 
+/** Verified tokens that are remembered: some 10 MB. */
+const mostIdentities = 10_000
+
 /** For clocks that are not quite the same; RFC 7519 section 4.1.4 allows minutes. */
 const clockToleranceMs = 5000
 
-export const auth = fastifyPlugin(async (app, { config, keys, isRevoked = async () => false }: AuthOptions) => {
+export const auth = fastifyPlugin(async (app, { config, keys, standingOf = standing, now = () => new Date() }: AuthOptions) => {
   const claims = {
     ...(config.jwtIssuer !== '' && { allowedIss: config.jwtIssuer }),
     ...(config.jwtAudience !== '' && { allowedAud: config.jwtAudience }),
@@ -45,12 +55,29 @@ export const auth = fastifyPlugin(async (app, { config, keys, isRevoked = async 
   await app.register(fastifyJwt, { secret: { public: () => Promise.reject(new Error('no key was named')) }, verify: claims })
 
   app.decorateRequest('caller', null)
-  app.decorate('callerOfToken', async (token) => {
+  app.decorateRequest('callerBasis', null)
+  const identities = new LRUCache<string, Identity>({ max: mostIdentities })
+
+  app.decorate('identityOf', async (token) => {
+    const known = identities.get(token)
+    if (known?.basis?.() === true) return known
+    const identity = await find(token)
+    if (identity.basis !== undefined) identities.set(token, identity)
+    else identities.delete(token)
+    return identity
+  })
+
+  async function find (token: string): Promise<Identity> {
+    const verifiedBy = keys.basis()
     const verified = await verify(token)
     const caller = callerFrom(verified, config.jwtUserClaim)
-    if (caller === undefined || await isRevoked(verified, caller.id)) throw tokenInvalid()
-    return caller
-  })
+    if (caller === undefined) throw tokenInvalid()
+    const { isRevoked, basis } = await standingOf(verified, caller.id)
+    if (isRevoked) throw tokenInvalid()
+    const { exp } = verified
+    const endsAtMs = typeof exp === 'number' ? exp * 1000 + clockToleranceMs : Infinity
+    return { caller, basis: both(both(verifiedBy, basis), () => now().getTime() < endsAtMs) }
+  }
 
   async function verify (token: string): Promise<Claims> {
     const header = headerOf(token)
@@ -86,10 +113,14 @@ function decode (token: string): TokenHeader {
   }
 }
 
+export const nobody: Identity = { caller: null, basis: always }
+
 /** onRequest: a token is optional, but one that is sent must be valid. */
 export async function identify (request: FastifyRequest): Promise<void> {
   const bearer = /^bearer(?: +(.*))?$/i.exec(request.headers.authorization ?? '')
-  if (bearer !== null) request.caller = await request.server.callerOfToken(bearer[1] ?? '')
+  const { caller, basis } = bearer === null ? nobody : await request.server.identityOf(bearer[1] ?? '')
+  request.caller = caller
+  request.callerBasis = basis
 }
 
 /** onRequest: a valid token is needed. */

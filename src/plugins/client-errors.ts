@@ -1,9 +1,9 @@
 // Bytes on a connection that are no HTTP request: there is no request or reply yet, so the problem is written to the socket.
-import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { v7 } from 'uuid'
 import { HeadersTooLarge, RequestInvalid, RequestTimeout } from '../errors.ts'
+import { STATUS_CODES } from '../http.ts'
 import { problemOf } from './problems.ts'
 import type { KnownError } from './foreign-errors.ts'
 

@@ -1,10 +1,12 @@
 // The log: its form, the request ids, and one line for each completed request. Failures are logged by problems.ts.
+import { randomFillSync } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
-import { LogController, type FastifyReply, type FastifyRequest, type FastifyServerOptions } from 'fastify'
+import { LogController, type FastifyBaseLogger, type FastifyReply, type FastifyRequest, type FastifyServerOptions } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import { stdSerializers, type DestinationStream } from 'pino'
-import pretty from 'pino-pretty'
+import { destination, levels, stdSerializers, symbols, type DestinationStream } from 'pino'
+import type pretty from 'pino-pretty'
 import { v7 } from 'uuid'
 import type { Config } from '../config.ts'
 import { onCompletion, type Completion } from './completion.ts'
@@ -14,7 +16,30 @@ export type LogOptions = {
   /** People read along: coloured lines instead of JSON. */
   readonly isTerminal: boolean
   /** Standard output when absent. */
-  readonly stream?: DestinationStream & NodeJS.WritableStream
+  readonly stream?: DestinationStream
+}
+
+/** Of lines that only inform, at most: bytes, and milliseconds. */
+const buffered = { minLength: 8 * 1024, periodicFlush: 100 }
+
+const { warn } = levels.values
+
+/**
+ * A file, by its descriptor. Requests come in such numbers that a write for the line of each would take as long as all else; a line that warns is
+ * written at once, with all before it. Call `flushSync` at the exit of the process.
+ */
+export function bufferedOutput (descriptor: number): DestinationStream & { flushSync (): void } {
+  const output = destination({ dest: descriptor, sync: true, ...buffered })
+  return {
+    // pino says of each line what it is.
+    [symbols.needsMetadataGsym]: true,
+    lastLevel: 0,
+    write (line: string) {
+      output.write(line)
+      if (this.lastLevel >= (warn ?? 0)) output.flushSync()
+    },
+    flushSync: () => output.flushSync(),
+  } as DestinationStream & { lastLevel: number, flushSync (): void }
 }
 
 /** The options of Fastify's constructor that have to do with the log. */
@@ -33,24 +58,43 @@ export function logging ({ level, isTerminal, stream }: LogOptions): Pick<Fastif
   }
 }
 
+/** Levels of a log that tell of each request. */
+const telling: ReadonlySet<string> = new Set(['trace', 'debug', 'info'])
+
 /** One line per request, and its id on every answer. */
 export const requestLog = fastifyPlugin(async (app) => {
+  app.decorate('logCompleted', completionLog(app.log))
   app.addHook('onRequest', async (request, reply) => {
     reply.header('X-Request-Id', request.id)
-    onCompletion(reply, (completion) => logCompleted(request, completion))
+    // Some routes are asked too often for a line each.
+    if (!telling.has(request.log.level)) return
+    onCompletion(reply, (completion) => app.logCompleted({ requestId: request.id, method: request.method, path: pathIn(request.url), socket: request.raw.socket, route: request.routeOptions.url, callerId: request.caller?.id }, completion))
   })
 }, { name: 'request-log', fastify: '5.x' })
 
-function logCompleted (request: FastifyRequest, { status, ms, isAborted }: Completion): void {
-  const { method, path } = requestFacts(request)
-  request.log.info({
+type Completed = { readonly requestId: string, readonly method: string, readonly path: string, readonly socket: Socket, readonly route: string | undefined, readonly callerId: string | undefined }
+
+type LogCompleted = (request: Completed, completion: Completion) => void
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The line of a request that is over. */
+    logCompleted: LogCompleted
+  }
+}
+
+/** No field of this line may hold a secret, and to look for fields that do would take longer than all else. */
+function completionLog (log: FastifyBaseLogger): LogCompleted {
+  const lines = log.child({}, { redact: [] })
+  return ({ requestId, method, path, socket, route, callerId }, { status, ms, isAborted }) => lines.info({
+    requestId,
     method,
     path,
-    route: request.routeOptions.url,
+    route,
     status,
     ms: Math.round(ms * 10) / 10,
-    ...wireBytes(request.raw.socket),
-    caller: request.caller?.id,
+    ...wireBytes(socket),
+    caller: callerId,
     ...(isAborted && { isAborted }),
   }, `${method} ${path} ${status}`)
 }
@@ -68,19 +112,39 @@ function wireBytes (socket: Socket): { bytesIn: number, bytesOut: number } {
 const idPattern = /^[A-Za-z0-9._-]{1,128}$/
 
 /** The caller's own X-Request-Id where it is harmless, so that its log and ours can be laid side by side. */
-function requestId ({ headers }: IncomingMessage): string {
+export function requestId ({ headers }: Pick<IncomingMessage, 'headers'>): string {
   const given = headers['x-request-id']
-  return typeof given === 'string' && idPattern.test(given) ? given : v7()
+  return typeof given === 'string' && idPattern.test(given) ? given : freshId()
 }
+
+const randomness = Buffer.alloc(16 * 256)
+let taken = randomness.length
+
+/** A UUIDv7 (RFC 9562); randomness is fetched for many at once. */
+function freshId (): string {
+  if (taken === randomness.length) {
+    randomFillSync(randomness)
+    taken = 0
+  }
+  const random = randomness.subarray(taken, taken + 16)
+  taken += 16
+  return v7({ random })
+}
+
+/** Without the query. */
+export const pathIn = (url: string): string => url.split('?', 1)[0] ?? ''
 
 /** No headers and no query: both carry credentials. */
 function requestFacts (request: Pick<FastifyRequest, 'id' | 'method' | 'url' | 'ip'>) {
-  return { id: request.id, method: request.method, path: request.url.split('?', 1)[0] ?? '', remoteAddress: request.ip }
+  return { id: request.id, method: request.method, path: pathIn(request.url), remoteAddress: request.ip }
 }
 
 const secretNames = ['authorization', 'cookie', 'set-cookie', 'token', 'password', 'secret']
 
 const secretPaths = secretNames.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.headers["${name}"]`])
+
+/** What each of the patterns below needs. */
+const mayHoldSecrets = /[%?]|eyJ|Bearer|Basic|links/i
 
 /**
  * The last word on every line, whatever logged it: messages and stacks of foreign errors quote what they were given.
@@ -88,6 +152,7 @@ const secretPaths = secretNames.flatMap((name) => [`["${name}"]`, `*["${name}"]`
  * are the same letters (RFC 3986 section 6.2.2.2), and open the same link.
  */
 function withoutSecrets (line: string): string {
+  if (!mayHoldSecrets.test(line)) return line
   return line
     .replaceAll(/%(?:2[DE]|3\d|[46][1-9A-F]|[57][\dA]|5F|7E)/gi, decodeURIComponent)
     .replaceAll(/(?<![\w-])eyJ[\w-]+\.[\w.-]+/g, '[token]')
@@ -96,8 +161,10 @@ function withoutSecrets (line: string): string {
     .replaceAll(/\?[^\s"'\\)]+/g, '?[redacted]')
 }
 
-function prettyStream (destination: NodeJS.WritableStream | undefined): DestinationStream {
-  return pretty({
+function prettyStream (destination: DestinationStream | undefined): DestinationStream {
+  // Only here: few gateways have a terminal.
+  const toLines: typeof pretty = createRequire(import.meta.url)('pino-pretty')
+  return toLines({
     sync: true,
     singleLine: true,
     colorize: destination === undefined,

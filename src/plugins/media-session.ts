@@ -5,16 +5,17 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { decodeJwt } from 'jose'
 import { Type } from 'typebox'
-import type { Caller, UserId } from '../callers/caller.ts'
-import { generationClaim, type Claims } from '../callers/claims.ts'
+import { both } from '../basis.ts'
+import type { UserId } from '../callers/caller.ts'
+import { generationClaim, standing, type Claims, type StandingOf } from '../callers/claims.ts'
 import type { Signer } from '../callers/signer.ts'
-import { authenticate, callerOf, identify } from './auth.ts'
+import { authenticate, callerOf, identify, nobody, type Identity } from './auth.ts'
 import { mediaCookie, tokenRequired } from './route-description.ts'
 
 type Options = {
   readonly signer: Signer
   /** As for tokens: a session ends with the tokens of the account it was made with. */
-  readonly isRevoked?: (claims: Claims, id: UserId) => Promise<boolean>
+  readonly standingOf?: StandingOf
   /** How long one lasts, at most. */
   readonly seconds: number
   readonly publicUrl: string
@@ -26,8 +27,8 @@ type Session = { readonly id: UserId, readonly expiresAt: number, readonly gener
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Null when the request carries no media session that holds. */
-    callerOfMediaSession (request: FastifyRequest): Promise<Caller | null>
+    /** Nobody when the request carries no media session that holds. */
+    identityOfMediaSession (request: FastifyRequest): Promise<Identity>
   }
 }
 
@@ -42,14 +43,16 @@ const SessionSchema = Type.Object({ expiresAt: Type.String({ format: 'date-time'
 
 const setsCookie = { 'Set-Cookie': { type: 'string', description: 'The cookie.' } } as const
 
-export const mediaSession = fastifyPlugin(async (app, { signer, isRevoked = async () => false, seconds, publicUrl, now }: Options) => {
+export const mediaSession = fastifyPlugin(async (app, { signer, standingOf = standing, seconds, publicUrl, now }: Options) => {
   await app.register(cookie, { hook: false })
 
-  app.decorate('callerOfMediaSession', async ({ headers }) => {
+  app.decorate('identityOfMediaSession', async ({ headers }) => {
     const session = sessionIn(signer, headers.cookie === undefined ? undefined : app.parseCookie(headers.cookie)[mediaCookie])
-    if (session === undefined || session.expiresAt <= now().getTime()) return null
+    const lasts = () => session !== undefined && now().getTime() < session.expiresAt
+    if (session === undefined || !lasts()) return nobody
     const { id, generation } = session
-    return await isRevoked({ [generationClaim]: generation }, id) ? null : { id, scopes: new Set() }
+    const { isRevoked, basis } = await standingOf({ [generationClaim]: generation }, id)
+    return isRevoked ? nobody : { caller: { id, scopes: new Set() }, basis: both(basis, lasts) }
   })
 
   await app.register(routes)
@@ -104,5 +107,7 @@ function sessionIn (signer: Signer, value: string = ''): Session | undefined {
  */
 export async function identifyReader (request: FastifyRequest): Promise<void> {
   if (request.headers.authorization !== undefined) return identify(request)
-  request.caller = await request.server.callerOfMediaSession(request)
+  const { caller, basis } = await request.server.identityOfMediaSession(request)
+  request.caller = caller
+  request.callerBasis = basis
 }

@@ -1,8 +1,8 @@
 // Turns every error into application/problem+json (RFC 9457) and logs it, once. Which codes exist is errors.ts.
-import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { errorTable, RouteNotFound } from '../errors.ts'
+import { STATUS_CODES } from '../http.ts'
 import { knownError, type FieldError, type KnownError } from './foreign-errors.ts'
 
 /** The body of every error. `type` stays about:blank (RFC 9457 section 4.2.1): `code` is what clients tell errors apart by. */

@@ -22,7 +22,7 @@ declare module 'fastify' {
   }
 }
 
-type Options = { config: HomeConfig & Pick<Config, 'isReadOnly' | 'isRedirecting' | 'requireMount' | 'diskReserveBytes' | 'database' | 'databaseConnections' | 'databaseFile' | 'erasureLedger'>, /** Of this machine. */ fs: FileSystem, monotonicMs: () => number }
+type Options = { config: HomeConfig & Pick<Config, 'isReadOnly' | 'isRedirecting' | 'requireMount' | 'diskReserveBytes' | 'database' | 'databaseConnections' | 'databaseFile' | 'erasureLedger' | 'memoryCacheBytes'>, /** Of this machine. */ fs: FileSystem, monotonicMs: () => number }
 
 /** @throws ConfigError when volume or database cannot be used, or do not belong together */
 export const storage = fastifyPlugin(async (app, { config, fs: machine, monotonicMs }: Options) => {
@@ -35,7 +35,7 @@ export const storage = fastifyPlugin(async (app, { config, fs: machine, monotoni
   app.addHook('onClose', () => database.close())
 
   const volume = createVolumeRecord(database.client)
-  const opened = await openStorage({ fs, root, reserveBytes: config.diskReserveBytes, known: await volume.known(), claimant: await volume.claimant({ name: nameOf(config.database), onlyReads: isReadOnly }), secondLedger: config.erasureLedger, alone: appendingAlone(database), role: isReadOnly ? readerRole : gatewayRole, retreat: isReadOnly ? () => retreatOf(app) : undefined, isRedirecting: config.isRedirecting, onWait: ([other]) => app.log.warn(`Watching for up to 90 seconds whether ${other?.work} of another host or container still runs on this volume.`), monotonicMs })
+  const opened = await openStorage({ fs, root, reserveBytes: config.diskReserveBytes, known: await volume.known(), claimant: await volume.claimant({ name: nameOf(config.database), onlyReads: isReadOnly }), secondLedger: config.erasureLedger, alone: appendingAlone(database), role: isReadOnly ? readerRole : gatewayRole, retreat: isReadOnly ? () => retreatOf(app) : undefined, memoryBytes: config.memoryCacheBytes, isRedirecting: config.isRedirecting, onWait: ([other]) => app.log.warn(`Watching for up to 90 seconds whether ${other?.work} of another host or container still runs on this volume.`), monotonicMs })
   app.addHook('onClose', () => opened.staging.close())
   if (!isReadOnly) {
     await volume.remember(opened.volumeId)

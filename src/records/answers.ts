@@ -1,10 +1,12 @@
 // What was answered to requests with an Idempotency-Key, for as long as it is answered again. What makes two requests the same is decided elsewhere.
 import { setImmediate } from 'node:timers/promises'
 import { remembering, type KeyedHash } from '../storage/keyed-hash.ts'
+import { Prisma } from '../generated/prisma/client.ts'
 import { eachOwner, type Alongside } from './commits.ts'
 import type { PrismaClient } from './database.ts'
 import { querying } from './failures.ts'
 import type { Owners } from './owners.ts'
+import { inPrisma, inserting } from './statements.ts'
 
 export const answersKeptMs = 24 * 60 * 60_000
 
@@ -41,8 +43,8 @@ export function createAnswers ({ client, owners, hash, now }: { client: PrismaCl
   const keeping = (key: string, { ownerIds, fingerprint, status, headers, body, epoch }: NewAnswer): Alongside => ({
     statements: () => [
       // One that is too old to be given again, and not swept yet.
-      client.answer.deleteMany({ where: { key, createdAt: { lte: goneBefore() } } }),
-      client.answer.create({ data: { key, fingerprint, status, headers: JSON.stringify(headers), body, ownerKeys: eachOwner(ownerIds, owners.keyOf).join(','), epoch, createdAt: now() } }),
+      Prisma.sql`DELETE FROM "Answer" WHERE "key" = ${key} AND "createdAt" <= ${goneBefore()}`,
+      inserting('Answer', { key, fingerprint, status, headers: JSON.stringify(headers), body, ownerKeys: eachOwner(ownerIds, owners.keyOf).join(','), epoch, createdAt: now() }),
     ],
     async refuse () {
       if (await find(key) !== undefined) throw Object.assign(new Error('this Idempotency-Key has an answer'), { code: 'ALREADY_ANSWERED' })
@@ -64,10 +66,10 @@ export function createAnswers ({ client, owners, hash, now }: { client: PrismaCl
     /** For what may be done twice: after it is done. @throws ALREADY_ANSWERED, OwnerErased */
     async keep (key: string, answer: NewAnswer): Promise<void> {
       const { statements, refuse } = keeping(key, answer)
-      await querying(() => client.$transaction([
+      await querying(() => client.$transaction(inPrisma(client, [
         ...eachOwner(answer.ownerIds, (ownerId) => owners.entering(ownerId, answer.epoch)),
         ...statements(),
-      ])).catch(async (error: unknown) => {
+      ]))).catch(async (error: unknown) => {
         await Promise.all(eachOwner(answer.ownerIds, (ownerId) => owners.refuseErased(ownerId, answer.epoch)))
         await refuse(error)
         throw error

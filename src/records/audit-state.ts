@@ -1,6 +1,6 @@
 // How far the gateways' own audit of the volume is, and what it last found: one value that all gateways of a volume share.
 import { Type, type Static } from 'typebox'
-import { Check } from 'typebox/value'
+import { Check } from 'typebox/schema'
 import type { PrismaClient } from './database.ts'
 import { isTaken, querying } from './failures.ts'
 

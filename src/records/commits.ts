@@ -12,7 +12,7 @@ import { isTaken, querying } from './failures.ts'
  */
 export type Alongside = {
   /** After the rows; made anew for each attempt. One that must not hold breaks a constraint. */
-  statements (): Prisma.PrismaPromise<unknown>[]
+  statements (): Prisma.Sql[]
   /** When the transaction failed, with what: whether it was because of one of these. @throws the reason, as one of `refusals`; nothing of the transaction is there then, nor will be */
   refuse (error?: unknown): Promise<void>
 }

@@ -2,12 +2,18 @@
 import type { DatabaseAddress } from '../config.ts'
 import type { PrismaClient } from '../generated/prisma/client.ts'
 import { openSqlite } from './embedded.ts'
+import type { RowChanges } from './row-changes.ts'
+import type { Ask, Commit } from './statements.ts'
 
 export type { PrismaClient }
 
 export type Database = {
   readonly kind: DatabaseAddress['kind']
   readonly client: PrismaClient
+  readonly commit: Commit
+  readonly ask: Ask
+  /** Undefined where the database does not tell at once what changes in it. */
+  readonly changes?: RowChanges | undefined
   /**
    * Does `work` while no other process on this PostgreSQL is at the same `name`: for files that several machines write to. On SQLite it is
    * done at once, as all are on one machine.

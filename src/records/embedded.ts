@@ -8,7 +8,10 @@ import { fileSystem } from '../storage/fs.ts'
 import { makeFolder } from '../storage/make-folder.ts'
 import type { Database } from './database.ts'
 import { writeFailure } from './failures.ts'
+import { createAsking } from './direct.ts'
+import { createGroupCommit } from './group-commit.ts'
 import { migrate, newerSentence, requireMigrated, shippedMigrations, type Migrated } from './migrations.ts'
+import { watchRows, type RowChanges } from './row-changes.ts'
 import { DurableSqlite, harden } from './sqlite.ts'
 import { sqliteDatabase, viewDatabase } from './viewing.ts'
 
@@ -42,9 +45,18 @@ export async function openSqlite ({ file, setting, requireMount, isReadOnly = fa
   const newer = newerSentence((await prepare(file, { setting, requireMount, isReadOnly })).newer)
   if (newer !== undefined) warn(newer)
   if (isReadOnly) return viewDatabase({ kind: 'sqlite', file })
-  const client = new PrismaClient({ adapter: new DurableSqlite({ url: `file:${file}` }, busyForMs), transactionOptions: { maxWait: waitMs, timeout: waitMs } })
+  let changes: RowChanges | undefined
+  let direct: Pick<Database, 'commit' | 'ask'> | undefined
+  const adapter = new DurableSqlite({ url: `file:${file}` }, {
+    busyForMs,
+    onConnected (connected) {
+      changes = watchRows(connected.connection)
+      direct = { commit: createGroupCommit(connected), ask: createAsking(connected) }
+    },
+  })
+  const client = new PrismaClient({ adapter, transactionOptions: { maxWait: waitMs, timeout: waitMs } })
   await client.$connect()
-  return sqliteDatabase(client)
+  return sqliteDatabase(client, changes, direct)
 }
 
 /** Exported for its test: no machine has all of these mounted. `type` is what statfs(2) says. */

@@ -20,18 +20,16 @@ export type Happening = {
   readonly id?: string
 }
 
-type Statements = Prisma.PrismaPromise<unknown>[]
-
 /**
  * Makes what follows in the transaction wait for every other that tells of this owner, so that the events are numbered in the order of
  * the commits, also where two commit at once.
  */
-export const inLine = (client: PrismaClient, ownerKey: string): Prisma.PrismaPromise<unknown> => client.$executeRaw`
+export const inLine = (ownerKey: string): Prisma.Sql => Prisma.sql`
   INSERT INTO "Owner" ("key", "epoch", "commits") VALUES (${ownerKey}, 0, 1)
   ON CONFLICT ("key") DO UPDATE SET "commits" = "Owner"."commits" + 1`
 
 /** The first of the owner's events that are not done with is due, if it waited for others. After `inLine`. */
-export const nextIsDue = (client: PrismaClient, ownerKey: string, at: Date): Prisma.PrismaPromise<unknown> => client.$executeRaw`
+export const nextIsDue = (ownerKey: string, at: Date): Prisma.Sql => Prisma.sql`
   UPDATE "Event" SET "dueAt" = ${at} WHERE "dueAt" IS NULL
   AND "seq" = (SELECT MIN("seq") FROM "Event" WHERE "ownerKey" = ${ownerKey} AND "deadAt" IS NULL)`
 
@@ -39,10 +37,10 @@ export const nextIsDue = (client: PrismaClient, ownerKey: string, at: Date): Pri
  * For the transaction of an erasure: what is told of the owner's files of a lower epoch is told no more. One that is being delivered
  * keeps its place in the line, without what it said, so that what comes after it does not overtake it.
  */
-export const silencing = (client: PrismaClient, ownerKey: string, epoch: number): Statements => {
+export const silencing = (client: PrismaClient, ownerKey: string, epoch: number): Prisma.PrismaPromise<unknown>[] => {
   const where = { ownerKey, epoch: { lt: epoch }, type: { notIn: [...erasedTypes] } }
   return [
-    inLine(client, ownerKey),
+    client.$executeRaw(inLine(ownerKey)),
     client.event.deleteMany({ where: { ...where, deadAt: { not: null } } }),
     client.event.updateMany({ where, data: { payload: '' } }),
   ]
@@ -66,7 +64,7 @@ export const hasWebhook = (client: PrismaClient): Promise<boolean> => querying(a
 export const untold: Pick<Events, 'telling' | 'told'> = { telling: () => [], told () {} }
 
 /** `isWanted`: whether there is anybody to tell; nothing is written otherwise. */
-export function createEvents ({ client, hash, now, isWanted }: { client: PrismaClient, hash: KeyedHash, now: () => Date, isWanted: boolean }) {
+export function createEvents ({ hash, now, isWanted }: { hash: KeyedHash, now: () => Date, isWanted: boolean }) {
   const listeners = new Set<() => void>()
 
   function row ({ type, ownerId, epoch, data, id = newRecordId() }: Happening, at: Date): Prisma.Sql {
@@ -74,22 +72,22 @@ export function createEvents ({ client, hash, now, isWanted }: { client: PrismaC
     return Prisma.sql`(${id}, ${type}, ${hash('owner', ownerId)}, ${payload}, ${epoch}, ${at})`
   }
 
-  const written = (rows: readonly Prisma.Sql[]) => client.$executeRaw`
+  const written = (rows: readonly Prisma.Sql[]) => Prisma.sql`
     INSERT INTO "Event" ("id", "type", "ownerKey", "payload", "epoch", "createdAt") VALUES ${Prisma.join([...rows])}
     ON CONFLICT ("id") DO NOTHING`
 
   return {
     /** For the transaction in which it happens: before the statements that find out whether it does, unless that has passed through the owners' rows. */
-    telling (happenings: readonly Happening[]): Statements {
+    telling (happenings: readonly Happening[]): Prisma.Sql[] {
       if (!isWanted) return []
       const at = now()
       const ownerIds = [...new Set(happenings.map(({ ownerId }) => ownerId))].sort()
       return ownerIds.flatMap((ownerId) => {
         const key = hash('owner', ownerId)
         return [
-          inLine(client, key),
+          inLine(key),
           written(happenings.filter((happening) => happening.ownerId === ownerId).map((happening) => row(happening, at))),
-          nextIsDue(client, key, at),
+          nextIsDue(key, at),
         ]
       })
     },

@@ -6,19 +6,28 @@ import { retrying } from './retrying.ts'
 const prismaCode = (error: unknown): string | undefined =>
   error instanceof Prisma.PrismaClientKnownRequestError ? error.code : undefined
 
+type AdapterCause = { kind?: unknown, constraint?: { fields?: unknown } }
+
+/** What Prisma's adapter made of what the database said. */
+const adapterCause = (error: unknown): AdapterCause => (error as { meta?: { driverAdapterError?: { cause?: AdapterCause } } } | undefined)?.meta?.driverAdapterError?.cause ?? {}
+
+/** As SQLite itself says it. */
+const sqliteCode = (error: unknown): string => String((error as { code?: unknown } | undefined)?.code)
+
 /** A compare-and-set found the row changed or gone. */
 export const isStale = (error: unknown): boolean => prismaCode(error) === 'P2025'
 
 /** A unique value, such as a primary key, is taken. */
-export const isTaken = (error: unknown): boolean => prismaCode(error) === 'P2002'
+export const isTaken = (error: unknown): boolean => prismaCode(error) === 'P2002' || adapterCause(error).kind === 'UniqueConstraintViolation' || /^SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY)$/.test(sqliteCode(error))
 
 /**
  * The transaction ended, as the database itself answered, because it would have left nothing in `column`. Also of an error that
  * `querying` has wrapped.
  */
 export function breaks (error: unknown, column: string): boolean {
-  const { cause, meta } = (error ?? {}) as { cause?: unknown, meta?: { driverAdapterError?: { cause?: { kind?: unknown, constraint?: { fields?: unknown } } } } }
-  const { kind, constraint } = meta?.driverAdapterError?.cause ?? {}
+  const { cause, message } = (error ?? {}) as { cause?: unknown, message?: unknown }
+  if (sqliteCode(error) === 'SQLITE_CONSTRAINT_NOTNULL') return String(message).endsWith(`.${column}`)
+  const { kind, constraint } = adapterCause(error)
   if (kind === 'NullConstraintViolation') return Array.isArray(constraint?.fields) && constraint.fields.includes(column)
   return cause !== undefined && breaks(cause, column)
 }

@@ -7,6 +7,7 @@ import { isStale, isTaken } from './failures.ts'
 import type { Placing } from './imports.ts'
 import type { Owners } from './owners.ts'
 import { toBlobRow } from './sidecars.ts'
+import { inPrisma } from './statements.ts'
 
 const mostAtOnce = 64
 
@@ -56,7 +57,7 @@ export function createGroupCommits ({ client, owners, hash, single }: { client: 
     return [
       // As entering makes it, and only where there was none: no commit, and no erasure, of that owner came between.
       client.owner.createMany({ data: avatars.map(({ ownerId }) => ({ key: hash('owner', ownerId), commits: 1 })) }),
-      ...eachOwner(attachments.map(({ ownerId }) => ownerId), (ownerId) => owners.entering(ownerId, oldest(group))),
+      ...inPrisma(client, eachOwner(attachments.map(({ ownerId }) => ownerId), (ownerId) => owners.entering(ownerId, oldest(group)))),
       client.blob.createMany({ data: sidecars.map((sidecar) => toBlobRow({ ...sidecar, aliases: [] })) }),
       client.alias.createMany({ data: aliases }),
       client.avatar.createMany({ data: avatars.map(({ ownerId, placing: { sidecar } }) => ({ userId: ownerId, blobId: sidecar.id })) }),

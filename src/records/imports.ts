@@ -126,7 +126,7 @@ export function createImportRecords ({ client, owners, hash, now }: { client: Pr
     const { sidecar } = placing
     const at = now()
     const changes = sidecar.kind === 'avatar' ? avatar(ownerId, placing, at) : attachment(placing, at, newRecordId())
-    const commit = () => client.$transaction([owners.entering(ownerId, sidecar.epoch), ...changes])
+    const commit = () => client.$transaction([client.$executeRaw(owners.entering(ownerId, sidecar.epoch)), ...changes])
     return unlessOther(() => committing(client, [sidecar.id], commit, () => owners.refuseErased(ownerId, sidecar.epoch)))
   }
 
@@ -204,7 +204,7 @@ export function createImportRecords ({ client, owners, hash, now }: { client: Pr
         client.attachment.update({ where: { blobId, deletedAt: null }, data: { deletedAt: at, ...taker } }),
       ])
       const inheriting = ({ id, ownerId, epoch }: Heir) => [
-        owners.entering(ownerId, epoch),
+        client.$executeRaw(owners.entering(ownerId, epoch)),
         client.blob.update({ where: { id, state: { in: ['live', 'superseded'] } }, data: { revision: { increment: 1 }, sidecarDueAt: at } }),
         client.alias.updateMany({ where: { blobId: { in: [...ids] } }, data: { blobId: id } }),
       ]

@@ -1,5 +1,5 @@
 // The sweep's view of the rows: what storage/ledger.ts asks, answered with Prisma.
-import type { Prisma } from '../generated/prisma/client.ts'
+import { Prisma } from '../generated/prisma/client.ts'
 import type { BlobId } from '../storage/ids.ts'
 import type { BlobState, Doomed, Hidden, Ledger } from '../storage/ledger.ts'
 import type { Sidecar } from '../storage/sidecar.ts'
@@ -7,8 +7,9 @@ import type { Kind } from '../storage/store.ts'
 import type { PrismaClient } from './database.ts'
 import { isStale, isTaken, querying } from './failures.ts'
 import { toSidecar, withRecord, type Settling } from './sidecars.ts'
+import { throughPrisma, type Ask } from './statements.ts'
 
-type Options = { client: PrismaClient, settling: Pick<Settling, 'settle'>, entomb: Ledger['entomb'], now: () => Date }
+type Options = { client: PrismaClient, /** For what is asked of all there is. */ ask?: Ask, settling: Pick<Settling, 'settle'>, entomb: Ledger['entomb'], now: () => Date }
 
 /** Which rows a blob hides; undefined for what hides none. */
 function hidden ({ kind, state, ownerId, stateAt }: Sidecar): Prisma.BlobWhereInput | undefined {
@@ -16,13 +17,14 @@ function hidden ({ kind, state, ownerId, stateAt }: Sidecar): Prisma.BlobWhereIn
   return { ownerId, kind, state: 'superseded', stateAt: { lte: new Date(stateAt) } }
 }
 
-export function createLedger ({ client, settling, entomb, now }: Options): Ledger {
+export function createLedger ({ client, ask = throughPrisma(client).ask, settling, entomb, now }: Options): Ledger {
   return {
     count: () => querying(() => client.blob.count({ where: { state: { not: 'swept' } } })),
 
     async states (ids) {
-      const rows = await querying(() => client.blob.findMany({ where: { id: { in: [...ids] } }, select: { id: true, state: true } }))
-      return new Map(rows.map(({ id, state }) => [id as BlobId, state as BlobState]))
+      if (ids.length === 0) return new Map()
+      const rows = await querying(() => ask<{ id: BlobId, state: BlobState }>(Prisma.sql`SELECT "id", "state" FROM "Blob" WHERE "id" IN (${Prisma.join(ids)})`))
+      return new Map(rows.map(({ id, state }) => [id, state]))
     },
 
     async claimOrphan ({ id, kind, extension }) {

@@ -3,6 +3,7 @@ import type { Link, Prisma } from '../generated/prisma/client.ts'
 import type { Alongside } from './commits.ts'
 import type { PrismaClient } from './database.ts'
 import { querying } from './failures.ts'
+import { inPrisma } from './statements.ts'
 
 export type LinkRow = Pick<Link, 'id' | 'attachmentId' | 'creatorId' | 'expiresAt' | 'createdAt'>
 
@@ -15,7 +16,7 @@ export function createLinkRecords ({ client, now }: { client: PrismaClient, now:
     /** All, or none. `alongside`: what is committed with them. @throws what that refuses for */
     async create (rows: readonly LinkRow[], { statements, refuse }: Alongside): Promise<void> {
       try {
-        await querying(() => client.$transaction([client.link.createMany({ data: [...rows] }), ...statements()]))
+        await querying(() => client.$transaction([client.link.createMany({ data: [...rows] }), ...inPrisma(client, statements())]))
       } catch (error) {
         await refuse(error)
         throw error

@@ -2,11 +2,12 @@
 import { Prisma } from '../generated/prisma/client.ts'
 import { OwnerErased } from '../errors.ts'
 import { lastEpoch } from '../storage/erasures.ts'
-import type { KeyedHash } from '../storage/keyed-hash.ts'
+import { remembering, type KeyedHash } from '../storage/keyed-hash.ts'
 import { eachOwner, nothing, type Alongside } from './commits.ts'
 import type { PrismaClient } from './database.ts'
 import { querying } from './failures.ts'
 import { besideOthers } from './naming.ts'
+import { forgetful, type RowMemory } from './row-memory.ts'
 
 export type Owners = ReturnType<typeof createOwners>
 
@@ -14,7 +15,7 @@ export type Owners = ReturnType<typeof createOwners>
 export type ErasedOwner = { readonly ownerKey: string, readonly epoch: number }
 
 /** `first`: what the transaction begins with, before anything else of it. */
-export type Naming = Alongside & { first (): Prisma.PrismaPromise<unknown>[] }
+export type Naming = Alongside & { first (): Prisma.Sql[] }
 
 /** Names no readers. */
 export const nobody: Naming = { ...nothing, first: () => [] }
@@ -61,8 +62,13 @@ export const leapEpoch = async (client: PrismaClient, now: Date, least = 0): Pro
   await querying(() => client.setting.upsert({ where: { key: floorKey }, create: { key: floorKey, value }, update: { value } }))
 }
 
-export function createOwners ({ client, hash }: { client: PrismaClient, hash: KeyedHash }) {
-  const keyOf = (ownerId: string): string => hash('owner', ownerId)
+export function createOwners ({ client, hash, memory = forgetful }: { client: PrismaClient, hash: KeyedHash, memory?: RowMemory }) {
+  const remembered = remembering(hash)
+
+  const keyOf = (ownerId: string): string => remembered('owner', ownerId)
+
+  /** Before the first, of epoch 0. */
+  const lastErasure = () => querying(async () => await client.erasure.findFirst({ orderBy: { epoch: 'desc' }, select: { epoch: true } }) ?? { epoch: 0 })
 
   // Changed only by those who are alone on the volume.
   let floor: number | undefined
@@ -73,7 +79,7 @@ export function createOwners ({ client, hash }: { client: PrismaClient, hash: Ke
     /** How many erasures there have been: what a request that begins now belongs to. */
     async epoch (): Promise<number> {
       floor ??= await querying(() => epochFloor(client))
-      const last = await querying(() => client.erasure.findFirst({ orderBy: { epoch: 'desc' }, select: { epoch: true } }))
+      const last = await memory.get('last erasure', lastErasure, () => ['erasures'])
       return Math.max(floor, last?.epoch ?? 0)
     },
 
@@ -83,7 +89,7 @@ export function createOwners ({ client, hash }: { client: PrismaClient, hash: Ke
      * lowest of any bytes that go in, whenever the request that puts them together began. In SQL, because it must be one
      * statement on PostgreSQL too, where what is read first may be old, and two may make the row at once.
      */
-    entering: (ownerId: string, epoch: number): Prisma.PrismaPromise<unknown> => client.$executeRaw`
+    entering: (ownerId: string, epoch: number): Prisma.Sql => Prisma.sql`
       INSERT INTO "Owner" ("key", "epoch", "commits") VALUES (${keyOf(ownerId)}, 0, 1)
       ON CONFLICT ("key") DO UPDATE SET "commits" = CASE WHEN "Owner"."epoch" <= ${epoch} THEN "Owner"."commits" + 1 END`,
 
@@ -111,7 +117,7 @@ export function createOwners ({ client, hash }: { client: PrismaClient, hash: Ke
       if (keys.length === 0) return nobody
       return {
         first: () => besideOthers(client),
-        statements: () => [client.$executeRaw`UPDATE "Owner" SET "commits" = NULL WHERE "epoch" > ${epoch} AND "key" IN (${Prisma.join(keys)})`],
+        statements: () => [Prisma.sql`UPDATE "Owner" SET "commits" = NULL WHERE "epoch" > ${epoch} AND "key" IN (${Prisma.join(keys)})`],
         async refuse () {
           // In SQL: Prisma refuses a list of a thousand beside other conditions.
           const [row] = await querying(() => client.$queryRaw<[{ erased: unknown }]>`SELECT COUNT(*) AS "erased" FROM "Owner" WHERE "epoch" > ${epoch} AND "key" IN (${Prisma.join(keys)})`)

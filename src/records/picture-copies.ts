@@ -46,7 +46,7 @@ export function createPictureCopies ({ client, owners, now }: { client: PrismaCl
      */
     async replace (original: Sidecar, copy: Sidecar): Promise<boolean> {
       const { ownerId, epoch } = original
-      const commit = () => client.$transaction([owners.entering(ownerId ?? '', epoch), ...changes(original, copy)])
+      const commit = () => client.$transaction([client.$executeRaw(owners.entering(ownerId ?? '', epoch)), ...changes(original, copy)])
       try {
         await committing(client, [copy.id], commit, () => owners.refuseErased(ownerId ?? '', epoch))
         return true

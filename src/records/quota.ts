@@ -5,6 +5,7 @@ import { eachOwner, type Alongside } from './commits.ts'
 import type { PrismaClient } from './database.ts'
 import { breaks, querying } from './failures.ts'
 import type { Owners } from './owners.ts'
+import { throughPrisma, type Ask } from './statements.ts'
 import { createUnderWay, type Amount, type GiveBack } from './under-way.ts'
 
 /** Bytes and files that an owner may keep; 0: no limit. */
@@ -29,23 +30,27 @@ export type Settled = { readonly callerId: string, readonly ownerIds: readonly s
 /** `trashBytes`: of what is deleted or replaced. Reserved: for uploads under way in this process, and unfinished resumable ones. */
 export type Usage = { readonly bytes: number, readonly files: number, readonly trashBytes: number, readonly reservedBytes: number, readonly reservedFiles: number }
 
+type Counted = Record<keyof Usage, unknown>
+
 export type Quota = ReturnType<typeof createQuota>
 
 type Options = {
   client: PrismaClient
+  /** For what an owner has. */
+  ask?: Ask
   owners: Pick<Owners, 'keyOf'>
   limitsFor: LimitsFor
   /** What is in the trash beyond it counts as if it were kept, or who deletes what they upload would fill the disk before the next sweep. 0: no limit. */
   trashMaxBytes: number
 }
 
-export function createQuota ({ client, owners, limitsFor, trashMaxBytes }: Options) {
+export function createQuota ({ client, ask = throughPrisma(client).ask, owners, limitsFor, trashMaxBytes }: Options) {
   const underWay = createUnderWay()
   const trashLimit = orAny(trashMaxBytes)
   const excessOf = (trashBytes: number): number => Math.max(0, trashBytes - trashLimit)
 
   /** A whole counts as its parts, which are there until it is; an avatar as no file, and as what it has beyond the one that it replaces, as there is only one. */
-  const countedOf = (ownerId: string) => querying(() => client.$queryRaw<[Record<keyof Usage, unknown>]>`
+  const countedOf = (ownerId: string): Promise<Counted> => querying(async () => (await ask<Counted>(Prisma.sql`
     SELECT "kept".*, "unfinished"."reservedFiles", "unfinished"."bytes" + CASE WHEN "unfinished"."avatarBytes" > "current"."bytes" THEN "unfinished"."avatarBytes" - "current"."bytes" ELSE 0 END AS "reservedBytes"
     FROM (
       SELECT ${sum(Prisma.sql`"bytes"`)} AS "bytes", ${sum(Prisma.sql`"files"`)} AS "files", ${sum(Prisma.sql`"trashBytes"`)} AS "trashBytes" FROM "Usage" WHERE "ownerId" = ${ownerId}
@@ -59,10 +64,10 @@ export function createQuota ({ client, owners, limitsFor, trashMaxBytes }: Optio
         FROM "Resumable" WHERE "ownerId" = ${ownerId} AND "kind" IN ('attachment', 'avatar', 'part') AND "state" IN ('receiving', 'finishing')
         UNION ALL SELECT "kind", "offset" AS "bytes" FROM "Resumable" WHERE "ownerId" = ${ownerId} AND "kind" = 'part' AND "state" = 'finished'
       ) AS "each"
-    ) AS "unfinished"`)
+    ) AS "unfinished"`))[0] as Counted)
 
   /** With what is held as of now. */
-  function toUsage (ownerId: string, [row]: Awaited<ReturnType<typeof countedOf>>): Usage {
+  function toUsage (ownerId: string, row: Counted): Usage {
     const held = underWay.of(ownerId)
     return {
       bytes: Number(row.bytes), files: Number(row.files), trashBytes: Number(row.trashBytes),
@@ -79,7 +84,7 @@ export function createQuota ({ client, owners, limitsFor, trashMaxBytes }: Optio
   }
 
   /** Breaks a constraint that nothing else breaks, which ends the transaction, when the owner has more by now than they may. */
-  const holding = (ownerId: string, { quotaBytes, quotaFiles }: QuotaLimits) => client.$executeRaw`
+  const holding = (ownerId: string, { quotaBytes, quotaFiles }: QuotaLimits) => Prisma.sql`
     UPDATE "Owner" SET "epoch" = NULL WHERE "key" = ${owners.keyOf(ownerId)} AND EXISTS (
       SELECT 1 FROM "Usage" WHERE "ownerId" = ${ownerId}
       AND ("bytes" + CASE WHEN "trashBytes" > ${trashLimit} THEN "trashBytes" - ${trashLimit} ELSE 0 END > ${orAny(quotaBytes)} OR CAST("files" AS BIGINT) > ${orAny(quotaFiles)})

@@ -7,6 +7,7 @@ import type { Sidecar } from '../storage/sidecar.ts'
 import type { Store } from '../storage/store.ts'
 import type { PrismaClient } from './database.ts'
 import { querying } from './failures.ts'
+import { inserting } from './statements.ts'
 
 const settlesPerRun = 1000
 
@@ -68,7 +69,15 @@ export const idsIn = (readers: string | null): string[] => readers?.split(',') ?
 export const joinIds = (readers: readonly string[]): string | null => readers.length === 0 ? null : readers.join()
 
 /** The new blob's row, saying what its sidecar says. */
-export function toBlobRow (sidecar: Sidecar): Prisma.BlobCreateInput {
+export const toBlobRow = (sidecar: Sidecar): Prisma.BlobCreateInput => ({
+  ...columnsOf(sidecar),
+  ...(sidecar.aliases.length === 0 ? {} : { aliases: { create: sidecar.aliases.map((path) => ({ path })) } }),
+})
+
+/** The same in SQL. */
+export const newBlob = (sidecar: Sidecar): Prisma.Sql[] => [inserting('Blob', columnsOf(sidecar)), ...sidecar.aliases.map((path) => inserting('Alias', { path, blobId: sidecar.id }))]
+
+function columnsOf (sidecar: Sidecar) {
   const { id, kind, extension, state, ownerId, creatorId, contentType, sha256, width, height, revision, epoch, source, sourceSha256, thumbhash, keepsMetadata, crop, originalId, scan, scanSignature } = sidecar
   return {
     id, kind, extension, state, ownerId, creatorId, contentType, sha256, width, height, revision, epoch, source, sourceSha256, thumbhash, keepsMetadata, crop, originalId, scan, scanSignature,
@@ -76,7 +85,6 @@ export function toBlobRow (sidecar: Sidecar): Prisma.BlobCreateInput {
     size: BigInt(sidecar.size),
     stateAt: new Date(sidecar.stateAt),
     createdAt: new Date(sidecar.createdAt),
-    ...(sidecar.aliases.length === 0 ? {} : { aliases: { create: sidecar.aliases.map((path) => ({ path })) } }),
   }
 }
 

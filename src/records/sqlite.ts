@@ -1,6 +1,7 @@
 // The SQLite side of Prisma, made durable and made safe: settings that are read back, and one transaction at a time.
 import { setTimeout } from 'node:timers/promises'
-import type { Database } from 'better-sqlite3'
+import type { ColumnDefinition, Database, Statement } from 'better-sqlite3'
+import { LRUCache } from 'lru-cache'
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3'
 import type { SqlDriverAdapter, SqlQuery, Transaction, IsolationLevel } from '@prisma/driver-adapter-utils'
 
@@ -34,6 +35,9 @@ export function harden (connection: Database): void {
   }
 }
 
+/** The connection, and how to have it: alone, within a transaction, until the function that comes of it is called, which rolls back whatever is open then; or for one step between others. */
+export type Connected = { readonly connection: Database, alone (): Promise<() => void>, between<T> (step: () => Promise<T>): Promise<T> }
+
 type BetterSqlite3Adapter = SqlDriverAdapter & { readonly client: Database }
 
 /**
@@ -42,28 +46,51 @@ type BetterSqlite3Adapter = SqlDriverAdapter & { readonly client: Database }
  */
 export class DurableSqlite extends PrismaBetterSqlite3 {
   readonly #busyForMs: number
+  readonly #onConnected: (connected: Connected) => void
 
-  /** `busyForMs`: how long a database that another process holds is asked again. */
-  constructor (options: ConstructorParameters<typeof PrismaBetterSqlite3>[0], busyForMs = usuallyBusyForMs) {
+  /** `busyForMs`: how long a database that another process holds is asked again. `onConnected` has the one connection before Prisma does. */
+  constructor (options: ConstructorParameters<typeof PrismaBetterSqlite3>[0], { busyForMs = usuallyBusyForMs, onConnected = () => {} }: { busyForMs?: number | undefined, onConnected?: (connected: Connected) => void } = {}) {
     super(options)
     this.#busyForMs = busyForMs
+    this.#onConnected = onConnected
   }
 
   override async connect (): Promise<SqlDriverAdapter> {
     const adapter = await super.connect() as BetterSqlite3Adapter
     harden(adapter.client)
     adapter.client.pragma('busy_timeout = 0')
-    return exclusive(adapter, this.#busyForMs)
+    this.#onConnected({ connection: adapter.client, ...takeTurns(adapter, this.#busyForMs) })
+    prepareOnce(adapter.client)
+    return adapter
   }
 }
 
-function exclusive (adapter: BetterSqlite3Adapter, busyForMs: number): SqlDriverAdapter {
+/** The stock adapter, for a connection that changes nothing. */
+export class ViewedSqlite extends PrismaBetterSqlite3 {
+  readonly #onConnected: (connection: Database) => void
+
+  constructor (options: ConstructorParameters<typeof PrismaBetterSqlite3>[0], onConnected: (connection: Database) => void) {
+    super(options)
+    this.#onConnected = onConnected
+  }
+
+  override async connect (): Promise<SqlDriverAdapter> {
+    const adapter = await super.connect() as BetterSqlite3Adapter
+    this.#onConnected(adapter.client)
+    return adapter
+  }
+}
+
+/** Puts everything that is asked of the adapter in line. */
+function takeTurns (adapter: BetterSqlite3Adapter, busyForMs: number): Omit<Connected, 'connection'> {
   const patiently = createPatience(busyForMs)
   const turns = createTurns()
   const begin = ownBegin(adapter.client)
+  const between = <T>(step: () => Promise<T>) => patiently(() => turns.between(step))
+  const alone = () => patiently(() => turns.alone(begin, () => closeTransaction(adapter.client)))
   const { startTransaction, queryRaw, executeRaw, executeScript } = adapter
   adapter.startTransaction = async (isolationLevel?: IsolationLevel) => {
-    const leave = await patiently(() => turns.alone(begin, () => closeTransaction(adapter.client)))
+    const leave = await alone()
     try {
       return ending(adapter.client, await startTransaction.call(adapter, isolationLevel), leave)
     } catch (error) {
@@ -71,10 +98,10 @@ function exclusive (adapter: BetterSqlite3Adapter, busyForMs: number): SqlDriver
       throw error
     }
   }
-  adapter.queryRaw = (query) => patiently(() => turns.between(() => queryRaw.call(adapter, query)))
-  adapter.executeRaw = (query) => patiently(() => turns.between(() => executeRaw.call(adapter, query)))
+  adapter.queryRaw = (query) => between(() => queryRaw.call(adapter, query))
+  adapter.executeRaw = (query) => between(() => executeRaw.call(adapter, query))
   adapter.executeScript = (script) => turns.between(() => executeScript.call(adapter, script))
-  return adapter
+  return { alone, between }
 }
 
 /** Another process has the database: asked again, without holding up this one, until it has taken too long. */
@@ -110,6 +137,40 @@ function ownBegin (connection: Database): () => void {
   const nothing = prepare('SELECT 1')
   connection.prepare = ((sql: string) => sql === 'BEGIN' ? { run: () => nothing.get() } : prepare(sql)) as typeof connection.prepare
   return () => { begin.run() }
+}
+
+/** Statements that are kept prepared: a few kilobytes each. */
+const mostPrepared = 200
+
+/**
+ * The stock adapter prepares each statement anew, which takes as long as running it. It binds the values, asks whether and which columns
+ * there are, and runs: that is all that can be done with what this gives it.
+ */
+function prepareOnce (connection: Database): void {
+  const prepare = connection.prepare.bind(connection)
+  const prepared = new LRUCache<string, { statement: Statement<unknown[]>, columns: ColumnDefinition[] }>({ max: mostPrepared })
+
+  function find (sql: string) {
+    const known = prepared.get(sql)
+    if (known !== undefined) return known
+    const statement = prepare<unknown[]>(sql)
+    const found = { statement, columns: statement.reader ? statement.columns() : [] }
+    prepared.set(sql, found)
+    return found
+  }
+
+  connection.prepare = ((sql: string) => {
+    if (sql === 'BEGIN') return prepare(sql)
+    const { statement, columns } = find(sql)
+    return {
+      bind: (values: unknown[]) => ({
+        reader: statement.reader,
+        columns: () => columns,
+        run: () => statement.run(values),
+        raw: () => ({ all: () => statement.raw(true).all(values) }),
+      }),
+    }
+  }) as unknown as typeof connection.prepare
 }
 
 /** Whatever failed, also COMMIT (prisma/orm#29933): a transaction that stays open would take with it what others write. */

@@ -1,8 +1,10 @@
 // A database opened to be looked at: nothing is made, migrated or changed, whatever state it is in.
-import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3'
 import type { DatabaseAddress } from '../config.ts'
 import { PrismaClient } from '../generated/prisma/client.ts'
 import type { Database } from './database.ts'
+import { watchOthers, type RowChanges } from './row-changes.ts'
+import { ViewedSqlite } from './sqlite.ts'
+import { throughPrisma } from './statements.ts'
 
 /** Enough for what is asked at once. */
 const connections = 2
@@ -16,15 +18,20 @@ export async function viewDatabase (address: DatabaseAddress): Promise<Database>
 
 /** Not as a gateway opens it, whose settings not every state of it takes. */
 async function viewFile (file: string): Promise<Database> {
-  const client = new PrismaClient({ adapter: new PrismaBetterSqlite3({ url: `file:${file}`, readonly: true, fileMustExist: true }) })
+  let changes: RowChanges | undefined
+  const adapter = new ViewedSqlite({ url: `file:${file}`, readonly: true, fileMustExist: true }, (connection) => { changes = watchOthers(connection) })
+  const client = new PrismaClient({ adapter })
   await client.$connect()
-  return sqliteDatabase(client)
+  return sqliteDatabase(client, changes)
 }
 
 /** What is asked of a SQLite database whose client is connected. */
-export const sqliteDatabase = (client: PrismaClient): Database => ({
+export const sqliteDatabase = (client: PrismaClient, changes: RowChanges | undefined, { commit, ask } = throughPrisma(client)): Database => ({
   kind: 'sqlite',
   client,
+  commit,
+  ask,
+  changes,
   exclusively: (_name, work) => work(),
   async check () { await client.setting.findFirst({ select: { key: true } }) },
   close: () => client.$disconnect(),

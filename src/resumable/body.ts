@@ -9,7 +9,7 @@ const waitingBytes = 1024 ** 2
 
 /**
  * At most `maxBytes`; then, unless the body came to its end, throws why: the reason of one of `signals`, UploadAborted, UploadStalled,
- * UploadTooLarge. Read through listeners, as a stream that is destroyed throws away what it holds.
+ * UploadTooLarge. A chunk is good until the next is asked for. Read through listeners, as a stream that is destroyed throws away what it holds.
  */
 export async function * bytesOf (body: IncomingMessage, { maxBytes, signals, pace }: { maxBytes: number, signals: readonly AbortSignal[], pace: Pace }): AsyncGenerator<Buffer> {
   const incoming = watchIncoming(body, { ...pace, maxBodyBytes: maxBytes, tooLarge: () => new UploadTooLarge(maxBytes) })
@@ -45,6 +45,7 @@ export async function * bytesOf (body: IncomingMessage, { maxBytes, signals, pac
         } finally {
           resolve()
           await written
+          incoming.spent(chunk)
         }
         continue
       }

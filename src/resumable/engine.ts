@@ -19,6 +19,9 @@ import { createUpkeep, finishPatienceMs } from './upkeep.ts'
 const commitBytes = 16 * 1024 ** 2
 const commitMs = 5_000
 
+/** The rest of it comes while these are made durable. */
+const enoughBytes = commitBytes / 2
+
 /** What is to be made. */
 export type Wish = {
   readonly ownerId: UserId
@@ -136,6 +139,14 @@ export function createEngine ({ records, segments, room, quota, leases, finishin
       toldAt = now().getTime()
     }
 
+    let committing: Promise<void> | undefined
+    const refused = new AbortController()
+
+    /** While more bytes come; when it fails, no more do. */
+    function beginCommit (segment: SegmentFile): void {
+      committing ??= commit(segment).catch((error: unknown) => refused.abort(error)).finally(() => { committing = undefined })
+    }
+
     /** What does not count yet does not expire either. */
     async function extend (): Promise<void> {
       current = await held(id, await records.keep(current, later(expiryMs)))
@@ -143,22 +154,27 @@ export function createEngine ({ records, segments, room, quota, leases, finishin
     }
 
     const isLate = () => now().getTime() - toldAt >= commitMs
-    const isDue = () => start + written - current.offset >= commitBytes || isLate()
+    const uncommitted = () => start + written - current.offset
+    const isDue = () => uncommitted() >= enoughBytes || isLate()
 
     let failure: unknown
     try {
-      for await (const chunk of receive({ maxBytes: wholeOf(upload) - start, signal })) {
+      for await (const chunk of receive({ maxBytes: wholeOf(upload) - start, signal: AbortSignal.any([signal, refused.signal]) })) {
         file ??= await writing(upload, () => segments.open({ uploadId: id, start, epoch }))
         await file.write(chunk)
         for (const check of checks) check.update(chunk)
         written += chunk.length
         room.consume(id, chunk.length)
         // The last byte counts only when the body ends with it.
-        if (checks.length === 0 && start + written !== upload.length && isDue()) await commit(file)
+        if (checks.length === 0 && start + written !== upload.length && isDue()) beginCommit(file)
+        if (uncommitted() >= commitBytes) await committing
         if (checks.length > 0 && isLate()) await extend()
       }
+      await committing
+      refused.signal.throwIfAborted()
       for (const check of checks) check.check()
     } catch (error) {
+      await committing
       failure = error
     }
 

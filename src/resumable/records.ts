@@ -7,6 +7,7 @@ import type { PrismaClient } from '../records/database.ts'
 import { breaks, isStale, querying } from '../records/failures.ts'
 import type { Owners } from '../records/owners.ts'
 import { createPictureChoices } from '../records/picture-choices.ts'
+import { inPrisma } from '../records/statements.ts'
 import type { BlobId, UploadId } from '../storage/ids.ts'
 import type { Segment } from '../storage/segments.ts'
 import type { Digests } from '../transfer/digest.ts'
@@ -78,9 +79,9 @@ export function createResumableRecords ({ client, owners, now }: { client: Prism
     const those = Prisma.sql`"id" IN (${Prisma.join(parts)}) AND "kind" = 'part' AND "state" = 'finished'`
     return [
       // Whoever commits with one of them at the same time is waited for.
-      client.$executeRaw`UPDATE "Resumable" SET "epoch" = "epoch" + 1 WHERE ${those}`,
-      client.$executeRaw`UPDATE "Resumable" SET "state" = NULL WHERE "id" = ${id} AND (SELECT COUNT(*) FROM "Resumable" WHERE ${those}) < ${parts.length}`,
-      client.$executeRaw`DELETE FROM "Resumable" WHERE ${those}`,
+      Prisma.sql`UPDATE "Resumable" SET "epoch" = "epoch" + 1 WHERE ${those}`,
+      Prisma.sql`UPDATE "Resumable" SET "state" = NULL WHERE "id" = ${id} AND (SELECT COUNT(*) FROM "Resumable" WHERE ${those}) < ${parts.length}`,
+      Prisma.sql`DELETE FROM "Resumable" WHERE ${those}`,
     ]
   }
 
@@ -91,7 +92,7 @@ export function createResumableRecords ({ client, owners, now }: { client: Prism
     create: async (upload: Upload, { statements, refuse }: Alongside): Promise<void> => {
       const { ownerId, erasureEpoch, state } = upload
       // In line with erasures, which look for it.
-      const commit = () => client.$transaction([owners.entering(ownerId, erasureEpoch), client.resumable.create({ data: toRow(upload) }), ...chosen(upload, state), ...statements()])
+      const commit = () => client.$transaction([client.$executeRaw(owners.entering(ownerId, erasureEpoch)), client.resumable.create({ data: toRow(upload) }), ...chosen(upload, state), ...inPrisma(client, statements())])
       await querying(commit).catch(async (error: unknown) => {
         await owners.refuseErased(ownerId, erasureEpoch)
         await refuse(error)
@@ -146,8 +147,10 @@ export function createResumableRecords ({ client, owners, now }: { client: Prism
     /** What is committed with what the upload became: its parts are used up, so that nothing else is made of one of them. Refuses with ResumableGone. */
     finishing: ({ id, epoch, parts = [] }: Upload, expiresAt: Date): Alongside => ({
       statements: () => [
-        client.resumable.update({ where: { id, epoch, state: 'finishing' }, data: { state: 'finished', finishAt: null, heldUntil: null, expiresAt } }),
-        client.segment.deleteMany({ where: { uploadId: id } }),
+        Prisma.sql`UPDATE "Resumable" SET "state" = 'finished', "finishAt" = NULL, "heldUntil" = NULL, "expiresAt" = ${expiresAt} WHERE "id" = ${id} AND "epoch" = ${epoch} AND "state" = 'finishing'`,
+        // Breaks a constraint, which ends the transaction, unless it was.
+        Prisma.sql`INSERT INTO "Owner" ("key", "commits") SELECT '', NULL WHERE NOT EXISTS (SELECT 1 FROM "Resumable" WHERE "id" = ${id} AND "epoch" = ${epoch} AND "state" = 'finished')`,
+        Prisma.sql`DELETE FROM "Segment" WHERE "uploadId" = ${id}`,
         ...usingUp(id, [...new Set(parts)]),
       ],
       async refuse (error) {

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { Type, type Static } from 'typebox'
-import { Check } from 'typebox/value'
+import { Check } from 'typebox/schema'
 import { ConfigError } from '../config.ts'
 import { ifAbsent } from './failures.ts'
 import { homeName, type FileSystem } from './fs.ts'

@@ -1,7 +1,7 @@
 // The ledger of erasures: on the volume, and in a second place where there is one. No personal data is in it.
 import { join } from 'node:path'
 import { Type, type Static } from 'typebox'
-import { Check } from 'typebox/value'
+import { Check } from 'typebox/schema'
 import type { FileSystem } from './fs.ts'
 import type { KeyedHash } from './keyed-hash.ts'
 import { isTime } from './time.ts'

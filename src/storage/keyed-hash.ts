@@ -18,7 +18,7 @@ export function createKeyedHash (volumeId: string): KeyedHash {
 
 const mostRemembered = 20_000
 
-/** For one run that meets the same names again and again: it computes each of them once, as long as they are not too many. */
+/** For who meets the same names again and again: it computes each of them once, as long as they are not too many. */
 export function remembering (hash: KeyedHash): KeyedHash {
   const known = new LRUCache<string, string>({ max: mostRemembered })
   return (thing, name) => {

@@ -19,6 +19,8 @@ import { checkObjects, probeKey, requireWritable } from './objects/readiness.ts'
 import { createObjectSegments } from './objects/segments.ts'
 import { createObjectStore } from './objects/store.ts'
 import { isWithin } from './place.ts'
+import { keepingOpen } from './keeping-open.ts'
+import { rememberingStore } from './remembering.ts'
 import { refuseUnfinishedRestore } from './restoring.ts'
 import { createSegments, type Segments } from './segments.ts'
 import { createSpace, type Space } from './space.ts'
@@ -99,6 +101,8 @@ type Options = {
   onWait?: (neighbours: Neighbour[]) => void
   /** Of the folder in staging; the same for all homes where one process is at work. */
   instance?: string | undefined
+  /** For small blobs that are read again and again; 0: none. */
+  memoryBytes?: number
   /** Whoever reads a blob as it is is sent to the object store, where that is its home. */
   isRedirecting?: boolean
   monotonicMs?: () => number
@@ -108,7 +112,7 @@ type Options = {
  * @throws ConfigError when the volume is not the one that belongs to the database (promise 3), or a process is at work on
  * it that must be alone.
  */
-export async function openStorage ({ fs, root, reserveBytes, known, claimant, secondLedger, alone, role = gatewayRole, retreat, onWait, instance, isRedirecting = false, monotonicMs = () => performance.now() }: Options) {
+export async function openStorage ({ fs, root, reserveBytes, known, claimant, secondLedger, alone, role = gatewayRole, retreat, onWait, instance, memoryBytes = 0, isRedirecting = false, monotonicMs = () => performance.now() }: Options) {
   // During a start a failed fsync refuses the start; nobody has to remember it.
   const remember: Pick<Probe, 'noteSyncFailure'> = { noteSyncFailure () {} }
   const durable = createDurable({ fs, onSyncFailure: () => remember.noteSyncFailure() })
@@ -136,7 +140,7 @@ export async function openStorage ({ fs, root, reserveBytes, known, claimant, se
   const lease = createLease(checkClaim, monotonicMs)
   return {
     volumeId, hash, space, ...homes, lease,
-    store: leasedStore(homes.store, lease),
+    store: rememberingStore(keepingOpen(leasedStore(homes.store, lease)), memoryBytes),
     segments: leasedSegments(homes.segments, lease),
     removeLeftovers: createLeftovers({ staging, objects: fs.objects }),
     erasures: createErasures({ fs, durable, hash, paths: ledgerPlaces(root, secondLedger), alone: fs.objects === undefined || secondLedger !== undefined ? alone : undefined }),

@@ -3,6 +3,7 @@ import { createAttempts } from './attempts.ts'
 import type { FileSystem } from './fs.ts'
 import { timeOf, type BlobId } from './ids.ts'
 import type { BlobState, Ledger } from './ledger.ts'
+import { withoutRest, type Pace } from './pace.ts'
 import type { Store } from './store.ts'
 import { scanVolume, type FoundBlob } from './volume/scan.ts'
 
@@ -53,9 +54,9 @@ export type OrphansFound = {
   readonly isLeft: boolean
 }
 
-type Options = { fs: FileSystem, root: string, store: Pick<Store, 'remove' | 'readSidecar'>, ledger: Pick<Ledger, 'states' | 'claimOrphan'>, look: () => Look, onSeen?: (count: number) => void }
+type Options = { fs: FileSystem, root: string, store: Pick<Store, 'remove' | 'readSidecar'>, ledger: Pick<Ledger, 'states' | 'claimOrphan'>, look: () => Look, /** For each look. */ pace?: (() => Pace) | undefined, onSeen?: (count: number) => void }
 
-export function createOrphans ({ fs, root, store, ledger, look, onSeen = () => {} }: Options) {
+export function createOrphans ({ fs, root, store, ledger, look, pace = () => withoutRest, onSeen = () => {} }: Options) {
   /** No crash leaves a sidecar that is damaged: one that is belonged to an upload whose record is lost, and stays for people to look at. */
   async function left (ripe: readonly FoundBlob[]): Promise<FoundBlob[]> {
     const rubbish: FoundBlob[] = []
@@ -66,9 +67,10 @@ export function createOrphans ({ fs, root, store, ledger, look, onSeen = () => {
   }
 
   return {
-    /** Removes nothing. */
-    async find (limit: number): Promise<OrphansFound> {
+    /** Removes nothing. @throws the reason of `signal` */
+    async find (limit: number, signal?: AbortSignal): Promise<OrphansFound> {
       const { isRipe, end } = look()
+      const rest = pace()
       const ripe = (id: BlobId, state: BlobState | undefined) => state === undefined ? isRipe(id) : state === 'swept'
       const orphans: FoundBlob[] = []
       let count = 0
@@ -79,6 +81,7 @@ export function createOrphans ({ fs, root, store, ledger, look, onSeen = () => {
           orphans.push(...found.slice(0, limit - orphans.length))
           count += found.length
           onSeen(group.length)
+          await rest(signal)
         }
       }
       return { orphans, count, isLeft: !await end() }

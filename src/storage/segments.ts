@@ -17,7 +17,7 @@ export type Segment = SegmentAddress & { readonly bytes: number }
 export type SegmentFile = {
   /** Appends a chunk; await it before the next. Throws StorageFull, StorageUnavailable. */
   write (chunk: Buffer): Promise<void>
-  /** Returns how many bytes are durable: all that were written. */
+  /** Returns how many bytes are durable: all that were written before it was called. More may be written meanwhile. */
   flush (): Promise<number>
   close (): Promise<void>
   /** Closes it with its first `bytes`, which are durable; with 0 it is removed. */
@@ -26,7 +26,7 @@ export type SegmentFile = {
 
 export type Segments = ReturnType<typeof createSegments>
 
-const readBytes = 256 * 1024
+const readBytes = 1024 ** 2
 
 type Options = { fs: FileSystem, durable: Durable, root: string, /** Whether what is mounted there is the volume that this began with. */ isVolumeThere: () => Promise<boolean>, /** Throws StorageFull when the reserve of free space is touched. */ checkSpace: () => Promise<void> }
 
@@ -80,19 +80,33 @@ export function createSegments ({ fs, durable, root, isVolumeThere, checkSpace }
       const handle = await storing(() => create(address))
       const batches = createBatches(handle, checkSpace)
       let hasEntry = false
+      let failure: { readonly error: unknown } | undefined
+
+      async function sync (): Promise<void> {
+        await durable.sync(handle)
+        if (!hasEntry) await durable.syncFolder(dirname(path))
+        hasEntry = true
+      }
 
       return {
         write: (chunk) => storing(() => batches.add(chunk)),
         flush: () => storing(async () => {
-          await batches.flush()
-          await durable.sync(handle)
-          if (!hasEntry) await durable.syncFolder(dirname(path))
-          hasEntry = true
-          return batches.written
+          const bytes = await batches.flush()
+          // What an fsync failed for may be lost, and the next says nothing of it (I6).
+          if (failure !== undefined) throw failure.error
+          await sync().catch((error: unknown) => {
+            failure = { error }
+            throw error
+          })
+          return bytes
         }),
-        close: () => handle.close(),
+        async close () {
+          await batches.stop()
+          await handle.close()
+        },
         // What comes after them counts for nothing in any case.
         async keep (bytes) {
+          await batches.stop()
           if (bytes > 0) await handle.truncate(bytes).catch(() => {})
           await handle.close().catch(() => {})
           if (bytes === 0) await fs.unlink(path).catch(() => {})
@@ -100,15 +114,16 @@ export function createSegments ({ fs, durable, root, isVolumeThere, checkSpace }
       }
     },
 
-    /** The bytes of these, one after the other. @throws ResumableGone when one is missing or short: rows say it is there, as after a restore; StorageUnavailable */
+    /** The bytes of these, one after the other; a chunk is good until the next is asked for. @throws ResumableGone when one is missing or short: rows say it is there, as after a restore; StorageUnavailable */
     async * read (segments: readonly Segment[]): AsyncGenerator<Buffer> {
       if (!await areThere(segments)) throw new ResumableGone()
+      const buffer = Buffer.allocUnsafeSlow(readBytes)
       for (const segment of segments) {
         const handle = await storing(() => fs.open(segmentPath(root, segment), readOrdinary))
         try {
           let left = segment.bytes
           while (left > 0) {
-            const { buffer, bytesRead } = await storing(() => handle.read(Buffer.allocUnsafe(Math.min(left, readBytes)), 0, Math.min(left, readBytes), segment.bytes - left))
+            const { bytesRead } = await storing(() => handle.read(buffer, 0, Math.min(left, buffer.length), segment.bytes - left))
             if (bytesRead === 0) throw new StorageUnavailable({ cause: new Error('a segment has become shorter while it was read') })
             left -= bytesRead
             yield buffer.subarray(0, bytesRead)

@@ -1,7 +1,7 @@
 // The small JSON file beside each blob that says what it is, so that the volume alone can rebuild every record (I9).
 import { createHash } from 'node:crypto'
 import { Type, type Static } from 'typebox'
-import { Check } from 'typebox/value'
+import { Check } from 'typebox/schema'
 import { lastEpoch } from './erasures.ts'
 import type { BlobId } from './ids.ts'
 

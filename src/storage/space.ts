@@ -10,6 +10,10 @@ const defaultReserveShare = 0.05
 /** Inodes that uploads leave alone: a delete writes a sidecar, the next start a heartbeat. */
 const reserveFiles = 16
 
+/** Within this time nobody takes as much as `ample`: who finds more free than that need not look again. */
+const ampleForMs = 100
+const ample = { bytes: 2 * 1024 ** 3, files: 100_000 }
+
 export type Space = {
   /** Bytes free for uploads right now, and the bytes that stay reserved. */
   measure (): Promise<{ freeBytes: number, reserveBytes: number }>
@@ -28,21 +32,26 @@ export type MakeRoom = (bytes: number) => Promise<void>
 export function createSpace ({ fs, folder, reserveBytes }: { fs: FileSystem, folder: string, reserveBytes: number | undefined }): Space {
   let promisedBytes = 0
   let makeRoom: MakeRoom = async () => {}
+  /** Bytes beyond the reserve that were free then. */
+  let lately = { atMs: -Infinity, bytes: 0 }
 
   async function measure () {
     const { bavail, blocks, bsize, files, ffree } = await fs.statfs(folder)
     return {
       freeBytes: bavail * bsize,
       // Some file systems have no fixed number of inodes, and say 0.
-      hasFreeFiles: files === 0 || ffree >= reserveFiles,
+      freeFiles: files === 0 ? Infinity : ffree,
       reserveBytes: reserveBytes ?? Math.min(blocks * bsize * defaultReserveShare, largestDefaultReserve),
     }
   }
 
   /** Bytes that are missing; 0 when there is room. */
   async function lacking (bytes: number): Promise<number> {
-    const { freeBytes, reserveBytes, hasFreeFiles } = await storing(measure)
-    return Math.max(reserveBytes + bytes - freeBytes, hasFreeFiles ? 0 : 1)
+    if (performance.now() - lately.atMs < ampleForMs && lately.bytes - bytes > ample.bytes) return 0
+    const atMs = performance.now()
+    const { freeBytes, reserveBytes, freeFiles } = await storing(measure)
+    lately = { atMs, bytes: freeFiles > ample.files ? freeBytes - reserveBytes : 0 }
+    return Math.max(reserveBytes + bytes - freeBytes, freeFiles < reserveFiles ? 1 : 0)
   }
 
   async function check (bytes: number): Promise<void> {

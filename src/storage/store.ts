@@ -1,5 +1,6 @@
 // The contract of every home that bytes can have: what the features ask of storage. No HTTP, no users, no database.
 import type { Readable } from 'node:stream'
+import type { OpenFile } from './fs.ts'
 import type { BlobId } from './ids.ts'
 import type { PresignedHeaders } from './objects/objects.ts'
 import type { Sidecar } from './sidecar.ts'
@@ -55,6 +56,16 @@ export type Store = {
   readSidecar (address: BlobAddress): Promise<Sidecar | undefined>
   /** The bytes of a blob, or a range of them. Throws StorageUnavailable when the blob is missing: a row said it is there. */
   read (address: BlobAddress, range?: ByteRange): Promise<Readable>
+  /** All `size` bytes of a small one at once. Nobody may change them: others may have them too. Throws as `read` does, and StorageUnavailable when there are more or fewer. */
+  readWhole? (address: BlobAddress, size: number): Promise<Buffer>
+  /** The same, where they are in memory. */
+  remembered? (address: BlobAddress): Buffer | undefined
+  /** A small part of one that has `size` bytes, as `readWhole`. */
+  readPart? (address: BlobAddress, size: number, range: ByteRange): Promise<Buffer>
+  /** The same, where it is in memory. */
+  rememberedPart? (address: BlobAddress, range: ByteRange): Buffer | undefined
+  /** The file of a blob of `size` bytes, to be read in parts by who closes it. Throws as `readWhole` does. */
+  openFile? (address: BlobAddress, size: number): Promise<OpenFile>
   /** For what reads files and not streams. That the blob is missing is found by who opens it. */
   localFile (address: BlobAddress): Promise<LocalFile>
   /** Where the home can be read without the gateway: a URL that opens the blob for `seconds`, with these headers in its answer. */

@@ -3,6 +3,7 @@ import { createAttempts } from './attempts.ts'
 import type { FileSystem } from './fs.ts'
 import type { Ledger } from './ledger.ts'
 import { createOrphans, type Look } from './orphans.ts'
+import type { Pace } from './pace.ts'
 import { createPurge } from './purge.ts'
 import { findOverQuota } from './quota.ts'
 import type { Sidecar } from './sidecar.ts'
@@ -73,6 +74,8 @@ type Options = {
    */
   maxPercent: number
   now: () => Date
+  /** At which all that is on the volume is looked through, each time anew. */
+  pace?: () => Pace
   /** Hears how far it is. */
   progress?: { step (name: string, total?: number): void, advance (count?: number): void }
 }
@@ -119,20 +122,20 @@ export function createSweep (options: Options) {
     return purging('quota', await findOverQuota({ ledger, maxBytes: options.trashMaxBytesPerOwner, going, limit: mostPerRun }))
   }
 
-  async function planOrphans (): Promise<PlannedStep> {
+  async function planOrphans (signal: AbortSignal | undefined): Promise<PlannedStep> {
     progress.step('Looking through the volume')
-    const { orphans: found, count, isLeft } = await orphans.find(mostPerRun)
+    const { orphans: found, count, isLeft } = await orphans.find(mostPerRun, signal)
     if (isLeft) return { name: 'orphans', blobs: [], count: 0, left: count, take: async () => 0 }
     return { name: 'orphans', blobs: found, count, left: 0, take: () => orphans.remove(found, () => progress.advance()) }
   }
 
-  /** What a run would remove now; removes nothing. */
-  async function plan (): Promise<SweepPlan> {
+  /** What a run would remove now; removes nothing. Sees less once `signal` is aborted. */
+  async function plan (signal?: AbortSignal): Promise<SweepPlan> {
     await options.checkClaim()
     const attempts = createAttempts()
     const pending = await attempts.attempt(() => planAged('pending', ['pending'], before(options.pendingMs ?? pendingMs)))
     const trash = await attempts.attempt(() => planAged('trash', ['superseded', 'deleted'], before(options.trashMs)))
-    const steps = [pending, trash, await attempts.attempt(() => planQuota(trash)), await attempts.attempt(planOrphans)].filter((step) => step !== undefined)
+    const steps = [pending, trash, await attempts.attempt(() => planQuota(trash)), await attempts.attempt(() => planOrphans(signal))].filter((step) => step !== undefined)
     return { steps, attempts, stop: await brakes(options, steps) }
   }
 
@@ -155,7 +158,7 @@ export function createSweep (options: Options) {
   }
 
   async function run (signal: AbortSignal | undefined): Promise<SweepCounts> {
-    const planned = await plan()
+    const planned = await plan(signal)
     signal?.throwIfAborted()
     const { counts, failure } = await take(planned, { ...(signal !== undefined && { signal }) })
     if (failure !== undefined) throw failure

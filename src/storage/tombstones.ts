@@ -1,7 +1,7 @@
 // What was on the volume and is gone for good: keyed hashes of old paths, sources and owners of avatars, so that no import revives them.
 import { join } from 'node:path'
 import { Type, type Static } from 'typebox'
-import { Check } from 'typebox/value'
+import { Check } from 'typebox/schema'
 import { storing } from './failures.ts'
 import type { FileSystem } from './fs.ts'
 import type { KeyedHash } from './keyed-hash.ts'

@@ -29,7 +29,7 @@ function isAnotherVersion (request: Asked, { etag, lastModified }: Validators): 
 
 function isAlreadyHeld (request: Asked, { etag, lastModified }: Validators): boolean {
   const held = request.headers['if-none-match']
-  if (held !== undefined) return matchesWeakly(parseTags(held), etag)
+  if (held !== undefined) return held === etag || matchesWeakly(parseTags(held), etag)
   const since = dateIn(request, 'if-modified-since')
   return since !== undefined && lastModified <= since
 }

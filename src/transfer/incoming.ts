@@ -1,7 +1,9 @@
 // One body on its way in: notices when the client leaves, stalls or sends too much, and then ends the reading. Reads nothing itself.
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
 import { UploadAborted, UploadStalled, withHeaders } from '../errors.ts'
+import { free } from '../storage/free.ts'
 import { reservationOf } from './admission.ts'
 import { meterOf } from './meter.ts'
 import { checksPerWindow, createWatchdog, type Pace } from './watchdog.ts'
@@ -23,6 +25,8 @@ export type Incoming = {
   fail (error: Error): void
   /** Awaits work of ours, whose time is not held against the client. */
   ours<T> (work: Promise<T>): Promise<T>
+  /** Nobody reads this chunk of the body any more. */
+  spent (chunk: Buffer): void
   /** Reads on to the end of the message: only then is what came before it certain to be all. */
   ended (): Promise<void>
   /** Takes all eyes off the body. */
@@ -34,10 +38,13 @@ export function watchIncoming (body: IncomingMessage, { maxBodyBytes, tooLarge, 
   const watchdog = createWatchdog(pace)
   const { signal, failed, fail } = failure()
   let received = 0
+  /** Of the chunks of the body. */
+  const memory = new WeakSet<ArrayBufferLike>()
 
   const reservation = reservationOf(body)
   const meter = meterOf(body)
   function onData (chunk: Buffer): void {
+    memory.add(chunk.buffer)
     reservation?.consume(chunk.length)
     const refusal = meter?.(chunk.length)
     watchdog.received(chunk.length)
@@ -61,6 +68,10 @@ export function watchIncoming (body: IncomingMessage, { maxBodyBytes, tooLarge, 
     ours: (work) => {
       watchdog.hold()
       return work.finally(() => watchdog.release())
+    },
+    spent (chunk) {
+      // Node makes each chunk for this body alone; one that comes by no socket is somebody else's too, as is what a parser of forms puts between.
+      if (body.socket instanceof Socket && memory.has(chunk.buffer)) free(chunk)
     },
     async ended () {
       if (body.readableEnded) return

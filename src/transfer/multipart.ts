@@ -63,6 +63,7 @@ async function stage (part: MultipartFile, maxBytes: number, incoming: Incoming,
   for await (const chunk of chunksOf(part, maxBytes, incoming)) {
     staged ??= await staging.open()
     await incoming.ours(staged.write(chunk))
+    incoming.spent(chunk)
   }
   return staged ?? (part.filename ? staging.open() : undefined)
 }

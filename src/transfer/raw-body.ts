@@ -16,6 +16,7 @@ export async function receiveRawBody ({ raw, headers }: FastifyRequest, _options
   for await (const chunk of body) {
     staged ??= await staging.open()
     await incoming.ours(staged.write(chunk))
+    incoming.spent(chunk)
   }
   if (staged === undefined) return []
   const filename = filenameIn(headers['content-disposition'])

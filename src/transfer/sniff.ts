@@ -1,6 +1,5 @@
 // What a file is, judged by its first bytes. What the client says counts only where bytes cannot tell, and never for a type that browsers show.
 import { isUtf8 } from 'node:buffer'
-import { setTimeout as after } from 'node:timers/promises'
 import { fileTypeFromBuffer } from 'file-type'
 import { heifType } from './heif.ts'
 import { essenceOf } from './media-type.ts'
@@ -38,13 +37,11 @@ function settle (detected: string | undefined, head: Buffer, declared: MediaType
 
 async function detect (head: Buffer): Promise<string | undefined> {
   const over = new AbortController()
-  const { signal } = over
   const unknown = () => undefined
-  const type = await Promise.race([
-    fileTypeFromBuffer(head, { signal, maxBufferSize: 1024 ** 2 }).catch(unknown),
-    after(deadlineMs, undefined, { signal }).catch(unknown),
-  ])
-  over.abort()
+  let timer: NodeJS.Timeout | undefined
+  const tooLong = new Promise<void>((resolve) => { timer = setTimeout(resolve, deadlineMs) }).then(() => over.abort()).then(unknown)
+  const type = await Promise.race([fileTypeFromBuffer(head, { signal: over.signal, maxBufferSize: 1024 ** 2 }).catch(unknown), tooLong])
+  clearTimeout(timer)
   const essence = essenceOf(type?.mime ?? '')
   return sameTypes[essence] ?? (essence || undefined)
 }

@@ -1,7 +1,7 @@
 // Receipts of erasures: what was erased, signed, so that whoever holds one can prove later that it was not changed.
 import { calculateJwkThumbprint, CompactSign, compactVerify, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose'
 import { Type, type Static } from 'typebox'
-import { Check } from 'typebox/value'
+import { Check } from 'typebox/schema'
 import type { Secrets } from '../secrets.ts'
 import { ErasedSchema, type Erased } from './schema.ts'
 

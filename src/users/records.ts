@@ -7,6 +7,7 @@ import { aheadOfOthers } from '../records/naming.ts'
 import { highestEpoch } from '../records/owners.ts'
 import { createRemoved, type Removed } from '../records/removed.ts'
 import { toSidecar, withRecord } from '../records/sidecars.ts'
+import { inPrisma } from '../records/statements.ts'
 import type { Erasure } from '../storage/erasures.ts'
 import type { BlobId } from '../storage/ids.ts'
 import type { KeyedHash } from '../storage/keyed-hash.ts'
@@ -37,7 +38,7 @@ export function createErasureRecords ({ client, now, events = untold }: Options)
 
   /** From its commit on, no upload of the owner that began in a lower epoch can commit. `isAsked`: somebody waits for its receipt. */
   const insert = ({ id, epoch, owner, at }: ErasureRow, { isAsked }: { isAsked: boolean }) => querying(() => client.$transaction([
-    ...aheadOfOthers(client),
+    ...inPrisma(client, aheadOfOthers(client)),
     client.erasure.create({ data: { id, epoch, ownerKey: owner, createdAt: new Date(at) } }),
     raising(owner, epoch),
     isAsked ? removed.awaiting(owner) : removed.receipted(owner, now()),
@@ -119,7 +120,7 @@ export function createErasureRecords ({ client, now, events = untold }: Options)
         return true
       } catch (error) {
         if (!isTaken(error)) throw error
-        await querying(() => client.$transaction([...aheadOfOthers(client), raising(entry.owner, entry.epoch)]))
+        await querying(() => client.$transaction([...inPrisma(client, aheadOfOthers(client)), raising(entry.owner, entry.epoch)]))
         return false
       }
     },
@@ -192,7 +193,7 @@ export function createErasureRecords ({ client, now, events = untold }: Options)
         const told = page.filter(({ isKept }) => isKept).map((blob) => ofErased(ownerId, epoch, blob))
         await querying(() => client.$transaction([
           ...silencing(client, owner, epoch),
-          ...events.telling(told),
+          ...inPrisma(client, events.telling(told)),
           removed.noting(owner, removedOf(page)),
           client.blob.updateMany({ where: { id: { in: ids } }, data: { state: 'purging', stateAt: now() } }),
           client.avatar.deleteMany({ where: { blobId: { in: ids } } }),

@@ -4,7 +4,7 @@ import { decodeJwt } from 'jose'
 import t, { type Test } from 'tap'
 import { createAccountRecords } from '../../src/accounts/records.ts'
 import { accountRoutes, type AccountRoutesOptions } from '../../src/accounts/routes.ts'
-import { createRevocation } from '../../src/accounts/service.ts'
+import { createStanding } from '../../src/accounts/service.ts'
 import { createThrottle } from '../../src/accounts/throttle.ts'
 import type { UserId } from '../../src/callers/caller.ts'
 import { openKeys } from '../../src/callers/keys.ts'
@@ -25,7 +25,7 @@ async function build (t: Test, options: Partial<AccountRoutesOptions> = {}) {
   const app = Fastify()
   t.teardown(async () => { await app.close(); await database.close() })
   await app.register(problems)
-  await app.register(auth, { config: tokenConfig, keys, isRevoked: createRevocation(records) })
+  await app.register(auth, { config: tokenConfig, keys, standingOf: createStanding(records) })
   const avatars = new Map<string, string>()
   await app.register(accountRoutes, {
     prefix: '/api/auth',

@@ -1,13 +1,15 @@
 import t from 'tap'
 import type { UserId } from '../../src/callers/caller.ts'
 import type { Account, AccountRecords } from '../../src/accounts/records.ts'
-import { createAccounts, createRevocation } from '../../src/accounts/service.ts'
+import { createAccounts, createStanding } from '../../src/accounts/service.ts'
 import { createThrottle } from '../../src/accounts/throttle.ts'
 
 const at = new Date(1_800_000_000_000)
 const ada: Account = { id: 'ada', email: 'ada@x.org', displayName: 'Ada', passwordHash: 'h', tokenGeneration: 2, createdAt: at, updatedAt: at }
 
 const records: AccountRecords = {
+  tokens: async (id) => id === ada.id ? ada : null,
+  basisOf: (row) => row === ada ? () => false : undefined,
   byId: async (id) => id === ada.id ? ada : null,
   byEmail: async () => ada,
   add: async (row) => row,
@@ -27,11 +29,15 @@ const accounts = createAccounts({
 })
 
 t.test('a token of an account is good for the generation it was made in', async (t) => {
-  const isRevoked = createRevocation(records)
-  t.equal(await isRevoked({ accountGeneration: 2 }, 'ada' as UserId), false)
-  for (const accountGeneration of [1, 3, '2', null, [2]]) t.equal(await isRevoked({ accountGeneration }, 'ada' as UserId), true, JSON.stringify(accountGeneration))
-  t.equal(await isRevoked({ accountGeneration: 2 }, 'gone' as UserId), true)
-  t.equal(await isRevoked({}, 'gone' as UserId), false, 'a token that is of no account')
+  const standingOf = createStanding(records)
+  const good = await standingOf({ accountGeneration: 2 }, 'ada' as UserId)
+  t.equal(good.isRevoked, false)
+  t.equal(good.basis?.(), false, 'it rests on the row')
+  for (const accountGeneration of [1, 3, '2', null, [2]]) t.match(await standingOf({ accountGeneration }, 'ada' as UserId), { isRevoked: true }, JSON.stringify(accountGeneration))
+  t.strictSame(await standingOf({ accountGeneration: 2 }, 'gone' as UserId), { isRevoked: true, basis: undefined })
+  const ofNone = await standingOf({}, 'gone' as UserId)
+  t.equal(ofNone.isRevoked, false, 'a token that is of no account')
+  t.equal(ofNone.basis?.(), true, 'which nobody can call back')
 })
 
 t.test('a token is made for the generation of the account', async (t) => {

@@ -8,6 +8,7 @@ import { createKeyedHash } from '../../src/storage/keyed-hash.ts'
 import { newBlobId, timeOf } from '../../src/storage/ids.ts'
 import { unseen, type Sidecar } from '../../src/storage/sidecar.ts'
 import { build } from '../helper.ts'
+import { Prisma } from '../../src/generated/prisma/client.ts'
 
 const ada = 'ada' as UserId
 const now = () => new Date()
@@ -165,7 +166,7 @@ test('a picture that a later choice came before is kept as an earlier one, with 
   t.equal(await state(removed), 'deleted')
 
   const reason = Object.assign(new Error('no room'), { code: 'QUOTA_EXCEEDED' })
-  const breaking = { statements: () => [client.$executeRaw`UPDATE "Owner" SET "epoch" = NULL`], refuse: () => Promise.reject(reason) }
+  const breaking = { statements: () => [Prisma.sql`UPDATE "Owner" SET "epoch" = NULL`], refuse: () => Promise.reject(reason) }
   await t.rejects(avatars.keepEarlier(ada, refused, breaking), reason)
   await client.owner.updateMany({ data: { epoch: 1 } })
   await t.rejects(avatars.keepEarlier(ada, erased, nothing), { code: 'OWNER_ERASED' })

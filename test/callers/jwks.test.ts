@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import { generateKeyPairSync, type JsonWebKey } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { createJwks } from '../../src/callers/jwks.ts'
 
@@ -124,4 +125,27 @@ t.test('a token may say where its keys are only when that is the configured plac
   t.same(await candidates({ alg: 'RS256', kid: 'one', jku: other.url }), [])
   t.equal((await candidates({ alg: 'RS256', kid: 'one', jku: served.url })).length, 1)
   t.equal(other.count, 0, 'no other place is asked')
+})
+
+t.test('what was verified while keys are fetched anew rests on none that is withdrawn by it', async (t) => {
+  const served = await serve(t, { keys: [one, two] })
+  const { candidates, basis } = createJwks(served.url, { cooldownMs: 0 })
+  await candidates({ alg: 'RS256', kid: 'one' })
+  const before = basis()
+  t.equal(before(), true)
+  served.answer = { keys: [two] }
+  // Else there are microtasks alone between the answer of the issuer and its use.
+  const { json } = Response
+  t.teardown(() => { Response.json = json })
+  Response.json = (body) => Object.assign(json.call(Response, body), { json: async () => { await setTimeout(20); return body } })
+  const fetched = candidates({ alg: 'RS256', kid: 'new' })
+  const bases: Array<() => boolean> = []
+  for (let times = 0; times < 10; times += 1) {
+    const verifiedBy = basis()
+    if ((await candidates({ alg: 'RS256', kid: 'one' })).length > 0) bases.push(verifiedBy)
+    await setTimeout(1)
+  }
+  await fetched
+  t.ok(bases.length > 3)
+  t.strictSame([before, ...bases].filter((holds) => holds()), [])
 })

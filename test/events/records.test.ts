@@ -3,6 +3,7 @@ import { createOutbox, type DueEvent } from '../../src/events/records.ts'
 import { createEvents } from '../../src/records/events.ts'
 import { createKeyedHash } from '../../src/storage/keyed-hash.ts'
 import { databaseFor } from '../records/fixtures/database.ts'
+import { throughPrisma } from '../../src/records/statements.ts'
 
 const hash = createKeyedHash('a volume')
 const start = new Date('2026-11-23T10:11:12.345Z')
@@ -11,13 +12,13 @@ async function setUp (t: Test) {
   const { client } = await databaseFor(t)
   const clock = { date: start }
   const now = () => clock.date
-  const events = createEvents({ client, hash, now, isWanted: true })
+  const events = createEvents({ hash, now, isWanted: true })
   const outbox = createOutbox({ client, now })
   return {
     client, outbox, clock,
     wait: (ms: number) => { clock.date = new Date(clock.date.getTime() + ms) },
     tell: async (...named: string[]) => {
-      for (const id of named) await client.$transaction(events.telling([{ type: 'avatar.created', ownerId: id.slice(0, 3), epoch: 0, data: {}, id }]))
+      for (const id of named) await throughPrisma(client).commit(events.telling([{ type: 'avatar.created', ownerId: id.slice(0, 3), epoch: 0, data: {}, id }]))
     },
     due: async (limit = 100) => (await outbox.due(limit)).map(({ id }) => id),
     first: async (): Promise<DueEvent> => (await outbox.due(1))[0] as DueEvent,

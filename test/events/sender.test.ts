@@ -6,6 +6,7 @@ import type { Outcome } from '../../src/events/webhook.ts'
 import { createEvents } from '../../src/records/events.ts'
 import { createKeyedHash } from '../../src/storage/keyed-hash.ts'
 import { databaseFor } from '../records/fixtures/database.ts'
+import { throughPrisma } from '../../src/records/statements.ts'
 
 const hash = createKeyedHash('a volume')
 const start = new Date('2026-11-23T10:11:12.345Z')
@@ -20,7 +21,7 @@ async function setUp (t: Test) {
   const { client } = await databaseFor(t)
   const clock = { date: start }
   const now = () => clock.date
-  const events = createEvents({ client, hash, now, isWanted: true })
+  const events = createEvents({ hash, now, isWanted: true })
   const said: string[] = []
   const witness: Witness = {
     sent () { said.push('sent') },
@@ -51,7 +52,7 @@ async function setUp (t: Test) {
     sender: begin,
     wait: (ms: number) => { clock.date = new Date(clock.date.getTime() + ms) },
     tell: async (...ids: string[]) => {
-      for (const id of ids) await client.$transaction(events.telling([{ type: 'avatar.created', ownerId: id.slice(0, 3), epoch: 0, data: {}, id }]))
+      for (const id of ids) await throughPrisma(client).commit(events.telling([{ type: 'avatar.created', ownerId: id.slice(0, 3), epoch: 0, data: {}, id }]))
     },
     rest: async () => (await client.event.findMany({ orderBy: { seq: 'asc' } })).map(({ id }) => id),
   }

@@ -32,11 +32,12 @@ const entryOf = ({ bytes, ...facts }: Rendered): Entry => ({
 })
 
 /** As the cache does: what is not wanted any more when it is put does not stay. */
-function cacheDouble ({ lookUp = async () => {}, onPut = async () => {} }: { lookUp?: () => Promise<void>, onPut?: () => Promise<void> } = {}) {
+function cacheDouble ({ lookUp = async () => {}, onPut = async () => {}, inMemory = false }: { lookUp?: () => Promise<void>, onPut?: () => Promise<void>, inMemory?: boolean } = {}) {
   const kept = new Map<string, Entry>()
   const puts: string[] = []
   return {
     kept, puts,
+    remembered: (blobId: BlobId, name: string) => inMemory ? kept.get(`${blobId}/${name}`) : undefined,
     lookUps: 0,
     async get (blobId: BlobId, name: string) {
       this.lookUps++
@@ -46,7 +47,7 @@ function cacheDouble ({ lookUp = async () => {}, onPut = async () => {} }: { loo
     async put (blobId: BlobId, name: string, rendered: Rendered, isWanted = async () => true) {
       puts.push(`${blobId}/${name}`)
       await onPut()
-      const entry = entryOf(rendered)
+      const entry = { ...entryOf(rendered), ...(inMemory && { bytes: rendered.bytes }) }
       if (await isWanted()) kept.set(`${blobId}/${name}`, entry)
       return entry
     },
@@ -324,6 +325,7 @@ test('at random, nothing is made twice at once, and all that is opened is releas
   const variants = createVariants({
     processes,
     cache: {
+      remembered: () => undefined,
       get: (blobId, name) => cache.get(blobId, name),
       async put (blobId, name, made, isWanted) {
         const key = `${blobId}/${name}`
@@ -419,7 +421,7 @@ test('without its master, a variant is made of the picture itself', async (t) =>
 test('a master that cannot be kept serves those who wait, and is made anew for the next', async (t) => {
   const { source } = await sourceIn(t, heic)
   const processes = makesMasters()
-  const variants = createVariants({ processes, cache: { get: async () => undefined, put: async (_blobId, _name, made) => entryOf(made) } })
+  const variants = createVariants({ processes, cache: { get: async () => undefined, remembered: () => undefined, put: async (_blobId, _name, made) => entryOf(made) } })
   const entries = await Promise.all(sizes(3).map((spec) => variants.get(source, spec)))
   t.same(await Promise.all(entries.map((entry) => textOf(entry))), [1, 2, 3].map((size) => `render ${size} of the master`))
   await variants.get(source, spec)
@@ -479,4 +481,23 @@ test('a picture that is removed while its master or its variant is made leaves n
     t.same(files(), [], removedBy)
     t.equal(await cache.get(source.blobId, 'v1-square-64.webp'), undefined)
   }
+})
+
+test('what is in memory can be had at once, for as long as it is there and the same', async (t) => {
+  const { source } = await sourceIn(t)
+  let text = 'one'
+  const cache = cacheDouble({ inMemory: true })
+  const variants = createVariants({ processes: processesDouble(async () => rendered(text)), cache })
+  const { whole } = await variants.get(source, spec)
+  t.equal(String(whole?.remembered()), 'one')
+  t.equal(String(await whole?.read()), 'one')
+  cache.kept.clear()
+  t.equal(whole?.remembered(), undefined)
+  t.equal(String(await whole?.read()), 'one', 'made anew')
+  t.equal(String(whole?.remembered()), 'one')
+  cache.kept.clear()
+  text = 'two'
+  await t.rejects(async () => { await whole?.read() }, { code: 'STORAGE_UNAVAILABLE' })
+  t.equal(whole?.remembered(), undefined, 'another one is not what was asked for')
+  t.equal((await createVariants({ processes: processesDouble(), cache: cacheDouble() }).get(source, spec)).whole, undefined, 'what is not in memory is read as a stream')
 })

@@ -57,16 +57,16 @@ test('what is personal goes; record, owner, dates, state and old addresses stay,
 
 test('an old address of a version answers with its copy', async (t) => {
   const { putPhoto, sweep, client, storage: { hash }, now } = await picturesPlace(t)
-  const [earlier, current, gone] = [await putPhoto({ state: 'superseded' }), await putPhoto(), await putPhoto({ state: 'deleted' })]
+  const [earlier, current, gone] = [await putPhoto({ state: 'superseded' }), await putPhoto(), await putPhoto({ state: 'deleted', stateAt: '2020-01-01T00:00:00.000Z' })]
   await sweep()
   const records = createAvatarRecords({ client, owners: createOwners({ client, hash }), now })
   const ada = asUserId('ada') as UserId
-  t.match(await records.version(ada, earlier.id), { originalId: earlier.id, state: 'superseded' })
-  const version = await records.version(ada, current.id)
+  t.match(await records.shownVersion(ada, earlier.id), { originalId: earlier.id, state: 'superseded' })
+  const version = await records.shownVersion(ada, current.id)
   t.match(version, { originalId: current.id, state: 'live' })
-  t.match(await records.version(ada, version?.id as BlobId), { id: version?.id })
-  t.equal(await records.version(ada, gone.id), null)
-  t.equal(await records.version(asUserId('bob') as UserId, current.id), null)
+  t.match(await records.shownVersion(ada, version?.id as BlobId), { id: version?.id })
+  t.equal(await records.shownVersion(ada, gone.id), null)
+  t.equal(await records.shownVersion(asUserId('bob') as UserId, current.id), null)
 })
 
 test('an import finds what it brought, also when it is of no known date', async (t) => {

@@ -266,7 +266,7 @@ t.test('without any key a generated secret beside the database signs and verifie
 
 t.test('a token that was called back is refused, and what it says is shown to whoever decides', async (t) => {
   const seen: unknown[] = []
-  const ask = await build(t, { isRevoked: async (claims, id) => { seen.push({ ...claims, id }); return claims['accountGeneration'] === 1 } })
+  const ask = await build(t, { standingOf: async (claims, id) => { seen.push({ ...claims, id }); return { isRevoked: claims['accountGeneration'] === 1, basis: undefined } } })
   await refused(t, ask, { revoked: hs256({ sub: 'ada', accountGeneration: 1 }) })
   t.match(await ask('/needed', `Bearer ${hs256({ sub: 'ada', accountGeneration: 2 })}`), { status: 200 })
   t.match(seen.at(-1), { id: 'ada', sub: 'ada', accountGeneration: 2 })

@@ -1,3 +1,4 @@
+import { Ajv } from 'ajv'
 import Fastify from 'fastify'
 import { test, type Test } from 'tap'
 import { validation } from '../../src/plugins/validation.ts'
@@ -30,4 +31,13 @@ test('text from addresses and headers is what it spells', async (t) => {
   t.strictSame(await get('/?ids=a&ids=b'), { limit: 3, ids: ['a', 'b'] })
   for (const url of ['/?limit=6', '/?limit=x', '/?limit=1.5', '/?download=perhaps']) t.equal((await app.inject({ url })).statusCode, 400, url)
   t.strictSame((await app.inject({ url: '/of', headers: { 'x-count': '7' } })).json(), { count: 7 })
+})
+
+test('a schema is compiled once, by the first request that is held against it', async (t) => {
+  const compiling = t.capture(Ajv.prototype, 'compile', Ajv.prototype.compile)
+  const { app, post } = build(t)
+  await app.ready()
+  t.equal(compiling().length, 0)
+  for (const name of ['a', 'b']) t.equal((await post({ name })).statusCode, 200)
+  t.equal(compiling().length, 1)
 })

@@ -7,6 +7,7 @@ import { createKeyedHash } from '../../src/storage/keyed-hash.ts'
 import { createErasureRecords } from '../../src/users/records.ts'
 import { sidecarFor } from '../storage/fixtures/volume.ts'
 import { databaseFor, keep } from './fixtures/database.ts'
+import { inPrisma } from '../../src/records/statements.ts'
 
 const hash = createKeyedHash('a volume')
 const dayMs = 24 * 60 * 60_000
@@ -53,7 +54,7 @@ test('rows come with their answer, or not at all', async (t) => {
   const commit = (name: string) => {
     const sidecar = sidecarFor(name)
     const { statements, refuse } = answers.keeping('k', answer)
-    return committing(client, [sidecar.id], () => client.$transaction([client.blob.create({ data: { id: sidecar.id, kind: 'avatar', extension: 'png', state: 'live', ownerId: 'ada', contentType: 'image/png', size: 1, sha256: 'x', stateAt: new Date(), createdAt: new Date() } }), ...statements()]), refuse)
+    return committing(client, [sidecar.id], () => client.$transaction([client.blob.create({ data: { id: sidecar.id, kind: 'avatar', extension: 'png', state: 'live', ownerId: 'ada', contentType: 'image/png', size: 1, sha256: 'x', stateAt: new Date(), createdAt: new Date() } }), ...inPrisma(client, statements())]), refuse)
   }
   await commit('one')
   await t.rejects(commit('two'), { code: 'ALREADY_ANSWERED' })

@@ -2,17 +2,18 @@ import { test, type Test } from 'tap'
 import { createEvents, hasWebhook, inLine, nextIsDue, noteWebhook, silencing, untold, type Happening } from '../../src/records/events.ts'
 import { createKeyedHash } from '../../src/storage/keyed-hash.ts'
 import { databaseFor } from './fixtures/database.ts'
+import { inPrisma, throughPrisma } from '../../src/records/statements.ts'
 
 const hash = createKeyedHash('a volume')
 const at = new Date('2026-11-23T10:11:12.345Z')
 
 async function setUp (t: Test, { isWanted = true } = {}) {
   const { client } = await databaseFor(t)
-  const events = createEvents({ client, hash, now: () => at, isWanted })
+  const events = createEvents({ hash, now: () => at, isWanted })
   const rows = () => client.event.findMany({ orderBy: { seq: 'asc' } })
   return {
     client, events, rows,
-    tell: (...happenings: Happening[]) => client.$transaction(events.telling(happenings)),
+    tell: (...happenings: Happening[]) => throughPrisma(client).commit(events.telling(happenings)),
     due: async () => (await rows()).filter(({ dueAt }) => dueAt !== null).map(({ id }) => id),
   }
 }
@@ -48,7 +49,7 @@ test('an event with the same id is told once', async (t) => {
 
 test('what does not happen is not told', async (t) => {
   const { client, events, rows } = await setUp(t)
-  await t.rejects(client.$transaction([...events.telling([created('ada', 'a')]), client.avatar.delete({ where: { userId: 'ada' } })]), { code: 'P2025' })
+  await t.rejects(client.$transaction([...inPrisma(client, events.telling([created('ada', 'a')])), client.avatar.delete({ where: { userId: 'ada' } })]), { code: 'P2025' })
   t.strictSame(await rows(), [])
   t.equal(await client.owner.count(), 0)
 })
@@ -83,9 +84,9 @@ test('whoever waits for events hears that there are some', async (t) => {
 
 test('the owner\'s row is made, or counted, and keeps its epoch', async (t) => {
   const { client } = await setUp(t)
-  await inLine(client, 'o')
+  await client.$executeRaw(inLine('o'))
   await client.owner.update({ where: { key: 'o' }, data: { epoch: 7 } })
-  await inLine(client, 'o')
+  await client.$executeRaw(inLine('o'))
   t.strictSame(await client.owner.findMany(), [{ key: 'o', epoch: 7, commits: 2, choices: 0, choice: 0 }])
 })
 
@@ -93,17 +94,17 @@ test('the next one is due when the one before is done with or given up, and not 
   const { client, tell, due } = await setUp(t)
   const key = hash('owner', 'ada')
   await tell(created('ada', 'a1'), created('ada', 'a2'), created('ada', 'a3'))
-  await nextIsDue(client, key, at)
+  await client.$executeRaw(nextIsDue(key, at))
   t.strictSame(await due(), ['a1'])
   await client.event.update({ where: { id: 'a1' }, data: { deadAt: at, dueAt: null } })
-  await nextIsDue(client, key, at)
+  await client.$executeRaw(nextIsDue(key, at))
   t.strictSame(await due(), ['a2'])
   await client.event.delete({ where: { id: 'a2' } })
   const later = new Date(at.getTime() + 5)
-  await nextIsDue(client, key, later)
-  await nextIsDue(client, key, at)
+  await client.$executeRaw(nextIsDue(key, later))
+  await client.$executeRaw(nextIsDue(key, at))
   t.match(await client.event.findUnique({ where: { id: 'a3' } }), { dueAt: later }, 'and is not made due anew')
-  await nextIsDue(client, 'nobody', at)
+  await client.$executeRaw(nextIsDue('nobody', at))
 })
 
 test('an erasure empties what is told of files from before it, in its place in the line, and nothing else', async (t) => {

@@ -5,6 +5,7 @@ import { createOwners } from '../../src/records/owners.ts'
 import { newBlobId, newRecordId } from '../../src/storage/ids.ts'
 import { unseen, type Sidecar } from '../../src/storage/sidecar.ts'
 import { build, type Gateway } from '../helper.ts'
+import { Prisma } from '../../src/generated/prisma/client.ts'
 
 const at = '2024-01-01T00:00:00.000Z'
 
@@ -70,7 +71,7 @@ test('an avatar is placed only while no other commit of its owner comes between'
   const first = sidecar('avatar', { aliases: ['/i/a'] })
   await records.place('ada', plain(first))
   const [present] = await records.presentOf([asked])
-  await client.$transaction([owners.entering('ada', 0)])
+  await client.$executeRaw(owners.entering('ada', 0))
   const next = sidecar('avatar', { aliases: ['/i/a'] })
   const placing = plain(next, { movedPaths: ['/i/a'], replaces: present?.latest, current: first.id, ownerCommits: present?.ownerCommits })
   t.equal(await records.place('ada', placing), false)
@@ -105,7 +106,7 @@ test('attachments hand their old paths over all at once, or nothing changes', as
   t.match(await client.blob.findMany({ orderBy: { id: 'asc' } }), [{ ownerId: 'ada', state: 'deleted', revision: 2, sidecarDueAt: Date }, { ownerId: 'ada', state: 'deleted' }, { state: 'live', revision: 2, sidecarDueAt: Date }])
   t.equal(await client.attachment.count({ where: { ownerId: 'ada', deletedAt: { not: null } } }), 2)
   t.equal(await records.handOver([one.id], undefined), false, 'it is in the trash already')
-  const failing = createImportRecords({ client, hash, now: () => new Date(), owners: { ...owners, entering: () => client.$executeRaw`no SQL` } })
+  const failing = createImportRecords({ client, hash, now: () => new Date(), owners: { ...owners, entering: () => Prisma.sql`no SQL` } })
   await t.rejects(failing.handOver([], to(heir.id)), { code: 'DATABASE_UNAVAILABLE' })
   await client.owner.update({ where: { key: hash('owner', 'ada') }, data: { epoch: 1 } })
   await t.rejects(records.handOver([], to(heir.id)), { code: 'OWNER_ERASED' })

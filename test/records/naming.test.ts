@@ -3,6 +3,7 @@ import { test } from 'tap'
 import { aheadOfOthers, besideOthers } from '../../src/records/naming.ts'
 import { isOnPostgres } from '../fixtures/database-server.ts'
 import { databaseFor } from './fixtures/database.ts'
+import { inPrisma } from '../../src/records/statements.ts'
 
 test('where one transaction comes after the other, there is nothing to wait for', { skip: isOnPostgres && 'of SQLite' }, async (t) => {
   const { client } = await databaseFor(t)
@@ -13,7 +14,7 @@ test('many name readers at once; an erasure becomes known when they are done, an
   const { client } = await databaseFor(t)
   const order: string[] = []
   const lasting = (name: string, statements: ReturnType<typeof besideOthers>) =>
-    client.$transaction([...statements, client.$queryRaw`SELECT CAST(pg_sleep(0.3) AS TEXT)`]).then(() => order.push(name))
+    client.$transaction([...inPrisma(client, statements), client.$queryRaw`SELECT CAST(pg_sleep(0.3) AS TEXT)`]).then(() => order.push(name))
   const holders = async () => (await client.$queryRaw<unknown[]>`SELECT 1 FROM pg_locks WHERE "locktype" = 'advisory' AND "granted"`).length
   async function until (count: number): Promise<void> {
     while (await holders() !== count) await setTimeout(5)

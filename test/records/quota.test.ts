@@ -5,6 +5,7 @@ import { createOwners } from '../../src/records/owners.ts'
 import { createQuota, type QuotaLimits } from '../../src/records/quota.ts'
 import type { BlobId } from '../../src/storage/ids.ts'
 import { build } from '../helper.ts'
+import { inPrisma } from '../../src/records/statements.ts'
 
 async function place (t: Test, limits: Record<string, QuotaLimits> = { ada: { quotaBytes: 100, quotaFiles: 0 } }, trashMaxBytes = 0) {
   const { app } = await build(t)
@@ -27,7 +28,7 @@ async function place (t: Test, limits: Record<string, QuotaLimits> = { ada: { qu
     async commit (ownerId: string, size: number) {
       const settling = quota.settling({ callerId: ownerId, ownerIds: [ownerId] })
       const blobId = randomUUID()
-      await committing(client, [blobId as BlobId], () => client.$transaction([owners.entering(ownerId, 0), blob(ownerId, size, { id: blobId }), ...settling.statements()]), settling.refuse)
+      await committing(client, [blobId as BlobId], () => client.$transaction([client.$executeRaw(owners.entering(ownerId, 0)), blob(ownerId, size, { id: blobId }), ...inPrisma(client, settling.statements())]), settling.refuse)
     },
   }
 }
@@ -193,12 +194,12 @@ test('a transaction that failed for something else is not taken for one over the
   const { quota, client, owners, blob } = await place(t)
   await blob('ada', 500)
   const settling = together([quota.settling({ callerId: 'ada', ownerIds: ['ada'] })])
-  const other = await client.$transaction([owners.entering('ada', 0), client.avatar.update({ where: { userId: 'none' }, data: { blobId: '' } })]).catch((error: unknown) => error)
+  const other = await client.$transaction([client.$executeRaw(owners.entering('ada', 0)), client.avatar.update({ where: { userId: 'none' }, data: { blobId: '' } })]).catch((error: unknown) => error)
   await t.resolves(settling.refuse(other))
   await t.resolves(settling.refuse())
-  const erased = await client.$transaction([client.owner.create({ data: { key: owners.keyOf('ada'), epoch: 3 } }), owners.entering('ada', 0), ...settling.statements()]).catch((error: unknown) => error)
+  const erased = await client.$transaction([client.owner.create({ data: { key: owners.keyOf('ada'), epoch: 3 } }), ...inPrisma(client, [owners.entering('ada', 0), ...settling.statements()])]).catch((error: unknown) => error)
   await t.resolves(settling.refuse(erased), 'the line of the owner broke, which is another constraint')
-  const over = await client.$transaction([owners.entering('ada', 0), ...settling.statements()]).catch((error: unknown) => error)
+  const over = await client.$transaction([...inPrisma(client, [owners.entering('ada', 0), ...settling.statements()])]).catch((error: unknown) => error)
   await t.rejects(settling.refuse(over), exceeded)
   await t.resolves(quota.settling({ callerId: 'bob', ownerIds: ['bob'] }).refuse(over), 'of an owner without a limit')
   await client.$executeRaw`DROP TABLE "Usage"`
@@ -211,7 +212,7 @@ test('of several owners each must have room, the caller\'s limits may be other o
   const commit = (size: number) => {
     const ids = [randomUUID() as BlobId, randomUUID() as BlobId] as const
     return committing(client, ids, () => client.$transaction([
-      owners.entering('ada', 0), owners.entering('eve', 0), blob('ada', 50, { id: ids[0] }), blob('eve', size, { id: ids[1] }), ...settling.statements(),
+      ...inPrisma(client, [owners.entering('ada', 0), owners.entering('eve', 0)]), blob('ada', 50, { id: ids[0] }), blob('eve', size, { id: ids[1] }), ...inPrisma(client, settling.statements()),
     ]), settling.refuse)
   }
   await t.rejects(commit(11), exceeded)

@@ -115,15 +115,19 @@ export function conforms (t: Test, open: (t: Test) => Promise<OpenHome>): void {
   t.test('pieces of an upload are durable when they say so, and are read in their order, up to what counts', async (t) => {
     const { segments, staging } = await open(t)
     const uploadId = newUploadId()
-    const [first, second, third] = [randomBytes(3 * mebibyte), randomBytes(mebibyte), randomBytes(10)]
+    const [first, second, third, meanwhile] = [randomBytes(3 * mebibyte), randomBytes(mebibyte), randomBytes(10), randomBytes(2 * mebibyte)]
     const one = await segments.open({ uploadId, start: 0, epoch: 1 })
     await one.write(first)
     t.equal(await one.flush(), first.length)
     await one.write(second)
     t.equal(await one.flush(), first.length + second.length)
     t.equal(await one.flush(), first.length + second.length, 'nothing more came')
+    const flushed = one.flush()
+    await one.write(meanwhile)
+    t.equal(await flushed, first.length + second.length, 'what comes meanwhile counts with the next')
+    t.equal(await one.flush(), first.length + second.length + meanwhile.length)
     await one.close()
-    const start = first.length + second.length
+    const start = first.length + second.length + meanwhile.length
     const two = await segments.open({ uploadId, start, epoch: 2 })
     await two.write(third)
     await two.flush()
@@ -131,8 +135,8 @@ export function conforms (t: Test, open: (t: Test) => Promise<OpenHome>): void {
     const counted: Segment[] = [{ uploadId, start: 0, epoch: 1, bytes: start }, { uploadId, start, epoch: 2, bytes: 5 }]
     t.ok(await segments.areThere(counted))
     const read: Buffer[] = []
-    for await (const chunk of segments.read(counted)) read.push(chunk)
-    t.ok(Buffer.concat(read).equals(Buffer.concat([first, second, third.subarray(0, 5)])))
+    for await (const chunk of segments.read(counted)) read.push(Buffer.from(chunk))
+    t.ok(Buffer.concat(read).equals(Buffer.concat([first, second, meanwhile, third.subarray(0, 5)])))
     t.strictSame(await segments.uploads(), [uploadId])
 
     t.notOk(await segments.areThere([{ uploadId, start, epoch: 3, bytes: 1 }]))

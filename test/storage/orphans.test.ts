@@ -3,14 +3,15 @@ import { copyFile, writeFile } from 'node:fs/promises'
 import { test, type Test } from 'tap'
 import { timeOf } from '../../src/storage/ids.ts'
 import { createLoneLook, createOrphans, createSightings, type Look } from '../../src/storage/orphans.ts'
+import type { Pace } from '../../src/storage/pace.ts'
 import { blobPath, sidecarPath } from '../../src/storage/volume/layout.ts'
 import { createRows } from './fixtures/ledger.ts'
 import { openVolume, publish } from './fixtures/volume.ts'
 
-async function setUp (t: Test, look: () => Look = () => ({ isRipe: () => true, end: async () => true })) {
+async function setUp (t: Test, look: () => Look = () => ({ isRipe: () => true, end: async () => true }), pace?: () => Pace) {
   const volume = await openVolume(t)
   const { rows, ledger } = createRows(() => new Date())
-  const orphans = createOrphans({ fs: volume.faults.fs, root: volume.root, store: volume.store, ledger, look })
+  const orphans = createOrphans({ fs: volume.faults.fs, root: volume.root, store: volume.store, ledger, look, pace })
   return { ...volume, rows, ledger, orphans }
 }
 
@@ -38,6 +39,7 @@ test('a look that failed half-way forgets nothing of what was seen before', asyn
   clock.ms = 50
   faults.inject({ on: 'readdir', path: /\d\d$/, errno: 'EIO' })
   await t.rejects(orphans.find(10), { code: 'EIO' })
+  await t.rejects(orphans.find(10, AbortSignal.abort(new Error('stopping'))), /stopping/, 'nor one that was ended')
   clock.ms = 100
   t.match(await orphans.find(10), { count: 1 })
 })
@@ -118,4 +120,16 @@ test('one whose sidecar is there but damaged, or cannot be read, stays: no crash
   t.match(await orphans.find(10), { count: 1, orphans: [{ id: whole.id }] })
   faults.inject({ on: 'readFile', path: new RegExp(whole.id), errno: 'EIO' })
   t.match(await orphans.find(10), { count: 0, orphans: { length: 0 } })
+})
+
+test('the time between two looks is not rested for: each has a pace of its own', async (t) => {
+  const paces: number[] = []
+  const { store, orphans } = await setUp(t, undefined, () => {
+    const pace = paces.push(0) - 1
+    return async () => { paces[pace] = (paces[pace] ?? 0) + 1 }
+  })
+  await publish(store, 'one')
+  await orphans.find(10)
+  await orphans.find(10)
+  t.strictSame(paces, [1, 1])
 })

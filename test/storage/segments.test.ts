@@ -105,6 +105,21 @@ test('what cannot be written or read for other reasons is the volume\'s failure'
   await file.keep(0)
 })
 
+test('I6: what an fsync failed for is never durable, though the next would say so', async (t) => {
+  for (const [path, errno, code] of [[/0-1$/, 'EIO', 'STORAGE_UNAVAILABLE'], [/resumable\/[^/]+$/, 'EIO', 'STORAGE_UNAVAILABLE'], [/0-1$/, 'ENOSPC', 'STORAGE_FULL']] as const) {
+    const { segments, faults, uploadId } = await setUp(t)
+    const file = await segments.open({ uploadId, start: 0, epoch: 1 })
+    await file.write(Buffer.from('hello'))
+    faults.inject({ on: 'sync', path, errno })
+    await t.rejects(file.flush(), { code })
+    const before = faults.count('sync')
+    await file.write(Buffer.from('world'))
+    await t.rejects(file.flush(), { code })
+    t.equal(faults.count('sync'), before)
+    await file.close()
+  }
+})
+
 test('what came and does not count is given back, all of it or the rest', async (t) => {
   const { segments, read, uploadId, root } = await setUp(t)
   const file = await segments.open({ uploadId, start: 0, epoch: 1 })

@@ -133,3 +133,18 @@ test('without inodes room is asked for too, and who fails to make any is heard',
   space.onFull(async () => { throw new Error('the cache cannot be read') })
   await t.rejects(space.check(), { message: 'the cache cannot be read' })
 })
+
+test('where there is ample room it is not looked for each time, and where there is less it is', async (t) => {
+  for (const { free, ffree, looks } of [{ free: 100, ffree: 200_000, looks: 1 }, { free: 2, ffree: 200_000, looks: 3 }, { free: 100, ffree: 100_000, looks: 3 }]) {
+    let count = 0
+    const statfs = async () => {
+      count += 1
+      return { type: 0, bsize: 4096, blocks: 2 ** 40, bfree: 0, bavail: free * gibibyte / 4096, files: 10 ** 9, ffree }
+    }
+    const space = createSpace({ fs: { ...fileSystem, statfs } as unknown as typeof fileSystem, folder: '/v', reserveBytes: 0 })
+    for (let upload = 0; upload < 2; upload += 1) (await space.reserve(1000)).release()
+    await space.check()
+    t.equal(count, looks, `${free} GiB and ${ffree} files`)
+    await t.rejects(space.reserve(free * gibibyte + 1), full, 'also right afterwards')
+  }
+})

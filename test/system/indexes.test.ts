@@ -111,12 +111,12 @@ function listenTo (t: Test, driver: Listened, method: string): string[] {
 
 for (const [name, fill] of [['SQLite', filledSqlite], ['PostgreSQL', filledPostgres]] as const) {
   t.test(`${name} with ${rows} files`, { timeout: 600_000 }, async (t) => {
-    const { database: { client }, asked, plan } = await fill(t)
+    const { database: { client, commit }, asked, plan } = await fill(t)
     const owners = createOwners({ client, hash })
     const attachments = createAttachmentRecords({ client, owners, now })
     const avatars = createAvatarRecords({ client, owners, now })
     const quota = createQuota({ client, owners, limitsFor: () => ({ quotaBytes: 1, quotaFiles: 1 }), trashMaxBytes: 0 })
-    const events = createEvents({ client, hash, now, isWanted: true })
+    const events = createEvents({ hash, now, isWanted: true })
 
     /** The plans of all that `work` asks the large tables for. */
     async function plansOf (work: () => Promise<unknown>): Promise<string[]> {
@@ -156,11 +156,11 @@ for (const [name, fill] of [['SQLite', filledSqlite], ['PostgreSQL', filledPostg
       ['its way to the trash', async () => attachments.remove(await attachments.findAll(['0000008']).then(([row]) => row ?? t.fail('it is not there') as never))],
       ['many files', () => attachments.findAll(Array.from({ length: 100 }, (_, index) => String(index).padStart(7, '0')))],
       ['the current picture', () => avatars.current(other)],
-      ['a version', () => avatars.version(other, '0000010' as BlobId)],
+      ['a version', () => avatars.shownVersion(other, '0000010' as BlobId)],
       ['the time of a change of it', () => avatars.changeTime(other)],
       ['an old URL', () => avatars.byAlias('/i/none.png')],
-      ['the commit of an upload', () => client.$transaction([owners.entering(owner, 0), ...quota.settling({ callerId: owner, ownerIds: [owner] }).statements()])],
-      ['what is told of it', () => client.$transaction(events.telling([{ type: 'attachment.created', ownerId: owner, epoch: 0, data: {} }]))],
+      ['the commit of an upload', () => commit([owners.entering(owner, 0), ...quota.settling({ callerId: owner, ownerIds: [owner] }).statements()])],
+      ['what is told of it', () => commit(events.telling([{ type: 'attachment.created', ownerId: owner, epoch: 0, data: {} }]))],
       ['the room for it', () => quota.usage(owner)],
       ['the links to it', () => createLinkRecords({ client, now }).of('0000004')],
     ] as const) {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
-import { answered, multipart, multipartHeaders, uploadServer, type Part, type Settings } from './fixtures/upload-server.ts'
+import { answered, multipart, multipartHeaders, rawClient, uploadServer, type Part, type Settings } from './fixtures/upload-server.ts'
 
 async function upload (t: Parameters<typeof uploadServer>[0], parts: Part[], settings: Settings = {}) {
   const { url, store } = await uploadServer(t, settings)
@@ -143,4 +143,21 @@ t.test('what is said of a file that is ignored is ignored with it', async (t) =>
   t.match(await upload(t, [stating(sha256('a')), a, stating(sha256('x')), b, stating(sha256('c')), { filename: 'c', content: 'c' }], one), { status: 200, json: [{ filename: 'a' }] })
   t.match(await upload(t, [a, stating(sha256('x')), b, stating(sha256('c'))], one), { status: 400, json: { code: 'UPLOAD_FIELD_INVALID' } })
   t.match(await upload(t, [stating(sha256('x')), a, b], one), { status: 422 })
+})
+
+t.test('what the parser keeps for the next chunk stays its own: bytes that look like the boundary are those that were sent', async (t) => {
+  const { port } = await uploadServer(t)
+  const { socket, closed } = rawClient(t, port)
+  const pieces = ['one\r\n--', '\r\n--', 'two\r', 'three\r\n--', '\r\n--', 'four']
+  const head = '--b\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\n'
+  const tail = '\r\n--b--\r\n'
+  const content = pieces.join('')
+  socket.setNoDelay().write(`POST /upload HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: ${head.length + content.length + tail.length}\r\n\r\n${head}`)
+  for (const piece of [...pieces, tail]) {
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    socket.write(piece)
+  }
+  const answer = await closed
+  t.match(answer, /^HTTP\/1\.1 200 /)
+  t.match(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))), [{ head: content, size: content.length }])
 })

@@ -38,6 +38,11 @@ t.test('on a real volume no file and no descriptor is left of aborted uploads', 
   t.teardown(() => storage.staging.close())
   const double = stagingDouble()
   const store: Pick<Store, 'stage' | 'reserve'> = storage.store
+  // The thread that hashes has some of its own.
+  const first = await storage.store.stage()
+  await first.write(Buffer.alloc(2 * 1024 ** 2))
+  await first.finish()
+  await first.discard()
   let begun = 0
   Object.assign(double, { reserve: store.reserve, stage: () => { begun++; return store.stage() } })
   const { port, errors } = await uploadServer(t, { store: double, maxBytes: 10e6 })

@@ -333,6 +333,8 @@ test('every way to upload obeys the erasure: avatars, old clients, services, pic
   }
   t.equal((await gateway.setAvatar('bob', 1)).statusCode, 201, 'others are not concerned')
   app.database.client.erasure.findFirst = findFirst
+  // What is remembered of these rows is forgotten.
+  await app.database.client.$executeRaw`UPDATE "Erasure" SET "epoch" = "epoch"`
   t.equal((await app.inject({ method: 'PATCH', url: '/api/users/me/avatar', headers: asHer, payload: { avatar: pending.url } })).statusCode, 200, 'what began later may')
   t.match(await app.database.client.blob.findFirst({ where: { ownerId: name } }), { epoch: 1, creatorId: null })
   t.strictSame(await service.replay({ isFull: true }), { owners: 0, blobs: 0 })

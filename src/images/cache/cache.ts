@@ -68,6 +68,16 @@ export function createVariantCache ({ folder, maxBytes, memoryBytes, warn: warnA
     return loaded
   }
 
+  function remembered (place: Place): Entry | undefined {
+    const found = memory.get(place)
+    if (found === undefined) return undefined
+    if (nowMs() - found.markedAtMs >= markedAgainAfterMs) {
+      found.markedAtMs = nowMs()
+      reader.markUsed(place)
+    }
+    return found.entry
+  }
+
   return {
     /** Makes the folder, and counts what is in it; nobody needs to wait for that. Does not fail. */
     async start (): Promise<void> {
@@ -81,14 +91,11 @@ export function createVariantCache ({ folder, maxBytes, memoryBytes, warn: warnA
      */
     async get (blobId: BlobId, name: string): Promise<Entry | undefined> {
       const place = placeOf(blobId, name)
-      const remembered = memory.get(place)
-      if (remembered === undefined) return writer.get(place) ?? loadOnce(place)
-      if (nowMs() - remembered.markedAtMs >= markedAgainAfterMs) {
-        remembered.markedAtMs = nowMs()
-        reader.markUsed(place)
-      }
-      return remembered.entry
+      return remembered(place) ?? writer.get(place) ?? loadOnce(place)
     },
+
+    /** What is in memory of it. @throws TypeError as `get` */
+    remembered: (blobId: BlobId, name: string): Entry | undefined => remembered(placeOf(blobId, name)),
 
     /**
      * To be served at once; it is kept in the background, if it can be. The blob may be removed, and what is kept of it with it, at any

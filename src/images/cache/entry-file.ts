@@ -1,7 +1,7 @@
 // The form of a file in the cache: a line of JSON that says what follows, then the bytes. Trusts nothing of what it finds.
 import { createHash, hash } from 'node:crypto'
 import { Type, type Static } from 'typebox'
-import { Check } from 'typebox/value'
+import { Check } from 'typebox/schema'
 import { StorageUnavailable } from '../../errors.ts'
 import { errnoOf } from '../../storage/failures.ts'
 import { readOrdinary, type FileHandle, type FileSystem } from '../../storage/fs.ts'

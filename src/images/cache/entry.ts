@@ -17,6 +17,8 @@ export type Facts = {
 }
 
 export type Entry = Facts & {
+  /** Where they are in memory. */
+  readonly bytes?: Buffer
   /**
    * The bytes, or a range of them.
    * @throws StorageUnavailable when a file that was there is gone or another one: make the variant anew
@@ -26,6 +28,7 @@ export type Entry = Facts & {
 
 export const entryOf = (facts: Facts, bytes: Buffer): Entry => ({
   ...facts,
+  bytes,
   read: async (range) => Readable.from(range === undefined ? bytes : bytes.subarray(range.start, range.end + 1), { objectMode: false }),
 })
 

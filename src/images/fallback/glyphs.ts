@@ -1,7 +1,7 @@
 // The outlines of letters: which font has which script, each read when a letter first needs it and then kept.
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { parse, type Font, type Glyph } from 'opentype.js/dist/opentype.mjs'
+import type { Font, Glyph } from 'opentype.js/dist/opentype.mjs'
 import { unwrap } from './woff.ts'
 
 /** Letters of names, and the files that may have them, the most likely first. What is not here has no outline. */
@@ -35,6 +35,8 @@ function fontOf (file: string): Promise<Font> {
 
 async function read (file: string): Promise<Font> {
   try {
+    // Large, and most gateways never draw a letter.
+    const { parse } = await import('opentype.js/dist/opentype.mjs')
     return parse(unwrap(await readFile(fileURLToPath(import.meta.resolve(file)))), { lowMemory: true })
   } catch (error) {
     fonts.delete(file)

@@ -56,7 +56,7 @@ async function adopt ({ client, now, storage: { hash, store }, settling }: Tools
   const owners = createOwners({ client, hash })
   await createRepairs({ client, now }).removeDangling(sidecar.id)
   try {
-    await createAdoption({ client, now, entering: owners.entering }).adopt(sidecar)
+    await createAdoption({ client, now, entering: (ownerId, epoch) => client.$executeRaw(owners.entering(ownerId, epoch)) }).adopt(sidecar)
   } catch (error) {
     if (sidecar.ownerId !== null) {
       await owners.refuseErased(sidecar.ownerId, sidecar.epoch).catch(async (erased: unknown) => {

@@ -1,7 +1,7 @@
 // A backup folder for writing: made or known to be of this volume, held alone, and cleared of what an interrupted run left.
 import { join } from 'node:path'
 import { Type, type Static } from 'typebox'
-import { Check } from 'typebox/value'
+import { Check } from 'typebox/schema'
 import { errnoOf } from '../../storage/failures.ts'
 import type { FileSystem } from '../../storage/fs.ts'
 import { isWithin, realPlace } from '../../storage/place.ts'

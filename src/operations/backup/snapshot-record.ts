@@ -1,6 +1,6 @@
 // What snapshot.json says: the proof that a snapshot is whole. A snapshot without it does not exist.
 import { Type, type Static } from 'typebox'
-import { Check } from 'typebox/value'
+import { Check } from 'typebox/schema'
 import { format } from './layout.ts'
 import { decodeProven, encodeProven } from './proven.ts'
 

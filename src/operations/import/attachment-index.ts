@@ -1,5 +1,5 @@
 // The index of System M's attachments as exported: what is known of a file beside its bytes.
-import { Check } from 'typebox/value'
+import { Check } from 'typebox/schema'
 import { asUserId, type UserId } from '../../callers/caller.ts'
 import { ParticularsSchema } from '../../attachments/schema.ts'
 import type { RefusalCode, Refused } from './candidate.ts'

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { dirname, join } from 'node:path'
 import { Type, type Static } from 'typebox'
-import { Check } from 'typebox/value'
+import { Check } from 'typebox/schema'
 import type { DatabaseAddress } from '../../config.ts'
 import { nameOf } from '../../records/address.ts'
 import { companions } from '../../records/snapshot.ts'

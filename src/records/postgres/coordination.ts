@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import { setTimeout } from 'node:timers/promises'
 import { Type } from 'typebox'
-import { Check } from 'typebox/value'
+import { Check } from 'typebox/schema'
 import { createListeners, type Coordination, type Topic, type Witness } from '../coordination.ts'
 import { droppedAfterMs, openSession, type Session } from './coordination-session.ts'
 

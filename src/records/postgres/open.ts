@@ -3,6 +3,7 @@ import pg from 'pg'
 import { PrismaClient as PostgresClient } from '../../generated/postgresql/client.ts'
 import type { Database, PrismaClient } from '../database.ts'
 import { newerSentence, shippedMigrations, type Migrated } from '../migrations.ts'
+import { throughPrisma } from '../statements.ts'
 import { PostgresAdapter } from './adapter.ts'
 import { connectionTo, nameOf, schemaIn } from './connection.ts'
 import { migrate, requireMigrated, shippedFolder } from './migrations.ts'
@@ -44,6 +45,7 @@ export async function openPostgres ({ url, setting, connections, isReadOnly = fa
     kind: 'postgresql',
     // The same models make the same client.
     client: client as unknown as PrismaClient,
+    ...throughPrisma(client as unknown as PrismaClient),
     exclusively: createTurns(url),
     async check () { await client.setting.findFirst({ select: { key: true } }) },
     async close () {

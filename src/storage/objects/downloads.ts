@@ -33,11 +33,12 @@ export function createDownloads ({ objects, fs, durable, staging, checkSpace }: 
     const bytes = await objects.read(key)
     try {
       const handle = await staging.within(() => durable.create(path))
+      const batches = createBatches(handle, checkSpace)
       try {
-        const batches = createBatches(handle, checkSpace)
         for await (const chunk of bytes) await batches.add(chunk as Buffer)
         await batches.flush()
       } finally {
+        await batches.stop()
         await handle.close()
       }
       return { path, isThere: async () => await objects.head(key) !== undefined, release }

@@ -40,8 +40,9 @@ export function createObjectSegments ({ objects, fs, durable, staging, checkSpac
 
     async function dropSpool (): Promise<void> {
       if (spool === undefined) return
-      const { path, handle } = spool
+      const { path, handle, batches } = spool
       spool = undefined
+      await batches.stop()
       await handle.close().catch(() => {})
       await fs.unlink(path).catch(() => {})
     }
@@ -49,22 +50,30 @@ export function createObjectSegments ({ objects, fs, durable, staging, checkSpac
     async function flush (): Promise<number> {
       if (spool === undefined) return durableBytes
       const { path, batches } = spool
-      await batches.flush()
-      if (batches.written === 0) return durableBytes
+      const bytes = await batches.flush()
+      if (bytes === 0) return durableBytes
       // The same once more when the one before failed: it may have been put.
       begun.add(durableBytes)
-      await objects.putFile(partKey(key, pieceName(durableBytes)), { path, size: batches.written })
-      durableBytes += batches.written
+      await objects.putFile(partKey(key, pieceName(durableBytes)), { path, size: bytes })
+      durableBytes += bytes
       await dropSpool()
       return durableBytes
     }
 
+    let flushing: Promise<unknown> = Promise.resolve()
+
     return {
       write: (chunk) => storing(async () => {
+        // What comes now is for the next piece.
+        await flushing.catch(() => {})
         spool ??= await openSpool()
         await spool.batches.add(chunk)
       }),
-      flush: () => storing(flush),
+      flush () {
+        const flushed = storing(flush)
+        flushing = flushed
+        return flushed
+      },
       close: dropSpool,
       // What comes after them counts for nothing in any case; nor does the quota know of it.
       async keep (bytes) {

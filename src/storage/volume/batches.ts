@@ -1,51 +1,123 @@
-// Chunks of any size as few writes, one after the other into one file. Syncs nothing.
+// Chunks of any size as few writes into one file, while more come. What comes is copied: a chunk is its owner's again when it was added.
 import type { FileHandle } from '../fs.ts'
+import { blockBytes, giveBlock, inTurn, takeBlock } from './blocks.ts'
 import { writeAll } from './durable.ts'
 
-/** One write of 1 MiB costs about what one of 64 KiB does. */
-const batchBytes = 1024 ** 2
-
-/** A client that sends single bytes must not fill the memory with a Buffer for each. */
-const batchChunks = 1024
+/** What is dirty by then, the disk writes meanwhile: the last sync is a short one. */
+const syncEveryBytes = 32 * 1024 ** 2
 
 export type Batches = ReturnType<typeof createBatches>
 
-/** `checkSpace` is asked before each write; it throws StorageFull when the reserve of free space is touched. */
-export function createBatches (handle: FileHandle, checkSpace: () => Promise<void>) {
-  let batch: Buffer[] = []
-  let batched = 0
-  let written = 0
-  let hasHole = false
+type Options = {
+  /** Has each block, in order, before it is written; gives back the same bytes. */
+  pass?: (block: Buffer) => Promise<Buffer>
+  /** Makes durable what was written so far. Without it nothing is synced here. */
+  sync?: () => Promise<void>
+}
 
-  /** All that was added is in the file. @throws what the write does; from then on always, as the file has a hole */
-  async function flush (): Promise<void> {
-    if (hasHole) throw new Error('A write failed before: the file has a hole.')
-    if (batched === 0) return
-    const chunks = batch
-    const position = written
-    written += batched
-    batch = []
-    batched = 0
-    try {
-      await checkSpace()
-      await writeAll(handle, chunks, position)
-    } catch (error) {
-      hasHole = true
-      throw error
+/** Of all files: others need the threads too. */
+let isSyncing = false
+
+/** `checkSpace` is asked before each write; it throws StorageFull when the reserve of free space is touched. */
+export function createBatches (handle: FileHandle, checkSpace: () => Promise<void>, { pass = async (block) => block, sync }: Options = {}) {
+  let block: Buffer | undefined
+  let filled = 0
+  let sent = 0
+  let unsynced = 0
+  let isStopped = false
+  let failure: { readonly error: unknown } | undefined
+  /** The last of those that have begun, each of which waits for the one before. */
+  let writing = Promise.resolve()
+  let syncing: Promise<void> | undefined
+
+  const remember = (error: unknown): void => { failure ??= { error } }
+
+  /** All writes that have begun, and what they have begun in turn. */
+  async function settled (): Promise<void> {
+    await writing
+    await syncing
+  }
+
+  /** @throws why a write failed, once; from then on always, as the file has a hole */
+  function throwFailure (): void {
+    if (isStopped) throw new Error('A write failed before: the file has a hole.')
+    if (failure === undefined) return
+    isStopped = true
+    throw failure.error
+  }
+
+  async function write (bytes: Buffer, position: number, before: Promise<void>): Promise<void> {
+    if (failure !== undefined || isStopped) return giveBlock(whole(bytes))
+    // Two at once would wait for each other in the kernel, each on a thread that others need.
+    const [passed] = await Promise.all([pass(bytes), checkSpace(), before])
+    if (failure !== undefined || isStopped) return giveBlock(whole(passed))
+    await writeAll(handle, [passed], position)
+    unsynced += passed.length
+    giveBlock(whole(passed))
+    if (sync === undefined || isSyncing || unsynced < syncEveryBytes) return
+    unsynced = 0
+    isSyncing = true
+    syncing = sync().catch(remember).finally(() => { isSyncing = false })
+  }
+
+  /** Resolves when the next block may be filled. */
+  async function send (): Promise<void> {
+    if (block === undefined) return
+    const bytes = block.subarray(0, filled)
+    const position = sent
+    sent += filled
+    block = undefined
+    filled = 0
+    const { promise: hasBegun, resolve: begun } = Promise.withResolvers<void>()
+    const before = writing
+    writing = inTurn(() => write(bytes, position, before), begun).catch(remember)
+    await hasBegun
+  }
+
+  function fill (chunk: Buffer): number {
+    block ??= takeBlock(chunk.length)
+    if (block.length < blockBytes && filled + chunk.length > block.length) {
+      const larger = takeBlock(blockBytes)
+      block.copy(larger, 0, 0, filled)
+      giveBlock(block)
+      block = larger
     }
+    const count = chunk.copy(block, filled)
+    filled += count
+    return count
   }
 
   return {
-    flush,
-    /** Await it before the next. */
+    /** Await it before the next. Throws also what became of what was added before. */
     async add (chunk: Buffer): Promise<void> {
-      batch.push(chunk)
-      batched += chunk.length
-      if (batched >= batchBytes || batch.length >= batchChunks) await flush()
+      throwFailure()
+      for (let rest = chunk; rest.length > 0;) {
+        rest = rest.subarray(fill(rest))
+        if (filled === blockBytes) await send()
+      }
     },
-    /** Bytes in the file. */
-    get written () { return written },
+
+    /** All that was added up to now is in the file. Returns how many bytes. @throws what a write does */
+    async flush (): Promise<number> {
+      throwFailure()
+      const begun = send()
+      // More may be added meanwhile.
+      const bytes = sent
+      await begun
+      await settled()
+      throwFailure()
+      return bytes
+    },
+
+    /** Begins no more writes, and waits for those under way. */
+    async stop (): Promise<void> {
+      isStopped = true
+      await settled()
+    },
+
     /** Bytes added so far. */
-    get size () { return written + batched },
+    get size () { return sent + filled },
   }
 }
+
+const whole = ({ buffer }: Buffer): Buffer => Buffer.from(buffer)

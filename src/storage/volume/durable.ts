@@ -27,7 +27,7 @@ export function createDurable ({ fs, onSyncFailure }: { fs: FileSystem, onSyncFa
     }
   }
 
-  async function syncFolder (path: string): Promise<void> {
+  async function syncNow (path: string): Promise<void> {
     const handle = await fs.open(path, 'r').catch((error: unknown) => {
       if (!hasNoFolderSync(error)) throw error
     })
@@ -37,6 +37,19 @@ export function createDurable ({ fs, onSyncFailure }: { fs: FileSystem, onSyncFa
     } finally {
       await handle.close()
     }
+  }
+
+  /** The fsync of a folder that is under way, and the one after it, for all who come meanwhile: what they did it may have missed, or have taken with it when it fails (I6). */
+  const syncs = new Map<string, { underWay: Promise<void>, next?: Promise<void> }>()
+
+  function syncFolder (path: string): Promise<void> {
+    const sync = syncs.get(path)
+    if (sync === undefined) {
+      const underWay = syncNow(path).finally(() => { if (syncs.get(path)?.underWay === underWay) syncs.delete(path) })
+      syncs.set(path, { underWay })
+      return underWay
+    }
+    return (sync.next ??= sync.underWay.then(() => { syncs.delete(path); return syncFolder(path) }))
   }
 
   async function makeFolder (path: string, root: string): Promise<void> {

@@ -4,7 +4,7 @@ import { basename, join, relative } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { ifAbsent } from '../failures.ts'
 import type { FileSystem } from '../fs.ts'
-import type { BlobId } from '../ids.ts'
+import { timeOf, type BlobId } from '../ids.ts'
 import type { BlobAddress, Kind } from '../store.ts'
 import { nothingOwn, type IsOwn } from './own-files.ts'
 import { dayFolder, kindFolder, kinds, parseName, rootNames } from './layout.ts'
@@ -31,7 +31,10 @@ export async function * scanVolume (fs: FileSystem, root: string, isOwn = nothin
   for (const kind of kinds) yield * scan(place, kindFolder(root, kind), kind, 0)
 }
 
-const entriesPerTurn = 1000
+/** A few milliseconds. */
+const entriesPerTurn = 200
+
+const dayMs = 86_400_000
 
 const namePatterns = [/^\d{4}$/, /^\d{2}$/, /^\d{2}$/]
 
@@ -49,13 +52,15 @@ async function scanDay (place: Place, folder: string, kind: Kind): Promise<Scann
   const { fs, root, isOwn } = place
   const found = new Map<BlobId, { extensions: string[], hasSidecar: boolean }>()
   const foreign: ForeignEntry[] = []
+  const folderOf = daysOf(root, kind)
+  const within = relative(root, folder)
   let count = 0
   for (const entry of await entriesOf(fs, folder)) {
     // A day may have a hundred thousand uploads, and requests wait meanwhile.
     if (++count % entriesPerTurn === 0) await setImmediate()
-    if (isOwn(relative(root, join(folder, entry.name)))) continue
+    if (isOwn(`${within}/${entry.name}`)) continue
     const name = entry.isFile() ? parseName(entry.name) : undefined
-    if (name === undefined || dayFolder(root, { kind, id: name.id }) !== folder) {
+    if (name === undefined || folderOf(name.id) !== folder) {
       foreign.push(foreignEntry(root, folder, entry))
       continue
     }
@@ -63,6 +68,18 @@ async function scanDay (place: Place, folder: string, kind: Kind): Promise<Scann
     found.set(name.id, name.extension === undefined ? { ...known, hasSidecar: true } : { ...known, extensions: [...known.extensions, name.extension] })
   }
   return { foreign, blobs: Array.from(found, ([id, { extensions, hasSidecar }]) => ({ kind, id, extension: extensions[0] ?? 'bin', extensions, hasSidecar })) }
+}
+
+/** The folder that an id belongs into: for ids of which most are of one day. */
+function daysOf (root: string, kind: Kind): (id: BlobId) => string {
+  let day: number | undefined
+  let folder = ''
+  return (id) => {
+    const its = Math.floor(timeOf(id).getTime() / dayMs)
+    if (its !== day) folder = dayFolder(root, { kind, id })
+    day = its
+    return folder
+  }
 }
 
 const foreignAmong = ({ root, isOwn }: Place, folder: string, entries: readonly Dirent[]): ForeignEntry[] =>

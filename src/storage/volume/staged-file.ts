@@ -1,10 +1,10 @@
 // One upload in flight on the volume: bytes are batched, hashed and counted on their way to staging.
-import { createHash } from 'node:crypto'
 import { storing } from '../failures.ts'
 import type { FileHandle, FileSystem } from '../fs.ts'
 import type { StagedFile } from '../store.ts'
 import { createBatches } from './batches.ts'
 import type { Durable } from './durable.ts'
+import { createHashing } from './hashing.ts'
 import type { Staging } from './staging.ts'
 
 type Written = { readonly size: number, readonly sha256: string }
@@ -28,30 +28,27 @@ type Options = {
 
 export async function createStagedFile ({ fs, durable, staging, path, checkSpace }: Options): Promise<VolumeStagedFile> {
   const handle = await storing(() => staging.within(() => durable.create(path)))
-  const hash = createHash('sha256')
-  const batches = createBatches(handle, checkSpace)
+  const hashing = createHashing()
+  const batches = createBatches(handle, checkSpace, { pass: hashing.update, sync: () => durable.sync(handle) })
   let finished: Written | undefined
   let state: 'open' | 'closed' | 'released' = 'open'
 
   async function close (): Promise<void> {
     if (state !== 'open') return
     state = 'closed'
+    await batches.stop()
     await handle.close()
   }
 
   return {
     path,
     get size () { return batches.size },
-    write: (chunk) => storing(async () => {
-      hash.update(chunk)
-      await batches.add(chunk)
-    }),
+    write: (chunk) => storing(() => batches.add(chunk)),
     finish: () => storing(async () => {
-      await batches.flush()
-      finished = { size: batches.written, sha256: hash.digest('hex') }
+      finished = { size: await batches.flush(), sha256: await hashing.digest() }
       return finished
     }),
-    head: (length) => storing(() => readHead(handle, Math.min(length, batches.written))),
+    head: (length) => storing(() => readHead(handle, Math.min(length, finished?.size ?? 0))),
     seal: ({ size, sha256 }) => storing(async () => {
       if (finished?.size !== size || finished.sha256 !== sha256) throw new Error('The sidecar does not say what was written.')
       await durable.sync(handle)
@@ -61,6 +58,7 @@ export async function createStagedFile ({ fs, durable, staging, path, checkSpace
     async discard () {
       if (state === 'released') return
       await close().catch(() => {})
+      hashing.drop()
       state = 'released'
       await fs.unlink(path).catch(() => {})
     },

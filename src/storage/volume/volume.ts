@@ -114,6 +114,10 @@ export function createVolume ({ fs, durable, space, root, staging, isMoving = fa
 
     read: (address, range) => storing(() => open(fs, blobPath(root, address), range)),
 
+    ...(fs.readWhole !== undefined && { readWhole: wholeReader(fs.readWhole, root) }),
+
+    ...(fs.openFile !== undefined && { openFile: fileOpener(fs.openFile, root) }),
+
     async localFile (address) {
       const path = blobPath(root, address)
       const isThere = () => fs.stat(path).then(() => true, (error: unknown) => errnoOf(error) !== 'ENOENT')
@@ -134,13 +138,28 @@ export function createVolume ({ fs, durable, space, root, staging, isMoving = fa
 }
 
 async function open (fs: FileSystem, path: string, range: ByteRange | undefined): Promise<Readable> {
-  try {
-    const handle = await fs.open(path, readOrdinary)
-    return handle.createReadStream({ ...range, highWaterMark: readBytes })
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error
-    throw new StorageUnavailable({ cause: new Error(`the blob ${path} is missing`, { cause: error }) })
-  }
+  const handle = await fs.open(path, readOrdinary).catch(missing(path))
+  return handle.createReadStream({ ...range, highWaterMark: readBytes })
+}
+
+const wholeReader = (readWhole: NonNullable<FileSystem['readWhole']>, root: string): NonNullable<Store['readWhole']> => (address, size) => {
+  const path = blobPath(root, address)
+  return storing(() => readWhole(path, size).catch(missing(path)))
+}
+
+const fileOpener = (openFile: NonNullable<FileSystem['openFile']>, root: string): NonNullable<Store['openFile']> => (address, size) => {
+  const path = blobPath(root, address)
+  return storing(async () => {
+    const file = await openFile(path).catch(missing(path))
+    if (file.size === size) return file
+    file.close()
+    throw new Error(`the blob ${path} has ${file.size} bytes instead of ${size}`)
+  })
+}
+
+const missing = (path: string) => (error: unknown): never => {
+  if (errnoOf(error) !== 'ENOENT') throw error
+  throw new StorageUnavailable({ cause: new Error(`the blob ${path} is missing`, { cause: error }) })
 }
 
 /** Waits for all even when one fails, so that no write goes on behind a failed upload; then throws the first failure. */

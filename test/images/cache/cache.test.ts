@@ -11,7 +11,7 @@ import { openBelow } from '../../storage/fixtures/volume.ts'
 import { bytesOf, minuteMs, name, rendered, setUp, takenBelow, written } from './fixtures/cache.ts'
 import { mkfifoSync } from './fixtures/fifo.ts'
 
-const factsOf = (entry: object | undefined) => ({ ...entry, read: undefined })
+const factsOf = (entry: object | undefined) => ({ ...entry, read: undefined, bytes: undefined })
 
 test('what was put is got at once, from the disk and after a restart, as the same', async (t) => {
   for (const size of [1000, 100_000, 3_000_000]) {

@@ -15,7 +15,7 @@ async function write (segments: Segments, segment: Segment, text: string): Promi
 
 async function textOf (segments: Segments, all: readonly Segment[]): Promise<string> {
   const chunks: Buffer[] = []
-  for await (const chunk of segments.read(all)) chunks.push(chunk)
+  for await (const chunk of segments.read(all)) chunks.push(Buffer.from(chunk))
   return Buffer.concat(chunks).toString()
 }
 

@@ -10,7 +10,7 @@ import { storeFor } from './fixture.ts'
 async function setUp (t: Test) {
   const home = await storeFor(t)
   const disk = { isFull: false }
-  const statfs = (async (path: string) => ({ ...await home.fs.statfs(path), ...(disk.isFull && { bavail: 0 }) })) as typeof home.fs.statfs
+  const statfs = (async (path: string) => ({ ...await home.fs.statfs(path), bavail: disk.isFull ? 0 : 10_000 })) as typeof home.fs.statfs
   const storage = await openStorage({ fs: { ...home.fs, statfs }, root: home.root, reserveBytes: 1, known: { volumeId: undefined, knowsFiles: false } })
   t.teardown(() => storage.staging.close())
   const sidecar = await publish(storage.store, 'hello')

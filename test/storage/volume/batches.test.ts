@@ -1,40 +1,104 @@
 import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { test, type Test } from 'tap'
-import { fileSystem } from '../../../src/storage/fs.ts'
 import { createBatches } from '../../../src/storage/volume/batches.ts'
+import { createFaults } from '../../fixtures/faults.ts'
 import { temporaryFolder } from '../../helper.ts'
 
-async function setUp (t: Test) {
+const mebibyte = 1024 ** 2
+
+async function setUp (t: Test, { faults = createFaults(), ...options }: { faults?: ReturnType<typeof createFaults>, pass?: (block: Buffer) => Promise<Buffer>, sync?: () => Promise<void> } = {}) {
   const path = join(await temporaryFolder(t), 'file')
   const state = { writes: 0, full: false }
-  const handle = await fileSystem.open(path, 'wx')
+  const handle = await faults.fs.open(path, 'wx')
   t.teardown(() => handle.close())
   const batches = createBatches(handle, async () => {
     state.writes += 1
     if (state.full) throw new Error('full')
-  })
-  return { path, state, batches }
+  }, options)
+  return { path, state, batches, faults }
+}
+
+/** A file whose first write takes until `end` is called. */
+async function slow (t: Test) {
+  const { promise, resolve: end } = Promise.withResolvers<void>()
+  const { faults, ...others } = await setUp(t)
+  faults.inject({ on: 'writev', before: () => promise })
+  return { ...others, faults, end }
+}
+
+async function eventually (isSo: () => boolean): Promise<void> {
+  while (!isSo()) await setImmediate()
 }
 
 test('small chunks become few writes, and are all there in their order', async (t) => {
   const { path, state, batches } = await setUp(t)
-  const chunks = Array.from({ length: 3000 }, (_, index) => Buffer.from(`${index},`))
+  const chunks = Array.from({ length: 30_000 }, (_, index) => Buffer.from(`${index},`))
   for (const chunk of chunks) await batches.add(chunk)
-  t.ok(batches.written < batches.size)
-  await batches.flush()
-  await batches.flush()
-  t.equal(batches.written, batches.size)
-  t.equal(state.writes, 3, 'a thousand and some at a time')
-  t.ok((await readFile(path)).equals(Buffer.concat(chunks)))
+  const bytes = Buffer.concat(chunks)
+  t.equal(batches.size, bytes.length)
+  t.equal(await batches.flush(), bytes.length)
+  t.equal(await batches.flush(), bytes.length)
+  t.equal(state.writes, 1)
+  t.ok((await readFile(path)).equals(bytes))
 })
 
-test('large chunks are written as they fill a batch', async (t) => {
+test('large chunks are written as they fill a block', async (t) => {
   const { path, state, batches } = await setUp(t)
   for (let count = 0; count < 5; count += 1) await batches.add(Buffer.alloc(600_000, count))
   t.equal(state.writes, 2)
+  await batches.add(Buffer.alloc(3 * mebibyte))
+  t.equal(state.writes, 5)
+  t.equal(await batches.flush(), 3_000_000 + 3 * mebibyte)
+  t.equal((await open(path).then(async (handle) => handle.stat().finally(() => handle.close()))).size, 3_000_000 + 3 * mebibyte)
+})
+
+test('a chunk is its owner\'s again once it is added', async (t) => {
+  const { path, batches } = await setUp(t)
+  const chunk = Buffer.alloc(700_000, 'a')
+  await batches.add(chunk)
+  await batches.add(chunk.fill('b'))
+  chunk.fill('c')
   await batches.flush()
-  t.equal((await open(path).then(async (handle) => handle.stat().finally(() => handle.close()))).size, 3_000_000)
+  t.ok((await readFile(path)).equals(Buffer.concat([Buffer.alloc(700_000, 'a'), Buffer.alloc(700_000, 'b')])))
+})
+
+test('while one block is written, others are filled, and wait for it', async (t) => {
+  const { path, faults, batches, end } = await slow(t)
+  await batches.add(Buffer.alloc(mebibyte, 'a'))
+  await batches.add(Buffer.alloc(mebibyte, 'b'))
+  await eventually(() => faults.count('writev') === 1)
+  const flushed = batches.flush()
+  let isFlushed = false
+  flushed.then(() => { isFlushed = true })
+  for (let turn = 0; turn < 100; turn += 1) await setImmediate()
+  t.notOk(isFlushed)
+  t.equal(faults.count('writev'), 1)
+  end()
+  t.equal(await flushed, 2 * mebibyte)
+  t.ok((await readFile(path)).equals(Buffer.concat([Buffer.alloc(mebibyte, 'a'), Buffer.alloc(mebibyte, 'b')])))
+})
+
+test('of all files at once, so much and no more waits to be written', async (t) => {
+  const { promise, resolve: end } = Promise.withResolvers<void>()
+  const faults = createFaults()
+  faults.inject({ on: 'writev', before: () => promise, forever: true })
+  const files = [await setUp(t, { faults }), await setUp(t, { faults })]
+  let added = 0
+  const adding = files.map(async ({ batches }) => {
+    for (let count = 0; count < 20; count += 1) {
+      await batches.add(Buffer.alloc(mebibyte))
+      added += 1
+    }
+    await batches.flush()
+  })
+  for (let turn = 0; turn < 1000; turn += 1) await setImmediate()
+  t.equal(added, 16)
+  t.equal(faults.count('writev'), 2, 'one of each')
+  end()
+  await Promise.all(adding)
+  t.equal(faults.count('writev'), 40)
 })
 
 test('behind a write that failed nothing is written any more', async (t) => {
@@ -43,6 +107,68 @@ test('behind a write that failed nothing is written any more', async (t) => {
   state.full = true
   await t.rejects(batches.flush(), { message: 'full' })
   state.full = false
-  await batches.add(Buffer.from('b'))
+  await t.rejects(batches.add(Buffer.from('b')), { message: /hole/ })
   await t.rejects(batches.flush(), { message: /hole/ })
+  t.equal(state.writes, 1)
+})
+
+test('what a write came to is told to who adds more', async (t) => {
+  const { state, batches } = await setUp(t)
+  state.full = true
+  await batches.add(Buffer.alloc(mebibyte))
+  for (let turn = 0; turn < 10; turn += 1) await setImmediate()
+  await t.rejects(batches.add(Buffer.from('b')), { message: 'full' })
+})
+
+test('what has the blocks first may fail too', async (t) => {
+  const { faults, batches } = await setUp(t, { pass: async () => { throw new Error('no thread') } })
+  await batches.add(Buffer.alloc(mebibyte))
+  await t.rejects(batches.flush(), { message: 'no thread' })
+  t.equal(faults.count('writev'), 0)
+})
+
+test('when it is stopped, what is under way comes to its end, and nothing else begins', async (t) => {
+  const { faults, batches, end } = await slow(t)
+  await batches.add(Buffer.alloc(mebibyte))
+  await eventually(() => faults.count('writev') === 1)
+  let isStopped = false
+  const stopped = batches.stop().then(() => { isStopped = true })
+  for (let turn = 0; turn < 100; turn += 1) await setImmediate()
+  t.notOk(isStopped)
+  end()
+  await stopped
+  await t.rejects(batches.add(Buffer.from('b')), { message: /hole/ })
+  t.equal(faults.count('writev'), 1)
+})
+
+test('a large file is synced now and then while it is written, and one at a time', async (t) => {
+  const syncs: Array<PromiseWithResolvers<void>> = []
+  const sync = () => {
+    const own = Promise.withResolvers<void>()
+    syncs.push(own)
+    return own.promise
+  }
+  const [one, two] = [await setUp(t, { sync }), await setUp(t, { sync })]
+  const fill = async ({ batches }: typeof one, mebibytes: number) => {
+    for (let count = 0; count < mebibytes; count += 1) await batches.add(Buffer.alloc(mebibyte))
+  }
+  await fill(one, 31)
+  await one.batches.flush()
+  t.equal(syncs.length, 0)
+  await fill(one, 1)
+  await eventually(() => syncs.length === 1)
+  await fill(two, 40)
+  await two.batches.flush()
+  t.equal(syncs.length, 1)
+  let isFlushed = false
+  const flushed = one.batches.flush().then(() => { isFlushed = true })
+  for (let turn = 0; turn < 100; turn += 1) await setImmediate()
+  t.notOk(isFlushed)
+  syncs[0]?.resolve()
+  await flushed
+  await fill(two, 1)
+  await eventually(() => syncs.length === 2)
+  syncs[1]?.reject(new Error('EIO'))
+  await t.rejects(two.batches.flush(), { message: 'EIO' })
+  await t.rejects(two.batches.flush(), { message: /hole/ }, 'never taken for written')
 })

@@ -1,14 +1,21 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import process from 'node:process'
+import type { Worker } from 'node:worker_threads'
 import { test, type Test } from 'tap'
 import { StorageFull } from '../../../src/errors.ts'
+import { fileSystem } from '../../../src/storage/fs.ts'
 import { createDurable } from '../../../src/storage/volume/durable.ts'
 import { createStagedFile } from '../../../src/storage/volume/staged-file.ts'
 import { createFaults } from '../../fixtures/faults.ts'
 import { filesBelow, folderFor, openBelow } from '../fixtures/volume.ts'
 
 const mebibyte = 1024 ** 2
+
+/** All that were started. */
+const threads: Worker[] = []
+process.on('worker', (worker) => { threads.push(worker) })
 
 async function setUp (t: Test, checkSpace = async () => {}) {
   const root = await folderFor(t)
@@ -27,9 +34,9 @@ test('bytes are counted, hashed and written in batches of a mebibyte', async (t)
   const chunk = Buffer.alloc(mebibyte / 4, 'x')
   for (let count = 0; count < 9; count += 1) await file.write(chunk)
   t.equal(file.size, 9 * chunk.length)
-  t.equal(faults.count('writev'), 2)
   const bytes = Buffer.alloc(9 * chunk.length, 'x')
   t.strictSame(await file.finish(), { size: bytes.length, sha256: sha256(bytes) })
+  t.equal(faults.count('writev'), 3)
   t.ok(bytes.equals(await readFile(path)))
   await file.discard()
 })
@@ -38,8 +45,8 @@ test('a client that sends single bytes does not make the gateway remember each',
   const { faults, path, open } = await setUp(t)
   const file = await open()
   for (let count = 0; count < 3000; count += 1) await file.write(Buffer.from([count % 251]))
-  t.equal(faults.count('writev'), 2)
   await file.finish()
+  t.equal(faults.count('writev'), 1)
   t.ok((await readFile(path)).every((byte, index) => byte === index % 251))
   await file.discard()
 })
@@ -82,7 +89,8 @@ test('bytes that cannot be written are told by their cause, and leave nothing', 
     const { root, faults, open } = await setUp(t)
     faults.inject({ on: 'writev', errno })
     const file = await open()
-    await t.rejects(file.write(Buffer.alloc(mebibyte)), { code, cause: { code: errno } }, errno)
+    await file.write(Buffer.alloc(mebibyte))
+    await t.rejects(file.finish(), { code, cause: { code: errno } }, errno)
     await file.discard()
     t.strictSame(await filesBelow(root), [])
     t.strictSame(openBelow(root), [])
@@ -93,7 +101,8 @@ test('I1: a file with a hole, of a write that failed, can never be finished', as
   const { faults, open } = await setUp(t)
   const file = await open()
   faults.inject({ on: 'writev', errno: 'EIO' })
-  await t.rejects(file.write(Buffer.alloc(mebibyte)))
+  await file.write(Buffer.alloc(mebibyte))
+  await t.rejects(file.finish(), { code: 'STORAGE_UNAVAILABLE', cause: { code: 'EIO' } })
   await t.rejects(file.write(Buffer.alloc(mebibyte)), { code: 'STORAGE_UNAVAILABLE', cause: { message: /hole/ } })
   await t.rejects(file.finish(), { code: 'STORAGE_UNAVAILABLE', cause: { message: /hole/ } })
   await file.discard()
@@ -132,10 +141,10 @@ test('discarding in the middle of a write waits for it, closes and removes, and 
   const file = await open()
   const { promise: isReached, resolve: reach } = Promise.withResolvers<void>()
   faults.inject({ on: 'writev', before: reach, short: 100 })
-  const writing = file.write(Buffer.alloc(mebibyte)).catch((error: unknown) => error)
+  await file.write(Buffer.alloc(mebibyte))
   await isReached
   await Promise.all([file.discard(), file.discard()])
-  t.match(await writing, { code: 'STORAGE_UNAVAILABLE' })
+  await t.rejects(file.write(Buffer.alloc(mebibyte)), { code: 'STORAGE_UNAVAILABLE' })
   await file.discard()
   t.strictSame(await filesBelow(root), [])
   t.strictSame(openBelow(root), [])
@@ -153,4 +162,38 @@ test('discarding never throws, and never touches what was published', async (t) 
   otherFaults.inject({ on: 'close', errno: 'EIO' }, { on: 'unlink', errno: 'EIO' })
   await other.discard()
   t.equal(faults.count('unlink'), 0)
+})
+
+test('when the thread that hashes ends in the middle, no file has a wrong hash and none waits for ever; the next are hashed by another', async (t) => {
+  const root = await folderFor(t)
+  const durable = createDurable({ fs: fileSystem, onSyncFailure: () => {} })
+  const bytes = randomBytes(5 * mebibyte + 77)
+  async function upload (index: number): Promise<string> {
+    const file = await createStagedFile({ fs: fileSystem, durable, staging: { within: (work) => work() }, path: join(root, String(index)), checkSpace: async () => {} })
+    try {
+      for (let at = 0; at < bytes.length; at += 100_000) await file.write(bytes.subarray(at, at + 100_000))
+      const written = await file.finish()
+      t.strictSame(written, { size: bytes.length, sha256: sha256(bytes) })
+      await file.seal(written)
+      t.ok(bytes.equals(await readFile(file.path)))
+      return 'kept'
+    } catch (error) {
+      return String((error as { code?: unknown }).code)
+    } finally {
+      await file.discard()
+    }
+  }
+  await upload(0)
+  const outcomes: string[] = []
+  for (let round = 1; round <= 8; round += 1) {
+    const uploads = Array.from({ length: 20 }, (_, index) => upload(100 * round + index))
+    await new Promise((resolve) => setTimeout(resolve, 4 * round))
+    await threads.at(-1)?.terminate()
+    outcomes.push(...await Promise.all(uploads))
+  }
+  t.strictSame([...new Set(outcomes)].filter((outcome) => !['kept', 'STORAGE_UNAVAILABLE'].includes(outcome)), [])
+  t.ok(outcomes.includes('STORAGE_UNAVAILABLE'))
+  t.equal(await upload(1), 'kept')
+  t.strictSame(await filesBelow(root), [])
+  t.strictSame(openBelow(root), [])
 })

@@ -1,6 +1,8 @@
 // Every step of publish, writeSidecar and remove fails once, with every errno that a disk knows.
+import { randomBytes, randomInt } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { test } from 'tap'
+import { free } from '../../../src/storage/free.ts'
 import type { Sidecar } from '../../../src/storage/sidecar.ts'
 import { blobPath } from '../../../src/storage/volume/layout.ts'
 import type { Faults, Operation } from '../../fixtures/faults.ts'
@@ -122,4 +124,52 @@ test('when taking back fails too, the true error is told, and what is left is fo
   faults.inject({ on: 'rename', nth: 2, errno: 'EIO' }, { on: 'unlink', errno: 'EROFS', forever: true })
   await t.rejects(publish(store, 'hello'), { code: 'STORAGE_UNAVAILABLE', cause: { code: 'EIO' } })
   t.strictSame(openBelow(root), [])
+})
+
+test('of 64 uploads at once every other fails at a call of its own: they alone, and the rest are whole', async (t) => {
+  const { root, store, faults, files, staging } = await openVolume(t)
+  for (const fault of [{ on: 'writev', errno: 'EIO' }, { on: 'writev', errno: 'ENOSPC', nth: 2 }, { on: 'writev', short: 1000, nth: 3 }, { on: 'sync', errno: 'EIO' }] as const) {
+    const uploads = await Promise.all(Array.from({ length: 64 }, async (_, index) => {
+      const bytes = randomBytes(randomInt(2_500_000, 3_500_000))
+      const staged = await store.stage()
+      if (index % 2 === 1) faults.inject({ ...fault, path: new RegExp(staged.path) })
+      return { bytes, staged, sidecar: sidecarFor(bytes) }
+    }))
+    const outcomes = await Promise.allSettled(uploads.map(async ({ bytes, staged, sidecar }) => {
+      try {
+        for (let at = 0; at < bytes.length;) {
+          const chunk = Buffer.from(bytes.subarray(at, at += randomInt(1, 200_000)))
+          await staged.write(chunk)
+          free(chunk)
+        }
+        const { sha256 } = await staged.finish()
+        t.equal(sha256, sidecar.sha256)
+        await store.publish(staged, sidecar)
+      } finally {
+        await staged.discard()
+      }
+    }))
+    t.ok(outcomes.every(({ status }, index) => status === ('errno' in fault && index % 2 === 1 ? 'rejected' : 'fulfilled')), JSON.stringify(fault))
+    for (const [index, { sidecar, bytes }] of uploads.entries()) {
+      if (outcomes[index]?.status === 'fulfilled') t.ok(bytes.equals(await readFile(blobPath(root, sidecar))))
+    }
+    t.equal((await files()).length, 2 * outcomes.filter(({ status }) => status === 'fulfilled').length)
+    t.strictSame(openBelow(root), [])
+    t.strictSame(await staging.usage(), { files: 0, bytes: 0 })
+    for (const { sidecar } of uploads) await store.remove(sidecar)
+    faults.heal()
+  }
+})
+
+test('I6: an fsync that many wait for fails those who came before it ended, with nothing left of them; the next are kept', async (t) => {
+  const { root, store, faults, files, probe } = await openVolume(t)
+  await publish(store, 'first')
+  const staged = await Promise.all(Array.from({ length: 20 }, (_, index) => stage(store, `upload ${index}`)))
+  faults.inject({ on: 'sync', path: /\/\d\d$/, errno: 'EIO', before: () => new Promise((resolve) => setTimeout(resolve, 200)) })
+  const outcomes = await Promise.allSettled(staged.map((file, index) => store.publish(file, sidecarFor(`upload ${index}`))))
+  t.ok(outcomes.every((outcome) => outcome.status === 'rejected'))
+  t.equal((await files()).length, 2)
+  t.strictSame(openBelow(root), [])
+  await t.rejects(probe.check())
+  await publish(store, 'last')
 })

@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto'
 import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { test } from 'tap'
+import { fileSystem } from '../../../src/storage/fs.ts'
+import { newBlobId } from '../../../src/storage/ids.ts'
 import { decodeSidecar, encodeSidecar, type Sidecar } from '../../../src/storage/sidecar.ts'
 import { blobPath, sidecarPath, variantsFolder } from '../../../src/storage/volume/layout.ts'
+import { createVolume } from '../../../src/storage/volume/volume.ts'
 import { filesBelow, openBelow, openVolume, publish, sidecarFor, stage, textOf } from '../fixtures/volume.ts'
 
 test('I1: publishing ends with blob, sidecar and their folder durable, under names made of the id only', async (t) => {
@@ -272,4 +276,17 @@ test('what is removed for good is removed durably, and may be gone already', asy
   const another = await publish(store, 'hello')
   faults.inject({ on: 'sync', errno: 'EIO' })
   await t.rejects(store.removeForGood(another), { code: 'STORAGE_UNAVAILABLE' })
+})
+
+test('the file of a blob is opened to be read in parts, unless it is not as long as was said', async (t) => {
+  const { root, store: home } = await openVolume(t)
+  const sidecar = await publish(home, 'hello')
+  const store = createVolume({ fs: fileSystem, root } as Parameters<typeof createVolume>[0])
+  const open = (id: Sidecar['id'], size: number) => store.openFile?.({ ...sidecar, id }, size) ?? Promise.reject(new Error('it cannot'))
+  const file = await open(sidecar.id, 5)
+  t.equal(file.size, 5)
+  file.close()
+  await t.rejects(open(sidecar.id, 6), { code: 'STORAGE_UNAVAILABLE', cause: { message: /has 5 bytes instead of 6/ } })
+  await t.rejects(open(newBlobId(), 5), { code: 'STORAGE_UNAVAILABLE', cause: { message: /is missing/ } })
+  while (openBelow(root).some((path) => path.includes(sidecar.id))) await setTimeout(5)
 })

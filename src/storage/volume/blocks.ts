@@ -1,0 +1,44 @@
+// The memory in which bytes wait to be written, used again and again, and the turns in which they are: both are bounded for the whole process.
+import { free } from '../free.ts'
+
+/** One write of 1 MiB costs about what one of 64 KiB does. */
+export const blockBytes = 1024 ** 2
+
+/** Most files are no larger. */
+const smallBytes = 64 * 1024
+
+/** Being hashed or written at once, of all files: enough to keep the disk and a thread busy. */
+const mostAtOnce = 16
+
+const unused: Buffer[] = []
+const waiting: Array<() => void> = []
+let turns = mostAtOnce
+
+/** A buffer for at least `bytes`, with anything in it. */
+export function takeBlock (bytes: number): Buffer {
+  return bytes <= smallBytes ? Buffer.allocUnsafeSlow(smallBytes) : unused.pop() ?? Buffer.allocUnsafeSlow(blockBytes)
+}
+
+/** A buffer, of this module or not, that nobody needs any more. */
+export function giveBlock (block: Buffer): void {
+  if (block.length === blockBytes && unused.length < mostAtOnce) unused.push(block)
+  else free(block)
+}
+
+/** In the order in which they come. Waits for no client: who has a turn gives it back when the disk has answered. */
+export async function inTurn (work: () => Promise<void>, begun: () => void): Promise<void> {
+  if (turns > 0) turns -= 1
+  else {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    waiting.push(resolve)
+    await promise
+  }
+  begun()
+  try {
+    await work()
+  } finally {
+    const next = waiting.shift()
+    if (next === undefined) turns += 1
+    else next()
+  }
+}
