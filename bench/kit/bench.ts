@@ -10,7 +10,8 @@ export type Sample = Usage & { readonly perSecond: number, readonly p50Ms?: numb
 /** Of `of`, in each round: for each of what `to` came to, or beyond it, or as it is. */
 export type Goal = { readonly of: string, readonly to?: string, readonly what?: 'perSecond' | 'p50Ms' | 'p99Ms' | 'peakBytes', readonly isDifference?: boolean } & ({ readonly atLeast: number } | { readonly atMost: number })
 
-export type Prepared = { readonly sides: readonly Side<Sample>[], readonly goals: readonly Goal[] }
+/** `leftOut`: what it could have been compared with, and was not. */
+export type Prepared = { readonly sides: readonly Side<Sample>[], readonly goals: readonly Goal[], readonly leftOut?: string }
 
 export type Load = {
   /** Of the command line. */
@@ -26,6 +27,8 @@ export type Surroundings = {
   readonly folder: string
   /** Of each measurement by wrk. */
   readonly seconds: number
+  /** A checkout of supabase/storage that is built, where there is one to compare with. */
+  readonly supabase: string | undefined
   /** The server, which is stopped when the load is over. */
   started (server: Server): Server
   teardown (end: () => unknown): void
@@ -33,6 +36,7 @@ export type Surroundings = {
 
 export const gateway = 'Upload Gateway'
 export const nginx = 'nginx, 1 worker'
+export const supabase = 'supabase/storage, files'
 
 type Asked = {
   readonly requests: readonly Request[]

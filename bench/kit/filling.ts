@@ -1,7 +1,9 @@
 // A database and a volume as years of use leave them, in a minute instead.
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { availableParallelism } from 'node:os'
+import { promisify } from 'node:util'
 import BetterSqlite3 from 'better-sqlite3'
 
 /** What the two databases spell differently. */
@@ -28,7 +30,7 @@ export const ordinaryOwners = (count: number): number => (count - most(count)) /
 
 /**
  * Statements that make the rows: some twenty files for each owner, one with many, one of twenty in the trash, a picture for each, over two
- * years. `size`: an expression upon n, bytes.
+ * years: first those of the blobs. `size`: an expression upon n, bytes.
  */
 export function filling ({ numbers, hex, ago, no }: Dialect, count: number, size = '1000 + n % 100000'): string[] {
   const secondsEach = Math.floor(2 * 365 * 86_400 / count)
@@ -44,23 +46,28 @@ export function filling ({ numbers, hex, ago, no }: Dialect, count: number, size
   return [
     `INSERT INTO "Blob" ("id", "kind", "extension", "state", "ownerId", "creatorId", "contentType", "size", "sha256", "stateAt", "createdAt", "keepsMetadata")
      SELECT ${id('8000')}, 'attachment', 'pdf', CASE WHEN ${isDeleted} THEN 'deleted' ELSE 'live' END, ${owner}, ${owner}, 'application/pdf', ${size}, ${sha256}, CASE WHEN ${isDeleted} THEN ${ago('n % 86400')} ELSE ${at} END, ${at}, ${no} FROM ${numbers(count)}`,
-    `INSERT INTO "Attachment" ("id", "blobId", "ownerId", "filename", "visibility", "contextType", "contextId", "deletedAt", "createdAt")
-     SELECT ${id('9000')}, ${id('8000')}, ${owner}, 'file ' || n || '.pdf', 'private', 'message', 'm' || (n / 3), CASE WHEN ${isDeleted} THEN ${ago('n % 86400')} END, ${at} FROM ${numbers(count)}`,
     `INSERT INTO "Blob" ("id", "kind", "extension", "state", "ownerId", "creatorId", "contentType", "size", "sha256", "stateAt", "createdAt", "keepsMetadata")
      SELECT ${id('a000')}, 'avatar', 'jpg', 'live', 'u' || n, 'u' || n, 'image/jpeg', ${size}, ${sha256}, ${at}, ${at}, ${no} FROM ${numbers(ordinary)}`,
+    `INSERT INTO "Attachment" ("id", "blobId", "ownerId", "filename", "visibility", "contextType", "contextId", "deletedAt", "createdAt")
+     SELECT ${id('9000')}, ${id('8000')}, ${owner}, 'file ' || n || '.pdf', 'private', 'message', 'm' || (n / 3), CASE WHEN ${isDeleted} THEN ${ago('n % 86400')} END, ${at} FROM ${numbers(count)}`,
     `INSERT INTO "Avatar" ("userId", "blobId") SELECT 'u' || n, ${id('a000')} FROM ${numbers(ordinary)}`,
   ]
 }
 
-/** Rows and files upon a volume that a gateway has made and left: each with its blob of `bytes` bytes and what looks like its sidecar. */
-export async function fillVolume (volume: string, count: number, bytes: number): Promise<void> {
+/** Rows and files upon a volume that a gateway has made and left: each has its blob and its sidecar by name. Those of a day are one empty file: making millions would take most of the time. */
+export async function fillVolume (volume: string, count: number): Promise<void> {
   const database = `${volume}/database/gateway.sqlite`
   const connection = new BetterSqlite3(database)
-  for (const statement of filling(sqlite, count, String(bytes))) connection.exec(statement)
-  connection.close()
-  const workers = Array.from({ length: availableParallelism() }, (_, part) => new Worker(new URL('filling-worker.ts', import.meta.url), { workerData: { volume, database, bytes, part, parts: availableParallelism() } }))
-  await Promise.all(workers.map(async (worker) => {
+  const [attachments = '', avatars = '', ...others] = filling(sqlite, count)
+  for (const statement of [attachments, avatars]) connection.exec(statement)
+  const workers = Array.from({ length: availableParallelism() }, (_, part) => new Worker(new URL('filling-worker.ts', import.meta.url), { workerData: { volume, database, part, parts: availableParallelism() } }))
+  const ended = Promise.all(workers.map(async (worker) => {
     const [code] = await once(worker, 'exit')
     if (code !== 0) throw new Error(`The files could not be made (${code}).`)
   }))
+  for (const statement of others) connection.exec(statement)
+  connection.close()
+  await ended
+  // The disk is to be at rest when it is measured.
+  await promisify(execFile)('sync', ['--file-system', volume])
 }

@@ -28,19 +28,23 @@ type Options = {
   readonly log: string
   /** What is asked until it is answered. */
   readonly ready?: string
+  readonly cwd?: string
 } & Placed
 
 /** `hasAll`: all cores, not only those of servers. */
 type Placed = { readonly hasAll?: boolean | undefined }
 
+/** Options of Node for each gateway. */
+export const gatewayOptions: string[] = []
+
 const gatewayEntry = fileURLToPath(new URL('../../src/server.ts', import.meta.url))
 
 /** @throws with the end of its log when it does not come to answer */
-export async function serve (command: string, args: readonly string[], { port, env, log, ready = '/', hasAll = false }: Options): Promise<Server> {
+export async function serve (command: string, args: readonly string[], { port, env, log, ready = '/', cwd = tmpdir(), hasAll = false }: Options): Promise<Server> {
   const output = await open(log, 'a')
   const startedAt = performance.now()
   // taskset becomes what it starts: the pid is that of the server.
-  const child = spawn(...on(hasAll ? cores.all : cores.servers, command, args), { cwd: tmpdir(), env, stdio: ['ignore', output.fd, output.fd] })
+  const child = spawn(...on(hasAll ? cores.all : cores.servers, command, args), { cwd, env, stdio: ['ignore', output.fd, output.fd] })
   const ended = once(child, 'close').then(() => output.close())
   const url = `http://127.0.0.1:${port}`
   const stop = async (): Promise<void> => {
@@ -63,7 +67,7 @@ export async function serve (command: string, args: readonly string[], { port, e
 export async function serveGateway (volume: string, settings: Settings = {}, placed: Placed = {}): Promise<Server> {
   const port = await freePort()
   await mkdir(volume, { recursive: true })
-  return serve(process.execPath, [gatewayEntry], { port, env: envFor(volume, { QUOTA_BYTES: '0', QUOTA_FILES: '0', ...settings, PORT: String(port) }), log: `${volume}.log`, ready: '/health/live', ...placed })
+  return serve(process.execPath, [...gatewayOptions, gatewayEntry], { port, env: envFor(volume, { QUOTA_BYTES: '0', QUOTA_FILES: '0', ...settings, PORT: String(port) }), log: `${volume}.log`, ready: '/health/live', ...placed })
 }
 
 /** One of ../peers, which hears its port in PORT, and where to keep things in FOLDER. */

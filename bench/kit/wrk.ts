@@ -6,8 +6,8 @@ import { promisify } from 'node:util'
 import { toolPath } from '../../test/system/machine.ts'
 import { cores, on } from './cores.ts'
 
-/** `body`: a file, where there is but one request. */
-export type Request = { readonly path: string, readonly method?: string, readonly headers?: Readonly<Record<string, string>>, readonly body?: string }
+/** Where there is but one request: `body` is a file, and `isNumbered` ends its path in a number that it had never before. */
+export type Request = { readonly path: string, readonly method?: string, readonly headers?: Readonly<Record<string, string>>, readonly body?: string, readonly isNumbered?: boolean }
 
 export type Rate = { readonly requests: number, readonly perSecond: number, readonly p50Ms: number, readonly p99Ms: number }
 
@@ -32,22 +32,35 @@ local function read (name)
   return bytes
 end`
 
-/** Nothing is called for each request: wrk sends the same again. */
-const oneRequest = ({ path, method = 'GET', headers = {}, body }: Request): string => `${reading}
-wrk.path = ${lua(path)}
-wrk.method = ${lua(method)}
-wrk.headers = ${table(headers)}
-${body === undefined ? '' : `wrk.body = read(${lua(body)})`}
-`
-
-/** Each thread prepares them once, and takes its own sequence of them. */
-const manyRequests = (requests: readonly Request[]): string => `
-local prepared = {}
+/** Each has a number. */
+const threads = `
 local count = 0
 function setup (thread)
   count = count + 1
   thread:set('number', count)
-end
+end`
+
+/** Nothing is called for each request, unless its path is another each time: wrk sends the same again. */
+const oneRequest = ({ path, method = 'GET', headers = {}, body, isNumbered = false }: Request): string => `${reading}
+wrk.path = ${lua(path)}
+wrk.method = ${lua(method)}
+wrk.headers = ${table(headers)}
+${body === undefined ? '' : `wrk.body = read(${lua(body)})`}
+${isNumbered ? numbered(path) : ''}
+`
+
+const numbered = (path: string): string => `
+${threads}
+local sent = 0
+function request ()
+  sent = sent + 1
+  return wrk.format(nil, ${lua(path)} .. os.time() .. '-' .. number .. '-' .. sent)
+end`
+
+/** Each thread prepares them once, and takes its own sequence of them. */
+const manyRequests = (requests: readonly Request[]): string => `
+${threads}
+local prepared = {}
 function init ()
   math.randomseed(number)
 ${requests.map(({ path, method = 'GET', headers = {} }) => `  prepared[#prepared + 1] = wrk.format(${lua(method)}, ${lua(path)}, ${table(headers)})`).join('\n')}

@@ -2,10 +2,11 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { bearer } from '../../test/system/gateway.ts'
-import { asking, gateway, nginx, type Load, type Prepared, type Surroundings } from '../kit/bench.ts'
+import { asking, gateway, nginx, supabase, type Goal, type Load, type Prepared, type Surroundings } from '../kit/bench.ts'
 import { expectBytes } from '../kit/curl.ts'
 import { picture } from '../kit/pictures.ts'
-import { serveGateway, serveNginx, servePeer, servePostgres } from '../kit/servers.ts'
+import { serveGateway, serveNginx, servePeer, servePostgres, type Server } from '../kit/servers.ts'
+import { serveSupabase } from '../kit/supabase.ts'
 import { attach, setAvatar } from '../kit/uploads.ts'
 
 const connections = 32
@@ -33,10 +34,19 @@ export const hotAvatar: Load = {
     const form = new FormData()
     form.append('file', new Blob([file], { type: 'image/jpeg' }), 'picture.jpg')
     const { id } = await (await fetch(`${express.url}/upload`, { method: 'POST', body: form })).json() as { id: string }
-    const compared = [[gateway, own, '/api/avatars/ada'], [nginx, files, '/picture.jpg'], ['Fastify, @fastify/static', plain, '/files/picture.jpg'], ['Express, base64 in PostgreSQL', express, `/avatars/${id}`], ['Node, bytes in memory', floor, '/picture']] as const
+    const base64 = 'Express, base64 in PostgreSQL'
+    const compared: Array<readonly [string, Server, string]> = [[gateway, own, '/api/avatars/ada'], [nginx, files, '/picture.jpg'], ['Fastify, @fastify/static', plain, '/files/picture.jpg'], [base64, express, `/avatars/${id}`], ['Node, bytes in memory', floor, '/picture']]
+    const goals: Goal[] = [{ of: gateway, to: nginx, atLeast: 1.3 }, { of: gateway, to: base64, atLeast: 8 }]
+    if (surroundings.supabase !== undefined) {
+      const { server, headers, sendTo, publicPath } = await serveSupabase(surroundings.supabase, join(folder, 'supabase'), await database.create('supabase'))
+      started(server)
+      await fetch(server.url + sendTo('picture.jpg'), { method: 'POST', headers, body: form })
+      compared.push([supabase, server, publicPath('picture.jpg')])
+      goals.push({ of: gateway, to: supabase, atLeast: 30 })
+    }
     for (const [, { url }, path] of compared) await expectBytes(url + path, file)
-    const sides = await Promise.all(compared.map(([name, server, path]) => asking(surroundings, name, server, { requests: [{ path }], connections }, server === express ? [database] : [])))
-    return { sides, goals: [{ of: gateway, to: nginx, atLeast: 1.3 }, { of: gateway, to: 'Express, base64 in PostgreSQL', atLeast: 8 }] }
+    const sides = await Promise.all(compared.map(([name, server, path]) => asking(surroundings, name, server, { requests: [{ path }], connections }, [base64, supabase].includes(name) ? [database] : [])))
+    return { sides, goals, ...(surroundings.supabase === undefined && { leftOut: supabase }) }
   },
 }
 

@@ -2,10 +2,12 @@
 import { randomFillSync } from 'node:crypto'
 import { glob, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { bearer } from '../../test/system/gateway.ts'
-import { gateway, type Load } from '../kit/bench.ts'
+import { gateway, type Load, type Sample } from '../kit/bench.ts'
 import { curl, headerArgs } from '../kit/curl.ts'
 import { picture } from '../kit/pictures.ts'
+import type { Side } from '../kit/rounds.ts'
 import { serveGateway } from '../kit/servers.ts'
 import { setAvatar } from '../kit/uploads.ts'
 import { using } from '../kit/usage.ts'
@@ -13,6 +15,7 @@ import { wrk, type Rate } from '../kit/wrk.ts'
 
 const uploads = 64
 const megabytes = 100
+const restMs = 2000
 
 export const parallel: Load = {
   id: 'parallel',
@@ -22,6 +25,8 @@ export const parallel: Load = {
     const file = join(folder, 'file')
     await writeFile(file, randomFillSync(Buffer.alloc(megabytes * 1024 ** 2)))
     const own = started(await serveGateway(join(folder, 'volume')))
+    const { cpuMs, peakBytes } = await using([own], () => setTimeout(restMs))
+    const atRest: Side<Sample> = { name: `${gateway}, at rest before all`, measure: async () => ({ perSecond: 0, cpuMs, peakBytes }) }
     await setAvatar(own.url, 'ada', await picture(50_000))
     const headers = await bearer('ada')
     const requests = [{ path: '/api/avatars/ada' }]
@@ -35,21 +40,21 @@ export const parallel: Load = {
       while (!isOver.signal.aborted) rates.push(await ask())
       await all
       for await (const path of glob('volume/attachments/*/*/*/*', { cwd: folder })) await rm(join(folder, path))
-      const mean = (of: 'perSecond' | 'p50Ms') => rates.reduce((sum, rate) => sum + rate[of], 0) / rates.length
-      return { requests: rates.reduce((sum, rate) => sum + rate.requests, 0), perSecond: mean('perSecond'), p50Ms: mean('p50Ms'), p99Ms: Math.max(...rates.map(({ p99Ms }) => p99Ms)) }
+      const mean = (of: 'perSecond' | 'p50Ms' | 'p99Ms') => rates.reduce((sum, rate) => sum + rate[of], 0) / rates.length
+      return { requests: rates.reduce((sum, rate) => sum + rate.requests, 0), perSecond: mean('perSecond'), p50Ms: mean('p50Ms'), p99Ms: mean('p99Ms') }
     }
 
     return {
-      sides: [[`${gateway}, alone`, alone], [`${gateway}, during the uploads`, during]].map(([name, ask]) => ({
+      sides: [atRest, ...[[`${gateway}, alone`, alone], [`${gateway}, during the uploads`, during]].map(([name, ask]) => ({
         name: name as string,
         async measure () {
           const { result: { requests, perSecond, p50Ms, p99Ms }, cpuMs, peakBytes } = await using([own], ask as typeof alone)
           return { perSecond, p50Ms, p99Ms, cpuMs: cpuMs / requests, peakBytes }
         },
-      })),
+      }))],
       goals: [
         { of: `${gateway}, during the uploads`, to: `${gateway}, alone`, what: 'p99Ms', atMost: 5 },
-        { of: `${gateway}, during the uploads`, to: `${gateway}, alone`, what: 'peakBytes', isDifference: true, atMost: 150 * 1024 ** 2 },
+        { of: `${gateway}, during the uploads`, to: atRest.name, what: 'peakBytes', isDifference: true, atMost: 150 * 1024 ** 2 },
       ],
     }
   },

@@ -4,9 +4,10 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { attachmentIn, sha256 } from '../../test/system/client.ts'
 import { bearer } from '../../test/system/gateway.ts'
-import { asking, gateway, type Load } from '../kit/bench.ts'
+import { asking, gateway, supabase, type Goal, type Load } from '../kit/bench.ts'
 import { expectBytes } from '../kit/curl.ts'
 import { serveGateway, servePeer, servePostgres } from '../kit/servers.ts'
+import { serveSupabase } from '../kit/supabase.ts'
 
 const connections = 16
 const bytes = 50_000
@@ -22,7 +23,7 @@ export const smallUploads: Load = {
     const body = join(folder, 'form')
     await writeFile(body, Buffer.concat([Buffer.from(`--${boundary}\r\nContent-Disposition: form-data; name="file"; filename="picture.bin"\r\nContent-Type: application/octet-stream\r\n\r\n`), file, Buffer.from(`\r\n--${boundary}--\r\n`)]))
     const form = { 'Content-Type': `multipart/form-data; boundary=${boundary}` }
-    const post = (path: string, headers: Record<string, string> = {}) => ({ requests: [{ path, method: 'POST', headers: { ...form, ...headers }, body }], connections })
+    const post = (path: string, headers: Readonly<Record<string, string>> = {}, isNumbered = false) => ({ requests: [{ path, method: 'POST', headers: { ...form, ...headers }, body, isNumbered }], connections })
 
     const own = started(await serveGateway(join(folder, 'volume')))
     const headers = await bearer('ada')
@@ -38,6 +39,16 @@ export const smallUploads: Load = {
     const express = started(await servePeer('express', join(folder, 'express'), { DATABASE: await database.create('pictures') }))
     const writer = 'Node, two files and a folder synced'
     const base64 = 'Express, base64 in PostgreSQL'
+    const goals: Goal[] = [{ of: gateway, to: writer, atLeast: 0.5 }, { of: gateway, to: base64, atLeast: 1 }]
+    const others = []
+    if (surroundings.supabase !== undefined) {
+      const { server, headers, sendTo, publicPath } = await serveSupabase(surroundings.supabase, join(folder, 'supabase'), await database.create('supabase'))
+      started(server)
+      await fetch(server.url + sendTo('picture.bin'), { method: 'POST', headers, body: sent })
+      await expectBytes(server.url + publicPath('picture.bin'), file)
+      others.push(await asking(surroundings, supabase, server, post(sendTo(''), headers, true), [database]))
+      goals.push({ of: gateway, to: supabase, atLeast: 2 })
+    }
     const side = await asking(surroundings, gateway, own, post('/api/attachments', headers))
     return {
       sides: [
@@ -55,8 +66,10 @@ export const smallUploads: Load = {
         await asking(surroundings, writer, floor, post('/')),
         await asking(surroundings, 'Fastify, pipeline to a file', plain, post('/upload')),
         await asking(surroundings, base64, express, post('/upload'), [database]),
+        ...others,
       ],
-      goals: [{ of: gateway, to: writer, atLeast: 0.5 }, { of: gateway, to: base64, atLeast: 1 }],
+      goals,
+      ...(surroundings.supabase === undefined && { leftOut: supabase }),
     }
   },
 }
