@@ -9,7 +9,7 @@ import type { Commit } from './statements.ts'
 const mostAtOnce = 64
 
 /** So long who comes waits for others, where last time there were so many: as commit_delay and commit_siblings of PostgreSQL. */
-const delayMs = 6
+const delayMs = 3
 const siblings = 3
 
 type Waiting = { readonly statements: readonly Prisma.Sql[], readonly resolve: () => void, readonly reject: (error: unknown) => void }

@@ -29,6 +29,7 @@ export function createBatches (handle: FileHandle, checkSpace: () => Promise<voi
   /** The last of those that have begun, each of which waits for the one before. */
   let writing = Promise.resolve()
   let syncing: Promise<void> | undefined
+  let head: Buffer | undefined
 
   const remember = (error: unknown): void => { failure ??= { error } }
 
@@ -53,7 +54,8 @@ export function createBatches (handle: FileHandle, checkSpace: () => Promise<voi
     if (failure !== undefined || isStopped) return giveBlock(whole(passed))
     await writeAll(handle, [passed], position)
     unsynced += passed.length
-    giveBlock(whole(passed))
+    if (position === 0 && passed.buffer.byteLength < blockBytes) head = passed
+    else giveBlock(whole(passed))
     if (sync === undefined || isSyncing || unsynced < syncEveryBytes) return
     unsynced = 0
     isSyncing = true
@@ -113,7 +115,12 @@ export function createBatches (handle: FileHandle, checkSpace: () => Promise<voi
     async stop (): Promise<void> {
       isStopped = true
       await settled()
+      if (head !== undefined) giveBlock(whole(head))
+      head = undefined
     },
+
+    /** What was written first, of a file that began with no more than a small block, until it is stopped. */
+    get head () { return head },
 
     /** Bytes added so far. */
     get size () { return sent + filled },

@@ -10,18 +10,23 @@ const smallBytes = 64 * 1024
 /** Being hashed or written at once, of all files: enough to keep the disk and a thread busy. */
 const mostAtOnce = 16
 
+/** Small ones that are kept: as many as are under way at once where many are. */
+const mostSmall = 64
+
 const unused: Buffer[] = []
+const unusedSmall: Buffer[] = []
 const waiting: Array<() => void> = []
 let turns = mostAtOnce
 
 /** A buffer for at least `bytes`, with anything in it. */
 export function takeBlock (bytes: number): Buffer {
-  return bytes <= smallBytes ? Buffer.allocUnsafeSlow(smallBytes) : unused.pop() ?? Buffer.allocUnsafeSlow(blockBytes)
+  return bytes <= smallBytes ? unusedSmall.pop() ?? Buffer.allocUnsafeSlow(smallBytes) : unused.pop() ?? Buffer.allocUnsafeSlow(blockBytes)
 }
 
 /** A buffer, of this module or not, that nobody needs any more. */
 export function giveBlock (block: Buffer): void {
   if (block.length === blockBytes && unused.length < mostAtOnce) unused.push(block)
+  else if (block.length === smallBytes && unusedSmall.length < mostSmall) unusedSmall.push(block)
   else free(block)
 }
 

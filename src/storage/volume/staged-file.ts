@@ -48,7 +48,11 @@ export async function createStagedFile ({ fs, durable, staging, path, checkSpace
       finished = { size: await batches.flush(), sha256: await hashing.digest() }
       return finished
     }),
-    head: (length) => storing(() => readHead(handle, Math.min(length, finished?.size ?? 0))),
+    head: (length) => storing(async () => {
+      const bytes = Math.min(length, finished?.size ?? 0)
+      const { head } = batches
+      return head !== undefined && head.length >= bytes ? head.subarray(0, bytes) : readHead(handle, bytes)
+    }),
     seal: ({ size, sha256 }) => storing(async () => {
       if (finished?.size !== size || finished.sha256 !== sha256) throw new Error('The sidecar does not say what was written.')
       await durable.sync(handle)

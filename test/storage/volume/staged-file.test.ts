@@ -22,7 +22,7 @@ async function setUp (t: Test, checkSpace = async () => {}) {
   const faults = createFaults()
   const durable = createDurable({ fs: faults.fs, onSyncFailure: () => {} })
   const path = join(root, 'upload')
-  const open = () => createStagedFile({ fs: faults.fs, durable, staging: { within: (work) => work() }, path, checkSpace })
+  const open = (at = path) => createStagedFile({ fs: faults.fs, durable, staging: { within: (work) => work() }, path: at, checkSpace })
   return { root, faults, path, open }
 }
 
@@ -61,13 +61,42 @@ test('an empty upload is an empty file', async (t) => {
   t.equal((await readFile(path)).length, 0)
 })
 
-test('the head is what was written first, and ends where the file ends', async (t) => {
+test('the head is what was written first, and ends where the file ends: of a small file without reading it', async (t) => {
   const { faults, open } = await setUp(t)
   const file = await open()
-  await file.write(Buffer.from('hello'))
+  await file.write(Buffer.from('hel'))
+  await file.write(Buffer.from('lo'))
   await file.finish()
   t.equal((await file.head(3)).toString(), 'hel')
   t.equal((await file.head(100)).toString(), 'hello')
+  t.equal(faults.count('read'), 0)
+  await file.discard()
+})
+
+test('small files that are written at the same time, each into memory of one before, have heads of their own', async (t) => {
+  const { path, open } = await setUp(t)
+  const before = await open()
+  await before.write(Buffer.alloc(60_000, 'x'))
+  await before.finish()
+  await before.discard()
+  const files = [await open(`${path}1`), await open(`${path}2`)] as const
+  for (const [index, file] of files.entries()) await file.write(Buffer.alloc(1000, index))
+  const written = [await files[0].finish(), await files[1].finish()] as const
+  for (const [index, file] of files.entries()) t.strictSame(await file.head(2000), Buffer.alloc(1000, index))
+  await files[0].seal(written[0])
+  t.strictSame(await files[1].head(2000), Buffer.alloc(1000, 1))
+  await files[1].discard()
+})
+
+const large = Buffer.concat([Buffer.from('hello'), Buffer.alloc(100_000, 'o')])
+
+test('the head of a larger file is read', async (t) => {
+  const { faults, open } = await setUp(t)
+  const file = await open()
+  await file.write(large)
+  await file.finish()
+  t.equal((await file.head(3)).toString(), 'hel')
+  t.strictSame(await file.head(200_000), large)
   t.equal(faults.count('read'), 2)
   faults.inject({ on: 'read', errno: 'EIO', nth: 1 })
   await t.rejects(file.head(3), { code: 'STORAGE_UNAVAILABLE', cause: { code: 'EIO' } })
@@ -77,7 +106,7 @@ test('the head is what was written first, and ends where the file ends', async (
 test('the head of a file that somebody cut is shorter, not a loop', async (t) => {
   const { path, open } = await setUp(t)
   const file = await open()
-  await file.write(Buffer.from('hello'))
+  await file.write(large)
   await file.finish()
   await import('node:fs/promises').then((fs) => fs.truncate(path, 2))
   t.equal((await file.head(5)).toString(), 'he')
