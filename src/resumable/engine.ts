@@ -123,8 +123,10 @@ export function createEngine ({ records, segments, room, quota, leases, finishin
 
   /** Writes what comes; all of it counts, also when it ends in the middle, unless it is to be checked or would end with more to come. */
   async function write (upload: Upload, { declaredBytes, checks, receive }: Piece, admission: Admission, signal: AbortSignal): Promise<Upload> {
-    const { id, offset: start, epoch } = upload
+    const { id, kind, offset: start, epoch } = upload
     await room.need(id, roomFor(upload, upload.length ?? start + (declaredBytes ?? 0)))
+    // A part becomes nothing by itself.
+    const growing = kind === 'part' ? undefined : { length: upload.length, counted: () => records.segments(id) }
     let file: SegmentFile | undefined
     let current = upload
     let written = 0
@@ -132,9 +134,10 @@ export function createEngine ({ records, segments, room, quota, leases, finishin
 
     async function commit (segment: SegmentFile): Promise<void> {
       const bytes = await writing(upload, () => segment.flush())
-      const to = start + bytes
+      const { address } = segment
+      const to = address.start + bytes
       const { ends, finishAt } = to === upload.length ? ending(upload) : { ends: undefined, finishAt: null }
-      const advance = { segment: { uploadId: id, start, epoch, bytes }, from: current.offset, to, ends, finishAt, expiresAt: later(expiryMs) }
+      const advance = { segment: { ...address, bytes }, from: current.offset, to, ends, finishAt, expiresAt: later(expiryMs) }
       current = await admission.commit(to - current.offset, async () => held(id, await records.advance(current, advance)))
       toldAt = now().getTime()
     }
@@ -160,7 +163,7 @@ export function createEngine ({ records, segments, room, quota, leases, finishin
     let failure: unknown
     try {
       for await (const chunk of receive({ maxBytes: wholeOf(upload) - start, signal: AbortSignal.any([signal, refused.signal]) })) {
-        file ??= await writing(upload, () => segments.open({ uploadId: id, start, epoch }))
+        file ??= await writing(upload, () => segments.open({ uploadId: id, start, epoch }, growing))
         await file.write(chunk)
         for (const check of checks) check.update(chunk)
         written += chunk.length
@@ -188,7 +191,7 @@ export function createEngine ({ records, segments, room, quota, leases, finishin
       failure ??= error
       isRefused = error instanceof QuotaExceeded
     }
-    await (isRefused ? file?.keep(current.offset - start) : file?.close())
+    await (isRefused ? file?.keep(current.offset - file.address.start) : file?.close())
     if (failure !== undefined) throw failure
     return current
   }

@@ -34,7 +34,7 @@ export type Finishing = ReturnType<typeof createFinishing>
 type Options = {
   records: ResumableRecords
   segments: Segments
-  store: Pick<Store, 'stage' | 'removeForGood'>
+  store: Pick<Store, 'stage' | 'adopt' | 'removeForGood'>
   quota: Pick<Quota, 'settling'>
   purpose: Purpose
   room: Room
@@ -58,11 +58,16 @@ export function createFinishing ({ records, segments, store, quota, purpose, roo
     return all
   }
 
-  /** The bytes in one file, held against what was said of them. @throws ResumableGone, UploadDigestMismatch */
-  async function assemble (upload: Upload, staged: StagedFile): Promise<ReceivedFile> {
-    // The sha-256 comes with staging.
-    const digesting = createDigesting(upload.digests.flatMap(({ digests }) => Object.keys(digests) as Algorithm[]).filter((algorithm) => algorithm !== 'sha-256'))
-    for await (const chunk of segments.read(await segmentsOf(upload))) {
+  /** The file that the bytes are in already, if they are in one. */
+  async function adopted (counted: readonly Segment[]): Promise<StagedFile | undefined> {
+    const whole = store.adopt && await segments.whole(counted)
+    return whole && store.adopt?.(whole)
+  }
+
+  /** The bytes in one file, with those of `missing`, held against what was said of them. @throws ResumableGone, UploadDigestMismatch */
+  async function assemble (upload: Upload, staged: StagedFile, missing: readonly Segment[]): Promise<ReceivedFile> {
+    const digesting = createDigesting(otherAlgorithms(upload))
+    for await (const chunk of segments.read(missing)) {
       digesting.update(chunk)
       await staged.write(chunk)
       room.consume(upload.id, chunk.length)
@@ -93,10 +98,13 @@ export function createFinishing ({ records, segments, store, quota, purpose, roo
 
   async function become (upload: Upload): Promise<void> {
     const { id, creator, ownerId, length = 0 } = upload
+    const counted = await segmentsOf(upload)
     await room.need(id, length)
-    const staged = await store.stage()
+    // For others than sha-256 all bytes have to be read.
+    const whole = otherAlgorithms(upload).length === 0 ? await adopted(counted) : undefined
+    const staged = whole ?? await store.stage()
     try {
-      const file = await assemble(upload, staged)
+      const file = await assemble(upload, staged, whole === undefined ? counted : [])
       await purpose.finish(upload, file, together([quota.settling({ callerId: creator.id, ownerIds: [ownerId] }), records.finishing(upload, later(keptMs))]))
     } finally {
       await staged.discard()
@@ -199,6 +207,10 @@ export function createFinishing ({ records, segments, store, quota, purpose, roo
     },
   }
 }
+
+/** The sha-256 comes with staging. */
+const otherAlgorithms = ({ digests }: Upload): Algorithm[] =>
+  digests.flatMap(({ digests }) => Object.keys(digests) as Algorithm[]).filter((algorithm) => algorithm !== 'sha-256')
 
 /** @throws why it came to nothing */
 function told (upload: Upload): Upload {

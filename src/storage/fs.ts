@@ -20,6 +20,8 @@ export type FileSystem = Pick<typeof fs, 'open' | 'rename' | 'unlink' | 'mkdir' 
   readonly readWhole?: ReadWhole
   /** The same. */
   readonly openFile?: (path: string) => Promise<OpenFile>
+  /** Where a file can have two names. */
+  readonly link?: typeof fs.link
   /** The object store that holds what others see of the volume; undefined where that is a volume. */
   readonly objects?: Objects | undefined
   /** What named this home, where it is not the usual setting. */

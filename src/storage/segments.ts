@@ -1,23 +1,38 @@
-// Runs of bytes of resumable uploads that are not finished, each in a file of its own on the volume. Which of them count is the rows' business.
+// Runs of bytes of resumable uploads that are not finished, in files on the volume: each in one of its own, unless it goes on where this process ended. Which of them count is the rows' business.
+import { constants } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { ResumableGone, StorageUnavailable } from '../errors.ts'
 import { errnoOf, storing } from './failures.ts'
 import { readOrdinary, type FileHandle, type FileSystem } from './fs.ts'
 import { asUploadId, type UploadId } from './ids.ts'
+import type { Whole } from './volume/adopted-file.ts'
 import { createBatches } from './volume/batches.ts'
+import { blockBytes } from './volume/blocks.ts'
 import type { Durable } from './volume/durable.ts'
+import { createHashing, type Hashing } from './volume/hashing.ts'
 import { resumableFolder, segmentPath, uploadFolder, type SegmentAddress } from './volume/layout.ts'
+import { createRuns, isAsLeft, type Run } from './volume/runs.ts'
 
 export type { SegmentAddress } from './volume/layout.ts'
 
 /** One that counts, with so many bytes: the file may have more, which nobody was told of. */
 export type Segment = SegmentAddress & { readonly bytes: number }
 
+/** What is known of an upload whose bytes may all go into one file. */
+export type Growing = {
+  /** Of the whole; undefined while it is not known. */
+  readonly length: number | undefined
+  /** What counts of it. */
+  readonly counted: () => Promise<readonly Segment[]>
+}
+
 /** A segment being written. Exactly one of close and keep ends it. */
 export type SegmentFile = {
+  /** Where it begins may be before the bytes that it was opened for. */
+  readonly address: SegmentAddress
   /** Appends a chunk; await it before the next. Throws StorageFull, StorageUnavailable. */
   write (chunk: Buffer): Promise<void>
-  /** Returns how many bytes are durable: all that were written before it was called. More may be written meanwhile. */
+  /** Returns how many bytes of the segment are durable: all that were written before it was called. More may be written meanwhile. */
   flush (): Promise<number>
   close (): Promise<void>
   /** Closes it with its first `bytes`, which are durable; with 0 it is removed. */
@@ -28,10 +43,17 @@ export type Segments = ReturnType<typeof createSegments>
 
 const readBytes = 1024 ** 2
 
+/** To go on with a file. */
+const writeOrdinary = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0)
+
+/** A file to be written to. */
+type Opened = { readonly address: SegmentAddress, readonly handle: FileHandle, /** Bytes that it has. */ readonly from: number, /** Of all its bytes, when they may become the whole. */ readonly hashing: Hashing | undefined }
+
 type Options = { fs: FileSystem, durable: Durable, root: string, /** Whether what is mounted there is the volume that this began with. */ isVolumeThere: () => Promise<boolean>, /** Throws StorageFull when the reserve of free space is touched. */ checkSpace: () => Promise<void> }
 
 export function createSegments ({ fs, durable, root, isVolumeThere, checkSpace }: Options) {
   const parent = join(root, resumableFolder)
+  const runs = createRuns()
 
   /** An empty folder where the volume was a moment ago says nothing of what is on it, and keeps nothing. */
   async function requireVolume (): Promise<void> {
@@ -64,22 +86,47 @@ export function createSegments ({ fs, durable, root, isVolumeThere, checkSpace }
     await durable.syncFolder(parent)
   }
 
-  async function create (address: SegmentAddress): Promise<FileHandle> {
+  async function create (address: SegmentAddress, growing: Growing | undefined): Promise<Opened> {
     await makeFolder(address.uploadId)
-    return durable.create(segmentPath(root, address))
+    const handle = await durable.create(segmentPath(root, address))
+    const isFirst = growing !== undefined && address.start === 0
+    return { address, handle, from: 0, hashing: isFirst ? createHashing(undefined, (growing.length ?? Infinity) >= blockBytes) : undefined }
+  }
+
+  /** Undefined when it is not there as it was left. */
+  async function reopen ({ segment, left }: Run): Promise<FileHandle | undefined> {
+    const handle = await fs.open(segmentPath(root, segment), writeOrdinary).catch(() => undefined)
+    const now = await handle?.stat().catch(() => undefined)
+    if (now !== undefined && isAsLeft(now, left)) return handle
+    await handle?.close().catch(() => {})
+    return undefined
+  }
+
+  /** The file of all that came before, if this process has written it, and it is as it was left. */
+  async function goOn ({ uploadId, start }: SegmentAddress, { counted }: Growing): Promise<Opened | undefined> {
+    if (start === 0 || !runs.has(uploadId)) return undefined
+    const run = runs.takeAll(uploadId, await counted())
+    if (run === undefined) return undefined
+    const { segment: address, hashing } = run
+    const handle = address.bytes === start ? await reopen(run) : undefined
+    if (handle !== undefined) return { address, handle, from: start, hashing }
+    hashing.drop()
+    return undefined
   }
 
   const removeFolder = async (uploadId: UploadId): Promise<void> => {
+    runs.drop(uploadId)
     await fs.rm(uploadFolder(root, uploadId), { recursive: true, force: true, maxRetries: 5 })
   }
 
   return {
-    /** A new file. Throws StorageFull, StorageUnavailable. */
-    async open (address: SegmentAddress): Promise<SegmentFile> {
+    /** A new file; `growing`: or the one of all bytes before, to go on with. Throws StorageFull, StorageUnavailable, and what `counted` does. */
+    async open (wanted: SegmentAddress, growing?: Growing): Promise<SegmentFile> {
+      const { address, handle, from, hashing } = (growing && await goOn(wanted, growing)) ?? await storing(() => create(wanted, growing))
       const path = segmentPath(root, address)
-      const handle = await storing(() => create(address))
-      const batches = createBatches(handle, checkSpace)
-      let hasEntry = false
+      const batches = createBatches(handle, checkSpace, { from, ...(hashing && { pass: hashing.update }) })
+      let bytes = from
+      let hasEntry = from > 0
       let failure: { readonly error: unknown } | undefined
 
       async function sync (): Promise<void> {
@@ -88,25 +135,39 @@ export function createSegments ({ fs, durable, root, isVolumeThere, checkSpace }
         hasEntry = true
       }
 
+      /** Where all that was written is durable. What counts of that is looked up before it is used. */
+      async function leave (): Promise<void> {
+        if (hashing === undefined) return
+        const isWhole = failure === undefined && bytes > 0 && bytes === batches.size
+        const left = isWhole ? await handle.stat().catch(() => undefined) : undefined
+        if (left === undefined) return hashing.drop()
+        const { uploadId, start, epoch } = address
+        runs.keep({ segment: { uploadId, start, epoch, bytes }, hashing, left })
+      }
+
       return {
+        address,
         write: (chunk) => storing(() => batches.add(chunk)),
         flush: () => storing(async () => {
-          const bytes = await batches.flush()
+          const written = await batches.flush()
           // What an fsync failed for may be lost, and the next says nothing of it (I6).
           if (failure !== undefined) throw failure.error
           await sync().catch((error: unknown) => {
             failure = { error }
             throw error
           })
+          bytes = written
           return bytes
         }),
         async close () {
           await batches.stop()
+          await leave()
           await handle.close()
         },
         // What comes after them counts for nothing in any case.
         async keep (bytes) {
           await batches.stop()
+          hashing?.drop()
           if (bytes > 0) await handle.truncate(bytes).catch(() => {})
           await handle.close().catch(() => {})
           if (bytes === 0) await fs.unlink(path).catch(() => {})
@@ -136,6 +197,14 @@ export function createSegments ({ fs, durable, root, isVolumeThere, checkSpace }
 
     /** Whether all of them are there, with all their bytes. Throws StorageUnavailable, also while the volume is not mounted. */
     areThere,
+
+    /** Undefined unless these are one file that this process has written from its beginning to its end. */
+    async whole (segments: readonly Segment[]): Promise<Whole | undefined> {
+      const [only] = segments
+      const run = only && runs.takeAll(only.uploadId, segments)
+      const sha256 = await run?.hashing.digest().catch(() => undefined)
+      return run === undefined || sha256 === undefined ? undefined : { path: segmentPath(root, run.segment), sha256, left: run.left }
+    },
 
     /** All of an upload. */
     remove: (uploadId: UploadId): Promise<void> => storing(() => removeFolder(uploadId)),

@@ -4,6 +4,7 @@ import type { OpenFile } from './fs.ts'
 import type { BlobId } from './ids.ts'
 import type { PresignedHeaders } from './objects/objects.ts'
 import type { Sidecar } from './sidecar.ts'
+import type { Whole } from './volume/adopted-file.ts'
 
 export type Kind = 'avatar' | 'attachment'
 
@@ -48,6 +49,8 @@ export type Store = {
   /** Sets `bytes` of free space aside before a body is read. Throws StorageFull when the reserve would be touched. */
   reserve (bytes: number): Promise<Reservation>
   stage (): Promise<StagedFile>
+  /** A file whose bytes are durable already, finished; it stays under its own name, too. Undefined where that cannot be, or it is not what it was. */
+  adopt? (whole: Whole): Promise<StagedFile | undefined>
   /** I1, I2: returns only when blob and sidecar are whole and durable under their final names. */
   publish (staged: StagedFile, sidecar: Sidecar): Promise<void>
   /** Replaces the sidecar durably; I4. */

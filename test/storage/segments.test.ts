@@ -1,4 +1,5 @@
-import { mkdir, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { appendFile, mkdir, readdir, readFile, rename, rm, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test, type Test } from 'tap'
 import { fileSystem } from '../../src/storage/fs.ts'
@@ -149,4 +150,134 @@ test('all of an upload goes at once; what is there without a row can be found', 
   await write(0, 'again')
   await segments.removeForGood(uploadId)
   t.strictSame(await segments.uploads(), [])
+})
+
+/** Pieces of one upload, of which all count that a flush told of. */
+async function setUpGrowing (t: Test) {
+  const volume = await setUp(t)
+  const { segments, uploadId } = volume
+  let rows: Segment[] = []
+  const counted = async () => rows
+  async function append (start: number, text: string, epoch: number, length = 100): Promise<Segment> {
+    const file = await segments.open({ uploadId, start, epoch }, { length, counted })
+    await file.write(Buffer.from(text))
+    const segment = { ...file.address, bytes: await file.flush() }
+    await file.close()
+    rows = [...rows.filter((row) => row.epoch !== segment.epoch), segment]
+    return segment
+  }
+  return { ...volume, counted, append, rows: () => rows }
+}
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
+
+test('a file with all bytes that this process wrote grows, and is the whole without being read', async (t) => {
+  const { segments, append, rows, read, path, faults, uploadId } = await setUpGrowing(t)
+  t.strictSame(await append(0, 'hello', 1), { uploadId, start: 0, epoch: 1, bytes: 5 })
+  const before = faults.calls.length
+  t.strictSame(await append(5, ' world', 2), { uploadId, start: 0, epoch: 1, bytes: 11 })
+  const calls = faults.calls.slice(before).map(({ on, path: where }) => `${on} ${where.split('/').at(-1)}`)
+  t.strictSame(calls.filter((call) => !call.startsWith('statfs')), ['open 0-1', 'writev 0-1', 'sync 0-1', 'close 0-1'], 'durable, and its name was before')
+  t.strictSame(await readdir(path), ['0-1'])
+  t.equal(await read(rows()), 'hello world')
+  t.match(await segments.whole(rows()), { path: join(path, '0-1'), sha256: sha256('hello world'), left: { size: 11 } })
+  t.equal(await segments.whole(rows()), undefined, 'once')
+  t.strictSame(await append(11, '!', 3), { uploadId, start: 11, epoch: 3, bytes: 1 }, 'who has taken it for the whole has it alone')
+  t.equal(await segments.whole(rows()), undefined)
+  t.equal(await segments.whole([]), undefined)
+})
+
+test('also with large blocks, which are hashed elsewhere', async (t) => {
+  const { segments, append, rows } = await setUpGrowing(t)
+  const block = 'x'.repeat(1024 ** 2)
+  await append(0, 'y', 1, 3 * 1024 ** 2)
+  await append(1, block + block, 2, 3 * 1024 ** 2)
+  t.match(await segments.whole(rows()), { sha256: sha256(`y${block}${block}`) })
+})
+
+test('where anything is not as this process left it, what comes goes into a file of its own', async (t) => {
+  const changes: Record<string, (path: string, volume: Awaited<ReturnType<typeof setUpGrowing>>) => Promise<unknown>> = {
+    longer: (path) => appendFile(path, 'more'),
+    shorter: (path) => truncate(path, 4),
+    'written over': async (path) => { await utimes(path, 1, 1) },
+    gone: (path) => rm(path),
+    another: async (path) => {
+      const { atime, mtime } = await stat(path)
+      await rename(path, `${path}.away`)
+      await writeFile(path, 'hellO')
+      await utimes(path, atime, mtime)
+    },
+    'a link': async (path) => {
+      await rename(path, `${path}.away`)
+      await symlink(`${path}.away`, path)
+    },
+    'out of reach': async (_path, { faults }) => faults.inject({ on: 'open', path: /0-1$/, errno: 'EIO' }),
+    'removed with all of it': (_path, { segments, uploadId }) => segments.remove(uploadId),
+  }
+  for (const [what, change] of Object.entries(changes)) {
+    const volume = await setUpGrowing(t)
+    await volume.append(0, 'hello', 1)
+    await change(join(volume.path, '0-1'), volume)
+    t.match(await volume.append(5, ' world', 2), { start: 5, epoch: 2, bytes: 6 }, what)
+    t.equal(await volume.segments.whole(volume.rows()), undefined, what)
+  }
+})
+
+test('what the rows say otherwise is theirs: another wrote there meanwhile, or less counts, or more', async (t) => {
+  for (const others of [
+    (one: Segment) => [{ ...one, bytes: 3 }, { ...one, start: 3, epoch: 2, bytes: 2 }],
+    (one: Segment) => [{ ...one, bytes: 4 }],
+    (one: Segment) => [{ ...one, bytes: 6 }],
+    (one: Segment) => [{ ...one, epoch: 2 }],
+    () => [],
+  ]) {
+    const { segments, append, uploadId } = await setUpGrowing(t)
+    const one = await append(0, 'hello', 1)
+    const rows = others(one)
+    const file = await segments.open({ uploadId, start: 5, epoch: 3 }, { length: 10, counted: async () => rows })
+    t.strictSame(file.address, { uploadId, start: 5, epoch: 3 })
+    await file.keep(0)
+    t.equal(await segments.whole([one]), undefined, 'it is forgotten')
+  }
+  const { segments, append, uploadId, counted } = await setUpGrowing(t)
+  const one = await append(0, 'hello', 1)
+  const file = await segments.open({ uploadId, start: 4, epoch: 3 }, { length: 10, counted })
+  t.equal(file.address.start, 4, 'never behind what it is for')
+  await file.keep(0)
+  t.equal(await segments.whole([one]), undefined)
+})
+
+test('I6: a file is not gone on with, and not taken for the whole, after a write, a sync or a check that failed', async (t) => {
+  for (const fail of ['writev', 'sync', 'unflushed', 'keep'] as const) {
+    const { segments, append, rows, counted, faults, path, uploadId } = await setUpGrowing(t)
+    const one = await append(0, 'hello', 1)
+    const file = await segments.open({ uploadId, start: 5, epoch: 2 }, { length: 10, counted })
+    t.equal(file.address.epoch, 1)
+    await file.write(Buffer.from('wrong'))
+    if (fail === 'writev' || fail === 'sync') {
+      faults.inject({ on: fail, path: /0-1$/, errno: 'EIO' })
+      await t.rejects(file.flush(), { code: 'STORAGE_UNAVAILABLE' })
+    }
+    await (fail === 'keep' ? file.keep(5) : file.close())
+    t.equal(await segments.whole([one]), undefined, fail)
+    t.match(await append(5, 'world', 3), { start: 5, epoch: 3 }, fail)
+    t.strictSame(await readdir(path), ['0-1', '5-3'], fail)
+    t.match(rows(), [{ bytes: 5 }, { bytes: 5 }])
+  }
+})
+
+test('what the rows cannot say right now is asked again', async (t) => {
+  const { segments, append, uploadId } = await setUpGrowing(t)
+  await append(0, 'hello', 1)
+  const counted = () => Promise.reject(Object.assign(new Error('the database is away'), { code: 'DATABASE_UNAVAILABLE' }))
+  await t.rejects(segments.open({ uploadId, start: 5, epoch: 2 }, { length: 10, counted }), { code: 'DATABASE_UNAVAILABLE' })
+  t.match(await append(5, 'world', 3), { start: 0, epoch: 1, bytes: 10 })
+})
+
+test('nothing that was never written is gone on with', async (t) => {
+  const { segments, uploadId, counted } = await setUpGrowing(t)
+  const file = await segments.open({ uploadId, start: 0, epoch: 1 }, { length: undefined, counted })
+  await file.flush()
+  await file.close()
+  t.equal(await segments.whole([{ uploadId, start: 0, epoch: 1, bytes: 0 }]), undefined)
 })

@@ -16,6 +16,7 @@ export function createFallbackSegments (own: Segments, other: Segments): Segment
 
   return {
     open: own.open,
+    whole: own.whole,
     uploads: own.uploads,
 
     async * read (segments) {

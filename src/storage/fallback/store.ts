@@ -27,6 +27,7 @@ export function createFallbackStore (own: Store, other: Pick<Store, 'read' | 're
   return {
     reserve: own.reserve,
     stage: own.stage,
+    ...(own.adopt !== undefined && { adopt: own.adopt }),
     publish: own.publish,
     writeSidecar: own.writeSidecar,
     read: (address, range) => elsewhere(() => own.read(address, range), () => other.read(address, range)),

@@ -63,6 +63,7 @@ export function createObjectSegments ({ objects, fs, durable, staging, checkSpac
     let flushing: Promise<unknown> = Promise.resolve()
 
     return {
+      address,
       write: (chunk) => storing(async () => {
         // What comes now is for the next piece.
         await flushing.catch(() => {})
@@ -128,6 +129,9 @@ export function createObjectSegments ({ objects, fs, durable, staging, checkSpac
         }
       }
     },
+
+    /** Its bytes are elsewhere. */
+    whole: async () => undefined,
 
     areThere: (segments) => storing(async () => await found(segments) !== undefined),
 

@@ -11,6 +11,8 @@ export type Batches = ReturnType<typeof createBatches>
 type Options = {
   /** Has each block, in order, before it is written; gives back the same bytes. */
   pass?: (block: Buffer) => Promise<Buffer>
+  /** Bytes that the file has already: what comes goes behind them. */
+  from?: number
   /** Makes durable what was written so far. Without it nothing is synced here. */
   sync?: () => Promise<void>
 }
@@ -19,10 +21,10 @@ type Options = {
 let isSyncing = false
 
 /** `checkSpace` is asked before each write; it throws StorageFull when the reserve of free space is touched. */
-export function createBatches (handle: FileHandle, checkSpace: () => Promise<void>, { pass = async (block) => block, sync }: Options = {}) {
+export function createBatches (handle: FileHandle, checkSpace: () => Promise<void>, { pass = async (block) => block, from = 0, sync }: Options = {}) {
   let block: Buffer | undefined
   let filled = 0
-  let sent = 0
+  let sent = from
   let unsynced = 0
   let isStopped = false
   let failure: { readonly error: unknown } | undefined
@@ -99,7 +101,7 @@ export function createBatches (handle: FileHandle, checkSpace: () => Promise<voi
       }
     },
 
-    /** All that was added up to now is in the file. Returns how many bytes. @throws what a write does */
+    /** All that was added up to now is in the file. Returns how many bytes that has. @throws what a write does */
     async flush (): Promise<number> {
       throwFailure()
       const begun = send()
@@ -122,7 +124,7 @@ export function createBatches (handle: FileHandle, checkSpace: () => Promise<voi
     /** What was written first, of a file that began with no more than a small block, until it is stopped. */
     get head () { return head },
 
-    /** Bytes added so far. */
+    /** Bytes of the file with all that was added so far. */
     get size () { return sent + filled },
   }
 }

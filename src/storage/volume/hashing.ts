@@ -12,13 +12,13 @@ export type Hashing = {
   drop (): void
 }
 
-/** `source`: of the thread; for tests. @throws what ended the thread, from each call whose bytes it had */
-export function createHashing (source = ofThread): Hashing {
+/** `isLarge`: undefined when only the first bytes tell. `source`: of the thread; for tests. @throws what ended the thread, from each call whose bytes it had */
+export function createHashing (source = ofThread, isLarge?: boolean): Hashing {
   let chosen: Hashing | undefined
   return {
     update (bytes) {
-      // Only the last of a file is smaller than a block.
-      chosen ??= bytes.length < blockBytes ? here() : onThread(source)
+      // Only the last of a file that comes in one go is smaller than a block.
+      chosen ??= isLarge ?? bytes.length >= blockBytes ? onThread(source) : here()
       return chosen.update(bytes)
     },
     digest: () => (chosen ?? here()).digest(),

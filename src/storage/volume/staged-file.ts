@@ -69,7 +69,7 @@ export async function createStagedFile ({ fs, durable, staging, path, checkSpace
   }
 }
 
-async function readHead (handle: FileHandle, length: number): Promise<Buffer> {
+export async function readHead (handle: FileHandle, length: number): Promise<Buffer> {
   const head = Buffer.allocUnsafe(length)
   let filled = 0
   while (filled < length) {

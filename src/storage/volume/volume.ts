@@ -10,6 +10,7 @@ import { decodeSidecar, encodeSidecar, type Sidecar } from '../sidecar.ts'
 import type { Space } from '../space.ts'
 import type { BlobAddress, ByteRange, StagedFile, Store } from '../store.ts'
 import type { Durable } from './durable.ts'
+import { adoptFile } from './adopted-file.ts'
 import { blobPath, dayFolder, sidecarPath, variantsFolder } from './layout.ts'
 import { createStagedFile, type VolumeStagedFile } from './staged-file.ts'
 import type { Staging } from './staging.ts'
@@ -83,6 +84,12 @@ export function createVolume ({ fs, durable, space, root, staging, isMoving = fa
     async stage () {
       const file = await createStagedFile({ fs, durable, staging, path: join(staging.folder, randomUUID()), checkSpace: () => space.check() })
       staged.set(file, file)
+      return file
+    },
+
+    async adopt (whole) {
+      const file = await adoptFile({ fs, staging, path: join(staging.folder, randomUUID()) }, whole)
+      if (file !== undefined) staged.set(file, file)
       return file
     },
 

@@ -1,4 +1,4 @@
-import { open, readFile } from 'node:fs/promises'
+import { open, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { test, type Test } from 'tap'
@@ -8,7 +8,7 @@ import { temporaryFolder } from '../../helper.ts'
 
 const mebibyte = 1024 ** 2
 
-async function setUp (t: Test, { faults = createFaults(), ...options }: { faults?: ReturnType<typeof createFaults>, pass?: (block: Buffer) => Promise<Buffer>, sync?: () => Promise<void> } = {}) {
+async function setUp (t: Test, { faults = createFaults(), ...options }: { faults?: ReturnType<typeof createFaults>, pass?: (block: Buffer) => Promise<Buffer>, sync?: () => Promise<void>, from?: number } = {}) {
   const path = join(await temporaryFolder(t), 'file')
   const state = { writes: 0, full: false }
   const handle = await faults.fs.open(path, 'wx')
@@ -31,6 +31,15 @@ async function slow (t: Test) {
 async function eventually (isSo: () => boolean): Promise<void> {
   while (!isSo()) await setImmediate()
 }
+
+test('what comes goes behind what the file has', async (t) => {
+  const { path, batches } = await setUp(t, { from: 5 })
+  await writeFile(path, 'hello')
+  await batches.add(Buffer.from(' world'))
+  t.equal(batches.size, 11)
+  t.equal(await batches.flush(), 11)
+  t.equal(await readFile(path, 'utf8'), 'hello world')
+})
 
 test('small chunks become few writes, and are all there in their order', async (t) => {
   const { path, state, batches } = await setUp(t)

@@ -51,3 +51,15 @@ test('a small file needs no thread', async (t) => {
   t.equal(await file.digest(), sha256(bytes))
   t.equal(await createHashing('').digest(), sha256())
 })
+
+test('who knows that more will come says so at once', async (t) => {
+  const [large, small] = [createHashing(undefined, true), createHashing('throw new Error("no thread")', false)]
+  const [few, block] = [randomBytes(5), randomBytes(mebibyte)]
+  const moved = copy(few)
+  const passed = await large.update(moved)
+  t.equal(moved.buffer.byteLength, 0, 'to the thread')
+  t.ok(passed.equals(few))
+  await large.update(copy(block))
+  for (const bytes of [few, block]) t.equal(await small.update(bytes), bytes)
+  t.strictSame([await large.digest(), await small.digest()], [sha256(few, block), sha256(few, block)])
+})
