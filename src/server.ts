@@ -8,6 +8,7 @@ import { banner } from './banner.ts'
 import { ConfigError, readConfig, type Config } from './config.ts'
 import { giveBack } from './garbage.ts'
 import { bufferedOutput } from './plugins/logger.ts'
+import { answerFirst } from './priority.ts'
 import { nameOf } from './records/address.ts'
 import { homePlace } from './storage/fs.ts'
 
@@ -23,6 +24,7 @@ async function start (): Promise<void> {
   const isTerminal = process.stdout.isTTY === true
   const app = await buildApp(config, { isTerminal, ...(!isTerminal && { logStream: standardOutput() }) })
   giveBack()
+  answerFirst()
   // Before it listens: whoever reads that it does may stop it at once.
   const stop = stopGracefully(app, config)
   const serving = { home: homePlace(app.home.fs, config.uploadsDir), database: nameOf(config.database), isReadOnly: config.isReadOnly }

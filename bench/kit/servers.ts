@@ -34,8 +34,10 @@ type Options = {
 /** `hasAll`: all cores, not only those of servers. */
 type Placed = { readonly hasAll?: boolean | undefined }
 
-/** Options of Node for each gateway. */
+/** Options of Node for each gateway, besides those of `npm start`. */
 export const gatewayOptions: string[] = []
+
+const startOptions = ['--max-semi-space-size=4']
 
 const gatewayEntry = fileURLToPath(new URL('../../src/server.ts', import.meta.url))
 
@@ -67,7 +69,7 @@ export async function serve (command: string, args: readonly string[], { port, e
 export async function serveGateway (volume: string, settings: Settings = {}, placed: Placed = {}): Promise<Server> {
   const port = await freePort()
   await mkdir(volume, { recursive: true })
-  return serve(process.execPath, [...gatewayOptions, gatewayEntry], { port, env: envFor(volume, { QUOTA_BYTES: '0', QUOTA_FILES: '0', ...settings, PORT: String(port) }), log: `${volume}.log`, ready: '/health/live', ...placed })
+  return serve(process.execPath, [...startOptions, ...gatewayOptions, gatewayEntry], { port, env: envFor(volume, { QUOTA_BYTES: '0', QUOTA_FILES: '0', ...settings, PORT: String(port) }), log: `${volume}.log`, ready: '/health/live', ...placed })
 }
 
 /** One of ../peers, which hears its port in PORT, and where to keep things in FOLDER. */

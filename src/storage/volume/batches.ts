@@ -1,6 +1,6 @@
 // Chunks of any size as few writes into one file, while more come. What comes is copied: a chunk is its owner's again when it was added.
 import type { FileHandle } from '../fs.ts'
-import { blockBytes, giveBlock, inTurn, takeBlock } from './blocks.ts'
+import { filledBlock, giveBlock, inTurn, mediumBytes, takeBlock } from './blocks.ts'
 import { writeAll } from './durable.ts'
 
 /** What is dirty by then, the disk writes meanwhile: the last sync is a short one. */
@@ -56,7 +56,7 @@ export function createBatches (handle: FileHandle, checkSpace: () => Promise<voi
     if (failure !== undefined || isStopped) return giveBlock(whole(passed))
     await writeAll(handle, [passed], position)
     unsynced += passed.length
-    if (position === 0 && passed.buffer.byteLength < blockBytes) head = passed
+    if (position === 0 && passed.buffer.byteLength < mediumBytes) head = passed
     else giveBlock(whole(passed))
     if (sync === undefined || isSyncing || unsynced < syncEveryBytes) return
     unsynced = 0
@@ -67,21 +67,22 @@ export function createBatches (handle: FileHandle, checkSpace: () => Promise<voi
   /** Resolves when the next block may be filled. */
   async function send (): Promise<void> {
     if (block === undefined) return
-    const bytes = block.subarray(0, filled)
+    const full = block
+    const bytes = full.subarray(0, filled)
     const position = sent
     sent += filled
     block = undefined
     filled = 0
     const { promise: hasBegun, resolve: begun } = Promise.withResolvers<void>()
     const before = writing
-    writing = inTurn(() => write(bytes, position, before), begun).catch(remember)
+    writing = inTurn(() => write(bytes, position, before), () => { filledBlock(full); begun() }).catch(remember)
     await hasBegun
   }
 
   function fill (chunk: Buffer): number {
     block ??= takeBlock(chunk.length)
-    if (block.length < blockBytes && filled + chunk.length > block.length) {
-      const larger = takeBlock(blockBytes)
+    if (block.length < mediumBytes && filled + chunk.length > block.length) {
+      const larger = takeBlock(mediumBytes)
       block.copy(larger, 0, 0, filled)
       giveBlock(block)
       block = larger
@@ -97,7 +98,10 @@ export function createBatches (handle: FileHandle, checkSpace: () => Promise<voi
       throwFailure()
       for (let rest = chunk; rest.length > 0;) {
         rest = rest.subarray(fill(rest))
-        if (filled === blockBytes) await send()
+        if (filled < mediumBytes || filled !== block?.length) continue
+        await send()
+        // Another block would be given back by nobody.
+        if (isStopped) return
       }
     },
 
@@ -116,6 +120,11 @@ export function createBatches (handle: FileHandle, checkSpace: () => Promise<voi
     /** Begins no more writes, and waits for those under way. */
     async stop (): Promise<void> {
       isStopped = true
+      if (block !== undefined) {
+        filledBlock(block)
+        giveBlock(block)
+        block = undefined
+      }
       await settled()
       if (head !== undefined) giveBlock(whole(head))
       head = undefined

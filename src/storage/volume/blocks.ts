@@ -4,11 +4,14 @@ import { free } from '../free.ts'
 /** One write of 1 MiB costs about what one of 64 KiB does. */
 export const blockBytes = 1024 ** 2
 
+/** For who comes while others fill the large ones: each upload has one, and there may be hundreds. */
+export const mediumBytes = 256 * 1024
+
 /** Most files are no larger. */
 const smallBytes = 64 * 1024
 
-/** Being hashed or written at once, of all files: enough to keep the disk and a thread busy. */
-const mostAtOnce = 16
+/** Being hashed or written at once, of all files, and large ones being filled: enough to keep the disk and a thread busy. */
+const mostAtOnce = 8
 
 /** Small ones that are kept: as many as are under way at once where many are. */
 const mostSmall = 64
@@ -17,10 +20,19 @@ const unused: Buffer[] = []
 const unusedSmall: Buffer[] = []
 const waiting: Array<() => void> = []
 let turns = mostAtOnce
+let beingFilled = 0
 
-/** A buffer for at least `bytes`, with anything in it. */
+/** A buffer with anything in it: a small one where that holds `bytes`, else the largest there is now. Say when it is filled. */
 export function takeBlock (bytes: number): Buffer {
-  return bytes <= smallBytes ? unusedSmall.pop() ?? Buffer.allocUnsafeSlow(smallBytes) : unused.pop() ?? Buffer.allocUnsafeSlow(blockBytes)
+  if (bytes <= smallBytes) return unusedSmall.pop() ?? Buffer.allocUnsafeSlow(smallBytes)
+  if (beingFilled === mostAtOnce) return Buffer.allocUnsafeSlow(mediumBytes)
+  beingFilled += 1
+  return unused.pop() ?? Buffer.allocUnsafeSlow(blockBytes)
+}
+
+/** Its turn comes, or it is given up: nothing more is put into it. Once for each, before its memory goes to another thread. */
+export function filledBlock ({ length }: Buffer): void {
+  if (length === blockBytes) beingFilled -= 1
 }
 
 /** A buffer, of this module or not, that nobody needs any more. */

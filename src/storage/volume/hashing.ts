@@ -1,7 +1,7 @@
 // The sha-256 of a file while its bytes come: of a small one here, of a large one on a thread of its own, which all of them share.
 import { createHash } from 'node:crypto'
 import { Worker } from 'node:worker_threads'
-import { blockBytes } from './blocks.ts'
+import { mediumBytes } from './blocks.ts'
 
 export type Hashing = {
   /** In order; the next may be given before the last is done. Returns the same bytes, perhaps in another buffer: the given one must not be used any more. */
@@ -17,8 +17,8 @@ export function createHashing (source = ofThread, isLarge?: boolean): Hashing {
   let chosen: Hashing | undefined
   return {
     update (bytes) {
-      // Only the last of a file that comes in one go is smaller than a block.
-      chosen ??= isLarge ?? bytes.length >= blockBytes ? onThread(source) : here()
+      // Only the last of a file that comes in one go is smaller than that.
+      chosen ??= isLarge ?? bytes.length >= mediumBytes ? onThread(source) : here()
       return chosen.update(bytes)
     },
     digest: () => (chosen ?? here()).digest(),
@@ -38,7 +38,12 @@ function here (): Hashing {
   }
 }
 
+// What the module of priorities does, which a thread of this kind cannot import: only threads of Linux have one of their own.
 const ofThread = `
+  const { getPriority, setPriority } = require('node:os')
+  try {
+    if (process.platform === 'linux') setPriority(Math.min(19, getPriority() + 10))
+  } catch {}
   const { parentPort } = require('node:worker_threads')
   const { createHash } = require('node:crypto')
   const hashes = new Map()
