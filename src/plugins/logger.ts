@@ -101,7 +101,7 @@ declare module 'fastify' {
 function completionLog (log: FastifyBaseLogger): LogCompleted {
   const { [symbols.streamSym]: stream, [symbols.chindingsSym]: bindings = '' } = log as unknown as { [symbols.streamSym]: DestinationStream & { lastLevel?: number }, [symbols.chindingsSym]?: string }
   return ({ requestId, method, path, socket, route, callerId }, { status, ms, isAborted }) => {
-    if (!log.isLevelEnabled('info')) return
+    if (!telling.has(log.level)) return
     const { bytesIn, bytesOut } = wireBytes(socket)
     stream.lastLevel = info ?? 0
     stream.write(withoutSecrets(`{"level":${info},"time":${Date.now()}${bindings},"requestId":"${requestId}","method":"${method}","path":${JSON.stringify(path)}${fieldOf('route', route)
