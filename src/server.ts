@@ -10,6 +10,7 @@ import { giveBack } from './garbage.ts'
 import { bufferedOutput } from './plugins/logger.ts'
 import { nameOf } from './records/address.ts'
 import { homePlace } from './storage/fs.ts'
+import { keepTickShape } from './tick-shape.ts'
 
 const envFile = '.env'
 
@@ -18,6 +19,7 @@ const stopSignals = ['SIGINT', 'SIGTERM'] as const
 const sameSignalMs = 1000
 
 async function start (): Promise<void> {
+  keepTickShape()
   if (existsSync(envFile)) process.loadEnvFile(envFile)
   const config = readConfig(process.env)
   const isTerminal = process.stdout.isTTY === true
