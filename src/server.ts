@@ -11,6 +11,7 @@ import { bufferedOutput } from './plugins/logger.ts'
 import { answerFirst } from './priority.ts'
 import { nameOf } from './records/address.ts'
 import { homePlace } from './storage/fs.ts'
+import { keepTickShape } from './tick-shape.ts'
 
 const envFile = '.env'
 
@@ -19,6 +20,7 @@ const stopSignals = ['SIGINT', 'SIGTERM'] as const
 const sameSignalMs = 1000
 
 async function start (): Promise<void> {
+  keepTickShape()
   if (existsSync(envFile)) process.loadEnvFile(envFile)
   const config = readConfig(process.env)
   const isTerminal = process.stdout.isTTY === true

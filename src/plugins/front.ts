@@ -42,7 +42,9 @@ export const front = fastifyPlugin(async (app, { front, metrics }: { front: Fron
   const keptAnswers = createKeptAnswers()
   app.decorate('keptAnswers', keptAnswers)
 
-  /** Begins the answer; the function it returns ends it, with these bytes. */
+  const atEndOfTurn = createTurnEnd()
+
+  /** Begins the answer. `end` ends it, with these bytes; `leave` leaves it to another. */
   function begin (found: Found, request: IncomingMessage, response: ServerResponse) {
     const { method = '', url = '', socket } = request
     const { answer: { route, callerId }, status } = found
@@ -55,11 +57,11 @@ export const front = fastifyPlugin(async (app, { front, metrics }: { front: Fron
     }
     response.once('close', onClose)
     return {
-      end (bytes: Buffer | undefined): void {
+      end: (bytes: Buffer | undefined) => atEndOfTurn(() => {
         response.writeHead(status, [...headersOf(found), 'x-request-id', id])
         response.end(bytes)
         if (!response.writableFinished) limitStalling(response)
-      },
+      }),
       leave: () => response.off('close', onClose),
     }
   }
@@ -94,6 +96,22 @@ export const front = fastifyPlugin(async (app, { front, metrics }: { front: Fron
   }))
   app.addHook('preClose', async () => front.answerWith(() => false))
 }, { name: 'front', fastify: '5.x', dependencies: ['request-log'] })
+
+/**
+ * Runs what it is given when all is read that has come in this turn of the event loop: answers that are written one after the other wake a client once, and
+ * to wake it for each takes a third of the time that an answer takes in all.
+ */
+function createTurnEnd (): (task: () => void) => void {
+  let tasks: (() => void)[] = []
+  const run = () => {
+    const all = tasks
+    tasks = []
+    for (const task of all) task()
+  }
+  return (task) => {
+    if (tasks.push(task) === 1) setImmediate(run)
+  }
+}
 
 function headersOf ({ answer: { size, headers, partHeaders, unchangedHeaders }, status, range }: Found): FlatHeaders {
   if (status === 304) return unchangedHeaders
