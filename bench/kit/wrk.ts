@@ -77,7 +77,8 @@ export async function wrk (url: string, { requests, connections, seconds, folder
   if (first === undefined) throw new Error('There is nothing to ask for.')
   await writeFile(file, requests.length === 1 ? oneRequest(first) : manyRequests(requests))
   const threads = Math.min(cores.clients.length, connections)
-  const [command, args] = on(cores.clients, 'wrk', ['-t', String(threads), '-c', String(connections), '-d', `${seconds}s`, '--timeout', '30s', '--latency', '-s', file, url])
+  // What it measures is not to be its own wait for a core that other clients have.
+  const [command, args] = on(cores.clients, 'nice', ['-n', '-10', 'wrk', '-t', String(threads), '-c', String(connections), '-d', `${seconds}s`, '--timeout', '30s', '--latency', '-s', file, url])
   return async () => {
     const { stdout } = await promisify(execFile)(command, args, { env: { PATH: toolPath } })
     if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(`Not all was answered:\n${stdout}`)
