@@ -43,13 +43,18 @@ export function giveBlock (block: Buffer): void {
 }
 
 /** In the order in which they come. Waits for no client: who has a turn gives it back when the disk has answered. */
-export async function inTurn (work: () => Promise<void>, begun: () => void): Promise<void> {
-  if (turns > 0) turns -= 1
-  else {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    waiting.push(resolve)
-    await promise
+export function inTurn (work: () => Promise<void>, begun: () => void): Promise<void> {
+  if (turns > 0) {
+    turns -= 1
+    return inOwnTurn(work, begun)
   }
+  const { promise, resolve } = Promise.withResolvers<void>()
+  waiting.push(() => resolve(inOwnTurn(work, begun)))
+  return promise
+}
+
+/** It begins at once: who comes a moment later and finds a turn free is not to be the first. */
+async function inOwnTurn (work: () => Promise<void>, begun: () => void): Promise<void> {
   begun()
   try {
     await work()
