@@ -130,6 +130,8 @@ export function createEngine ({ records, segments, room, quota, leases, finishin
     let file: SegmentFile | undefined
     let current = upload
     let written = 0
+    /** What the rows say may be so much, also where their answer was lost (I7). */
+    let told = start
     let toldAt = now().getTime()
 
     async function commit (segment: SegmentFile): Promise<void> {
@@ -138,7 +140,10 @@ export function createEngine ({ records, segments, room, quota, leases, finishin
       const to = address.start + bytes
       const { ends, finishAt } = to === upload.length ? ending(upload) : { ends: undefined, finishAt: null }
       const advance = { segment: { ...address, bytes }, from: current.offset, to, ends, finishAt, expiresAt: later(expiryMs) }
-      current = await admission.commit(to - current.offset, async () => held(id, await records.advance(current, advance)))
+      current = await admission.commit(to - current.offset, async () => {
+        told = to
+        return held(id, await records.advance(current, advance))
+      })
       toldAt = now().getTime()
     }
 
@@ -191,7 +196,7 @@ export function createEngine ({ records, segments, room, quota, leases, finishin
       failure ??= error
       isRefused = error instanceof QuotaExceeded
     }
-    await (isRefused ? file?.keep(current.offset - file.address.start) : file?.close())
+    await (isRefused ? file?.keep(told - file.address.start) : file?.close())
     if (failure !== undefined) throw failure
     return current
   }

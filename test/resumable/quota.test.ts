@@ -111,3 +111,37 @@ test('a picture only needs room for what it has beyond the one that it replaces,
   const deferred = await ada.begin(undefined, { kind: 'avatar' })
   t.equal((await ada.send(deferred, 0, bytes, { 'upload-length': String(bytes.length) })).statusCode, 204)
 })
+
+test('I7: what a commit may have counted, whose answer was lost, is not cut off when the rest is refused', async (t) => {
+  const time = clock()
+  const gateway = await open(t, { QUOTA_BYTES: '100' }, { now: time.now })
+  const { ada, client } = gateway
+  const url = await ada.begin(undefined)
+  t.equal((await ada.send(url, 0, 'hello')).statusCode, 204)
+  const { socket, answer } = await connect(gateway)
+  socket.write(patchHead(url, ada.own, { 'upload-offset': '5', 'transfer-encoding': 'chunked', connection: 'close' }))
+  const commit = client.$transaction.bind(client) as (...args: unknown[]) => Promise<unknown>
+  let lost = 0
+  client.$transaction = (async (...args: unknown[]) => {
+    const done = await commit(...args)
+    const [row] = done as Array<{ offset?: bigint } | undefined>
+    if (lost > 0 || (row?.offset ?? 0n) <= 5n) return done
+    lost += 1
+    throw new Error('the answer is lost')
+  }) as never
+  // As much again would be too much.
+  socket.write(chunk(50))
+  await until('it is committed', async () => {
+    time.forward(6000)
+    socket.write(chunk(1))
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    return lost === 1
+  })
+  t.match(await answer, /^HTTP\/1\.1 (503|413) /)
+  const { statusCode, headers } = await ada.head(url)
+  t.equal(statusCode, 200)
+  const offset = Number(headers['upload-offset'])
+  t.ok(offset >= 55, String(offset))
+  const { headers: { 'upload-result': result } } = await ada.send(url, offset, 'b', { 'upload-length': String(offset + 1) })
+  t.equal(await ada.content(result), `hello${'a'.repeat(offset - 5)}b`)
+})
