@@ -60,9 +60,15 @@ export function createSegments ({ fs, durable, root, isVolumeThere, checkSpace }
     if (!await isVolumeThere()) throw new StorageUnavailable({ cause: new Error('the folder of uploads is not the volume that was there at the start') })
   }
 
-  async function hasAll (segments: readonly Segment[]): Promise<boolean> {
+  /** Where another machine has written to it, a network file system may say for a minute how long it was; not to who opens it. */
+  async function statOpened (path: string): Promise<{ size: number }> {
+    const handle = await fs.open(path, readOrdinary)
+    return handle.stat().finally(() => handle.close())
+  }
+
+  async function hasAll (segments: readonly Segment[], stat: (path: string) => Promise<{ size: number }>): Promise<boolean> {
     for (const segment of segments) {
-      const { size } = await fs.stat(segmentPath(root, segment)).catch(missing)
+      const { size } = await stat(segmentPath(root, segment)).catch(missing)
       if (size < segment.bytes) return false
     }
     return true
@@ -70,9 +76,9 @@ export function createSegments ({ fs, durable, root, isVolumeThere, checkSpace }
 
   /** Also asked of the volume when it has come back meanwhile. */
   const areThere = (segments: readonly Segment[]): Promise<boolean> => storing(async () => {
-    if (await hasAll(segments)) return true
+    if (await hasAll(segments, (path) => fs.stat(path))) return true
     await requireVolume()
-    return hasAll(segments)
+    return hasAll(segments, statOpened)
   })
 
   /** Not remembered as other folders are: there is one for each upload. */

@@ -87,6 +87,17 @@ test('a volume that comes back while one looks, and a segment that goes while it
   await t.rejects(read([one]), { code: 'STORAGE_UNAVAILABLE' }, 'that is no word on what there is')
 })
 
+test('a segment that grew on another machine is not taken for a short one because its old length is still remembered', async (t) => {
+  const { segments, write, read, faults, uploadId } = await setUp(t)
+  const one = await write(0, 'hello')
+  const { fs } = faults
+  Object.assign(fs, { stat: async (path: string) => path.endsWith('0-1') ? { size: 3 } : fileSystem.stat(path) })
+  t.ok(await segments.areThere([one]))
+  t.equal(await read([one]), 'hello')
+  t.notOk(await segments.areThere([{ ...one, bytes: 6 }]))
+  t.notOk(await segments.areThere([{ uploadId, start: 5, epoch: 2, bytes: 1 }]))
+})
+
 test('what cannot be written or read for other reasons is the volume\'s failure', async (t) => {
   const { segments, write, read, faults, uploadId } = await setUp(t)
   const one = await write(0, 'hello')
