@@ -49,7 +49,8 @@ async function linked (fs: FileSystem, staging: Options['staging'], path: string
   try {
     await staging.within(() => link(whole.path, path))
     const handle = await fs.open(path, readOrdinary)
-    if (isAsLeft(await handle.stat(), whole.left)) return handle
+    const now = await handle.stat().catch(() => undefined)
+    if (now !== undefined && isAsLeft(now, whole.left)) return handle
     await handle.close()
   } catch {}
   await fs.unlink(path).catch(() => {})
