@@ -57,11 +57,16 @@ export const front = fastifyPlugin(async (app, { front, metrics }: { front: Fron
     }
     response.once('close', onClose)
     return {
-      end: (bytes: Buffer | undefined) => atEndOfTurn(() => {
-        response.writeHead(status, [...headersOf(found), 'x-request-id', id])
-        response.end(bytes)
-        if (!response.writableFinished) limitStalling(response)
-      }),
+      end (bytes: Buffer | undefined): void {
+        const write = () => {
+          response.writeHead(status, [...headersOf(found), 'x-request-id', id])
+          response.end(bytes)
+          if (!response.writableFinished) limitStalling(response)
+        }
+        // Of pipelined requests, only the first wakes its client; Node reads no more of them once it sees that too much waits to go out.
+        if (response.socket === null) write()
+        else atEndOfTurn(write)
+      },
       leave: () => response.off('close', onClose),
     }
   }

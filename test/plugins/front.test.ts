@@ -5,6 +5,7 @@ import type { OutgoingHttpHeaders } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { setTimeout } from 'node:timers/promises'
 import BetterSqlite3 from 'better-sqlite3'
 import sharp from 'sharp'
 import { mediaCookie } from '../../src/plugins/route-description.ts'
@@ -270,8 +271,24 @@ test('answers of one connection come in the order of its requests, and a client 
   await once(leaving, 'data')
   leaving.destroy()
   const left = () => log.lines().filter(({ isAborted }) => isAborted === true)
-  while (left().length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
+  while (left().length === 0) await setTimeout(10)
   t.match(left()[0], { status: 200, route: '/api/attachments/:id/content' })
+})
+
+test('of what is pipelined by a client that reads nothing, no more is taken than is read at once', async (t) => {
+  const client = await build(t)
+  const { url } = await attached(client, Buffer.alloc(500_000, 'x'), 'public')
+  await client.ask(url)
+  let taken = 0
+  client.app.server.on('request', () => { taken += 1 })
+  const socket = connect(Number(client.url.port), client.url.hostname)
+  t.teardown(() => socket.destroy())
+  socket.pause()
+  const get = `GET ${url} HTTP/1.1\r\nhost: x\r\n\r\n`
+  socket.write(get.repeat(50_000))
+  await once(client.app.server, 'request')
+  await setTimeout(500)
+  t.ok(taken * get.length < 2 * 65_536, `${taken}`)
 })
 
 test('what is not in memory is read, and what cannot be read is for who says so', async (t) => {
