@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
-import { connect, type AddressInfo } from 'node:net'
+import { connect, Socket, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import Fastify from 'fastify'
@@ -49,6 +49,19 @@ test('what opens a link is in no line, wherever it is quoted', async (t) => {
   t.match(log.text(), 'links/[redacted]/a.png')
   t.match(log.lines().find(({ route }) => route !== undefined), { path: '/api/links/[redacted]/a.png', route: '/api/links/:token/:filename' })
   t.match(log.text(), 'links/0192a1b2-0000-7000-8000-000000000002')
+})
+
+test('whatever is in a path, its line is one of JSON', async (t) => {
+  const { app, log } = build(t)
+  await app.ready()
+  const secret = 'aB3_-'.repeat(9)
+  const paths = ['"', '\\', '\\"', '"\\', '\t', '\u0000', '\u{ff}', '%22', '\\u0022'].flatMap((odd) => [`/a${odd}b`, `/api/links/${secret}${odd}`, `/api/links/${secret}${odd}",${secret}`, `/eyJ${odd}.a`])
+  for (const path of paths) app.logCompleted({ requestId: 'one', method: 'GET', path, socket: new Socket(), route: undefined, callerId: `an${path}na` }, { status: 404, ms: 1.26, isAborted: false })
+  const plain = paths.filter((path) => !path.includes('links'))
+  t.strictSame(log.lines().map(({ path }) => path).filter((path) => !String(path).includes('links')), plain)
+  t.equal(log.lines().length, paths.length)
+  t.match(log.lines()[0], { path: '/a"b', caller: 'an/a"bna', ms: 1.3, msg: 'GET /a"b 404' })
+  t.notMatch(log.text(), secret)
 })
 
 test('bytes are those on the wire of this request, not of the connection', async (t) => {
