@@ -275,6 +275,24 @@ test('answers of one connection come in the order of its requests, and a client 
   t.match(left()[0], { status: 200, route: '/api/attachments/:id/content' })
 })
 
+test('where many ask in one turn of the event loop, they are answered at its end, and who asks alone is at once', async (t) => {
+  const { ask, put, url, app } = await build(t)
+  await put(await picture('png'))
+  await ask('/api/avatars/ada')
+  const sockets = [1, 2, 3, 4].map(() => connect(Number(url.port), url.hostname))
+  t.teardown(() => { for (const socket of sockets) socket.destroy() })
+  await Promise.all(sockets.map(async (socket) => once(socket, 'connect')))
+  const atOnce: boolean[] = []
+  app.server.on('request', (_request, response) => { atOnce.push(response.headersSent) })
+  // While connections are taken, requests may come in several turns.
+  for (const asking of [sockets, sockets, sockets, sockets.slice(0, 1), sockets.slice(0, 1)]) {
+    const answers = asking.map(async (socket) => once(socket, 'data'))
+    for (const socket of asking) socket.write('GET /api/avatars/ada HTTP/1.1\r\nhost: x\r\n\r\n')
+    for (const [answer] of await Promise.all(answers)) t.match(String(answer), /^HTTP\/1\.1 200/)
+  }
+  t.strictSame(atOnce.slice(8), [false, false, false, false, false, true])
+})
+
 test('of what is pipelined by a client that reads nothing, no more is taken than is read at once', async (t) => {
   const client = await build(t)
   const { url } = await attached(client, Buffer.alloc(500_000, 'x'), 'public')
