@@ -214,6 +214,29 @@ test('as soon as another process has changed something, nobody sees what was bef
   t.match(await ask('/api/avatars/ada'), { status: 404 })
 })
 
+test('nor does who has asked in the same turn of the event loop', async (t) => {
+  const { ask, put, folder, url, app } = await build(t)
+  await put(await picture('png'))
+  await ask('/api/avatars/ada')
+  const other = new BetterSqlite3(`${folder}/database/gateway.sqlite`)
+  const [one, two] = [connect(Number(url.port), url.hostname), connect(Number(url.port), url.hostname)]
+  t.teardown(() => { other.close(); one.destroy(); two.destroy() })
+  for (const socket of [one, two]) {
+    socket.setNoDelay(true)
+    socket.write('GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n')
+    await once(socket, 'data')
+  }
+  app.server.once('request', () => {
+    other.prepare('DELETE FROM Avatar').run()
+    two.write('host: x\r\n\r\n')
+  })
+  one.write('GET /api/avatars/ada HTTP/1.1\r\nhost: x\r\n\r\n')
+  two.write('GET /api/avatars/ada HTTP/1.1\r\n')
+  const [[before], [after]] = await Promise.all([once(one, 'data'), once(two, 'data')])
+  t.match(String(before), /^HTTP\/1\.1 200/)
+  t.match(String(after), /^HTTP\/1\.1 404/)
+})
+
 test('what time ends is not shown any longer', async (t) => {
   let at = Date.now()
   const client = await build(t, {}, { now: () => new Date(at) })
