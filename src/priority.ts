@@ -8,9 +8,20 @@ const lessBy = 10
 const least = 19
 
 /** The thread that answers goes before those that write, sync and collect: with many uploads under way, it would wait for them in each turn. Those to come are not among them. */
-export function answerFirst (): void {
+export function answerFirst (folder = '/proc/self/task'): void {
   if (platform !== 'linux') return
-  for (const thread of readdirSync('/proc/self/task').map(Number)) if (thread !== pid) giveWay(thread)
+  const threads = threadsIn(folder)
+  // Where /proc is that of another namespace, its numbers are those of others.
+  if (threads.includes(pid)) for (const thread of threads) if (thread !== pid) giveWay(thread)
+}
+
+/** None where proc(5) is not mounted. */
+function threadsIn (folder: string): number[] {
+  try {
+    return readdirSync(folder).map(Number)
+  } catch {
+    return []
+  }
 }
 
 /** One that has ended meanwhile needs nothing, and where a sandbox refuses it, all goes on as before. */

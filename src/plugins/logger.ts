@@ -171,15 +171,16 @@ const mayHoldSecrets = /[%?]|eyJ|Bearer|Basic|links/i
 /**
  * The last word on every line, whatever logged it: messages and stacks of foreign errors quote what they were given.
  * Each pattern starts where no earlier match could, so that a hostile path costs linear time. Letters that are spelled as %41 in a path
- * are the same letters (RFC 3986 section 6.2.2.2), and open the same link.
+ * are the same letters (RFC 3986 section 6.2.2.2), and open the same link. What a backslash escapes goes or stays with it: a line stays JSON; and behind
+ * a line break, whose letter is an n there, a secret begins as well.
  */
 function withoutSecrets (line: string): string {
   if (!mayHoldSecrets.test(line)) return line
   return line
     .replaceAll(/%(?:2[DE]|3\d|[46][1-9A-F]|[57][\dA]|5F|7E)/gi, decodeURIComponent)
-    .replaceAll(/(?<![\w-])eyJ[\w-]+\.[\w.-]+/g, '[token]')
-    .replaceAll(/\b(Bearer|Basic) [\w~+/.=-]+/gi, '$1 [redacted]')
-    .replaceAll(/(\/|%2F)links(\/|%2F)[^/\s"?]{40,}/gi, '$1links$2[redacted]')
+    .replaceAll(/(?:(?<=\\[nrt])|(?<![\w-]))eyJ[\w-]+\.[\w.-]+/g, '[token]')
+    .replaceAll(/(?:(?<=\\[nrt])|\b)(Bearer|Basic) [\w~+/.=-]+/gi, '$1 [redacted]')
+    .replaceAll(/(\/|%2F)links(\/|%2F)(?:[^/\s"?\\]|\\.){40,}/gi, '$1links$2[redacted]')
     .replaceAll(/\?[^\s"'\\)]+/g, '?[redacted]')
 }
 

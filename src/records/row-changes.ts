@@ -29,7 +29,7 @@ const events = [['INSERT', 'NEW'], ['UPDATE', 'OLD'], ['UPDATE', 'NEW'], ['DELET
 
 /**
  * By triggers that this connection alone has, and that call back: half a microsecond for each row. What others commit, SQLite counts
- * (https://sqlite.org/pragma.html#pragma_data_version): asking takes some microseconds, and is done once in a turn of the event loop.
+ * (https://sqlite.org/pragma.html#pragma_data_version): asking takes a microsecond, and is done once for what comes at once on a connection.
  */
 export function watchRows (connection: Connection): RowChanges {
   const listeners: ((name: RowName) => void)[] = []
@@ -65,7 +65,8 @@ function countingOthers (connection: Connection): () => boolean {
   return () => {
     if (isAsked) return false
     isAsked = true
-    setImmediate(() => { isAsked = false })
+    // What a connection brings next may have been sent after a change by another.
+    queueMicrotask(() => { isAsked = false })
     const now = versionNow()
     if (now !== undefined && now === seen) return false
     seen = now

@@ -5,6 +5,7 @@ import type { OutgoingHttpHeaders } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { setTimeout } from 'node:timers/promises'
 import BetterSqlite3 from 'better-sqlite3'
 import sharp from 'sharp'
 import { mediaCookie } from '../../src/plugins/route-description.ts'
@@ -213,6 +214,29 @@ test('as soon as another process has changed something, nobody sees what was bef
   t.match(await ask('/api/avatars/ada'), { status: 404 })
 })
 
+test('nor does who has asked in the same turn of the event loop', async (t) => {
+  const { ask, put, folder, url, app } = await build(t)
+  await put(await picture('png'))
+  await ask('/api/avatars/ada')
+  const other = new BetterSqlite3(`${folder}/database/gateway.sqlite`)
+  const [one, two] = [connect(Number(url.port), url.hostname), connect(Number(url.port), url.hostname)]
+  t.teardown(() => { other.close(); one.destroy(); two.destroy() })
+  for (const socket of [one, two]) {
+    socket.setNoDelay(true)
+    socket.write('GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n')
+    await once(socket, 'data')
+  }
+  app.server.once('request', () => {
+    other.prepare('DELETE FROM Avatar').run()
+    two.write('host: x\r\n\r\n')
+  })
+  one.write('GET /api/avatars/ada HTTP/1.1\r\nhost: x\r\n\r\n')
+  two.write('GET /api/avatars/ada HTTP/1.1\r\n')
+  const [[before], [after]] = await Promise.all([once(one, 'data'), once(two, 'data')])
+  t.match(String(before), /^HTTP\/1\.1 200/)
+  t.match(String(after), /^HTTP\/1\.1 404/)
+})
+
 test('what time ends is not shown any longer', async (t) => {
   let at = Date.now()
   const client = await build(t, {}, { now: () => new Date(at) })
@@ -270,8 +294,42 @@ test('answers of one connection come in the order of its requests, and a client 
   await once(leaving, 'data')
   leaving.destroy()
   const left = () => log.lines().filter(({ isAborted }) => isAborted === true)
-  while (left().length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
+  while (left().length === 0) await setTimeout(10)
   t.match(left()[0], { status: 200, route: '/api/attachments/:id/content' })
+})
+
+test('where many ask in one turn of the event loop, they are answered at its end, and who asks alone is at once', async (t) => {
+  const { ask, put, url, app } = await build(t)
+  await put(await picture('png'))
+  await ask('/api/avatars/ada')
+  const sockets = [1, 2, 3, 4].map(() => connect(Number(url.port), url.hostname))
+  t.teardown(() => { for (const socket of sockets) socket.destroy() })
+  await Promise.all(sockets.map(async (socket) => once(socket, 'connect')))
+  const atOnce: boolean[] = []
+  app.server.on('request', (_request, response) => { atOnce.push(response.headersSent) })
+  // While connections are taken, requests may come in several turns.
+  for (const asking of [sockets, sockets, sockets, sockets.slice(0, 1), sockets.slice(0, 1)]) {
+    const answers = asking.map(async (socket) => once(socket, 'data'))
+    for (const socket of asking) socket.write('GET /api/avatars/ada HTTP/1.1\r\nhost: x\r\n\r\n')
+    for (const [answer] of await Promise.all(answers)) t.match(String(answer), /^HTTP\/1\.1 200/)
+  }
+  t.strictSame(atOnce.slice(8), [false, false, false, false, false, true])
+})
+
+test('of what is pipelined by a client that reads nothing, no more is taken than is read at once', async (t) => {
+  const client = await build(t)
+  const { url } = await attached(client, Buffer.alloc(500_000, 'x'), 'public')
+  await client.ask(url)
+  let taken = 0
+  client.app.server.on('request', () => { taken += 1 })
+  const socket = connect(Number(client.url.port), client.url.hostname)
+  t.teardown(() => socket.destroy())
+  socket.pause()
+  const get = `GET ${url} HTTP/1.1\r\nhost: x\r\n\r\n`
+  socket.write(get.repeat(50_000))
+  await once(client.app.server, 'request')
+  await setTimeout(500)
+  t.ok(taken * get.length < 2 * 65_536, `${taken}`)
 })
 
 test('what is not in memory is read, and what cannot be read is for who says so', async (t) => {

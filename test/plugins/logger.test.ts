@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
-import { connect, type AddressInfo } from 'node:net'
+import { connect, Socket, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import Fastify from 'fastify'
@@ -49,6 +49,19 @@ test('what opens a link is in no line, wherever it is quoted', async (t) => {
   t.match(log.text(), 'links/[redacted]/a.png')
   t.match(log.lines().find(({ route }) => route !== undefined), { path: '/api/links/[redacted]/a.png', route: '/api/links/:token/:filename' })
   t.match(log.text(), 'links/0192a1b2-0000-7000-8000-000000000002')
+})
+
+test('whatever is in a path, its line is one of JSON', async (t) => {
+  const { app, log } = build(t)
+  await app.ready()
+  const secret = 'aB3_-'.repeat(9)
+  const paths = ['"', '\\', '\\"', '"\\', '\t', '\u0000', '\u{ff}', '%22', '\\u0022'].flatMap((odd) => [`/a${odd}b`, `/api/links/${secret}${odd}`, `/api/links/${secret}${odd}",${secret}`, `/eyJ${odd}.a`])
+  for (const path of paths) app.logCompleted({ requestId: 'one', method: 'GET', path, socket: new Socket(), route: undefined, callerId: `an${path}na` }, { status: 404, ms: 1.26, isAborted: false })
+  const plain = paths.filter((path) => !path.includes('links'))
+  t.strictSame(log.lines().map(({ path }) => path).filter((path) => !String(path).includes('links')), plain)
+  t.equal(log.lines().length, paths.length)
+  t.match(log.lines()[0], { path: '/a"b', caller: 'an/a"bna', ms: 1.3, msg: 'GET /a"b 404' })
+  t.notMatch(log.text(), secret)
 })
 
 test('bytes are those on the wire of this request, not of the connection', async (t) => {
@@ -108,6 +121,7 @@ test('whatever is logged, tokens, cookies, passwords and queries are cut out', a
   app.log.warn({ password: 'geheim', headers: { cookie: 'geheim', 'set-cookie': 'geheim' }, err: Object.assign(new Error('x'), { token: 'geheim', headers: { authorization: 'geheim' } }) }, 'one')
   app.log.warn(`GET https://idp.example/keys?secret=geheim failed with ${jwt}, sent Bearer geheim`)
   app.log.warn({ err: new Error('at /a/b?geheim') }, 'why? because')
+  for (const before of ['\n', '\r\n', '\t']) app.log.warn(`failed:${before}${jwt}${before}Bearer geheim${before}Basic geheim`)
   t.notMatch(log.text(), 'geheim')
   t.notMatch(log.text(), 'eyJ')
   const [, second, third] = log.lines()
@@ -118,9 +132,9 @@ test('whatever is logged, tokens, cookies, passwords and queries are cut out', a
 test('a hostile line costs little', async (t) => {
   const { app, log } = build(t)
   const startedAt = performance.now()
-  for (const piece of ['eyJ-', 'eyJa.', '/a', '?', 'Bearer ', '/?a', '/links/', '%2Flinks', '%41']) app.log.warn(piece.repeat(20_000))
+  for (const piece of ['eyJ-', '\neyJ-', '\nBearer ', 'eyJa.', '/a', '?', 'Bearer ', '/?a', '/links/', '%2Flinks', '%41']) app.log.warn(piece.repeat(20_000))
   t.ok(performance.now() - startedAt < 500)
-  t.equal(log.lines().length, 9)
+  t.equal(log.lines().length, 11)
 })
 
 test('on a terminal the lines are for people', async (t) => {
