@@ -9,6 +9,7 @@ import { destination, levels, stdSerializers, symbols, type DestinationStream } 
 import type pretty from 'pino-pretty'
 import { v7 } from 'uuid'
 import type { Config } from '../config.ts'
+import { isFull } from '../storage/failures.ts'
 import { onCompletion, type Completion } from './completion.ts'
 
 export type LogOptions = {
@@ -23,6 +24,9 @@ export type LogOptions = {
 const mostWaiting = 8 * 1024
 const longestWaitMs = 100
 
+/** Bytes that wait while the disk takes none; lines beyond are lost. */
+const mostKept = 1024 ** 2
+
 const { info, warn } = levels.values
 
 /**
@@ -30,7 +34,7 @@ const { info, warn } = levels.values
  * written at once, with all before it. Call `flushSync` at the exit of the process.
  */
 export function bufferedOutput (descriptor: number): DestinationStream & { flushSync (): void } {
-  const output = destination({ dest: descriptor, sync: true })
+  const output = destination({ dest: descriptor, sync: true, maxLength: mostKept }).on('error', unlessFull)
   let waiting = ''
   const flush = () => {
     const lines = waiting
@@ -46,11 +50,14 @@ export function bufferedOutput (descriptor: number): DestinationStream & { flush
       waiting += line
       if (this.lastLevel >= (warn ?? 0) || waiting.length >= mostWaiting) flush()
     },
-    flushSync () {
-      flush()
-      output.flushSync()
-    },
+    // Not that of the output, which does not return while the disk is full.
+    flushSync: flush,
   } as DestinationStream & { lastLevel: number, flushSync (): void }
+}
+
+/** Uploads are worth more than lines about them. @throws any other error */
+function unlessFull (error: unknown): void {
+  if (!isFull(error)) throw error
 }
 
 /** The options of Fastify's constructor that have to do with the log. */

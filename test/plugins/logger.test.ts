@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { connect, Socket, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -146,6 +146,24 @@ test('on a terminal the lines are for people', async (t) => {
 test('without a stream the log goes to standard output', async (t) => {
   t.notMatch(logging({ level: 'info', isTerminal: false }).logger, { stream: Object })
   t.match(logging({ level: 'info', isTerminal: true }).logger, { stream: Object })
+})
+
+test('on a full disk lines are lost, and nothing else', { skip: !existsSync('/dev/full') && 'there is no file that is always full' }, async (t) => {
+  const descriptor = openSync('/dev/full', 'w')
+  t.teardown(() => closeSync(descriptor))
+  const output = bufferedOutput(descriptor)
+  const log = pino({}, output)
+  log.info('one')
+  log.warn('two')
+  await setTimeout(200)
+  for (let line = 0; line < 3000; line += 1) log.warn('x'.repeat(1000))
+  output.flushSync()
+})
+
+test('a log that nobody can write to is no full disk', async (t) => {
+  const descriptor = openSync('/dev/null', 'r')
+  t.teardown(() => closeSync(descriptor))
+  t.throws(() => pino({}, bufferedOutput(descriptor)).warn('one'), { code: 'EBADF' })
 })
 
 test('lines that only inform are written together, others at once with all from before', async (t) => {
