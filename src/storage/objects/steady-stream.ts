@@ -1,5 +1,7 @@
 // One stream of an object however often its connection is cut: taken up where it stopped, and never ended short. Nobody holds a connection who does not read.
 import type { Readable } from 'node:stream'
+import { clearTimeout, setTimeout as startTimer } from 'node:timers'
+import { setTimeout } from 'node:timers/promises'
 import { leavable } from './leavable.ts'
 import { ObjectsUnavailable } from './objects.ts'
 
@@ -19,6 +21,9 @@ export type Steady = {
 
 /** How often in a row a connection may bring nothing. */
 const mostFailures = 3
+
+/** Before an unreachable store is asked again. */
+const pauseMs = 100
 
 export function steadyStream ({ name, bytes, first, reopen, silenceMs = 10_000, restMs = 5_000 }: Steady): Readable {
   let body = quiet(first)
@@ -45,11 +50,16 @@ export function steadyStream ({ name, bytes, first, reopen, silenceMs = 10_000, 
     }
   }
 
+  /** A store that is gone for a moment has as long to come back as one that is silent. */
   async function again (offset: number): Promise<Readable> {
-    try {
-      return await reopen(offset)
-    } catch (error) {
-      throw new ObjectsUnavailable(`${name} cannot be read on from byte ${offset}`, { cause: error })
+    const deadline = performance.now() + silenceMs
+    for (;;) {
+      try {
+        return await reopen(offset)
+      } catch (error) {
+        if (!(error instanceof ObjectsUnavailable) || stream.destroyed || performance.now() > deadline) throw new ObjectsUnavailable(`${name} cannot be read on from byte ${offset}`, { cause: error })
+        await setTimeout(pauseMs)
+      }
     }
   }
 
@@ -64,14 +74,14 @@ const quiet = (body: Readable): Readable => body.on('error', () => {})
 async function * untilSilent (body: Readable, silenceMs: number, restMs: number): AsyncGenerator<Buffer> {
   const giveUp = () => body.destroy(new Error(`Nothing came for ${silenceMs} ms.`))
   const rest = () => body.destroy(new Error(`Nothing was taken for ${restMs} ms.`))
-  let timer = setTimeout(giveUp, silenceMs)
+  let timer = startTimer(giveUp, silenceMs)
   try {
     for await (const chunk of body as AsyncIterable<Buffer>) {
       clearTimeout(timer)
-      timer = setTimeout(rest, restMs)
+      timer = startTimer(rest, restMs)
       yield chunk
       clearTimeout(timer)
-      timer = setTimeout(giveUp, silenceMs)
+      timer = startTimer(giveUp, silenceMs)
     }
   } finally {
     clearTimeout(timer)

@@ -2,8 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import { setImmediate } from 'node:timers/promises'
+import { setTimeout as startTimer } from 'node:timers'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import { test } from 'tap'
+import { ObjectsUnavailable } from '../../../src/storage/objects/objects.ts'
 import { steadyStream } from '../../../src/storage/objects/steady-stream.ts'
 
 const bytes = randomBytes(1000)
@@ -28,16 +30,16 @@ function body (start: number, end: number, then: 'ends' | 'breaks' | 'is silent'
 const closed = (stream: Readable) => new Promise((resolve) => stream.once('close', resolve))
 
 /** A stream of all bytes whose connections are these, one after the other, and where each was opened. */
-function steady (bodies: Readable[], silenceMs = 60_000) {
+function steady (bodies: Array<Readable | Error>, silenceMs = 60_000) {
   const offsets: number[] = []
-  const [first = body(0, 0), ...rest] = bodies
+  const [first, ...rest] = bodies
   const reopen = async (offset: number) => {
     offsets.push(offset)
     const next = rest.shift()
-    if (next === undefined) throw new Error('unreachable')
+    if (next === undefined || next instanceof Error) throw next ?? new Error('unreachable')
     return next
   }
-  return { offsets, stream: steadyStream({ name: 'an object', bytes: bytes.length, first, reopen, silenceMs }) }
+  return { offsets, stream: steadyStream({ name: 'an object', bytes: bytes.length, first: first as Readable, reopen, silenceMs }) }
 }
 
 test('an object comes whole over one connection', async (t) => {
@@ -69,6 +71,20 @@ test('what cannot be taken up is an error, never a short success', async (t) => 
   await t.rejects(buffer(steady([body(0, 300), body(300, 300), body(300, 300), body(300, 1000)]).stream), { name: 'ObjectsUnavailable', cause: { message: 'It ended after 300 of 1000 bytes.' } })
 })
 
+test('a store that is gone for a moment is waited for, no longer than one that is silent, and not for who has left', async (t) => {
+  const gone = () => new ObjectsUnavailable('it is gone')
+  const { stream, offsets } = steady([body(0, 300, 'breaks'), gone(), gone(), body(300, 1000)])
+  t.ok((await buffer(stream)).equals(bytes))
+  t.strictSame(offsets, [300, 300, 300])
+  await t.rejects(buffer(steady([body(0, 300, 'breaks'), gone(), gone(), gone(), gone()], 150).stream), { name: 'ObjectsUnavailable', cause: { message: 'it is gone' } })
+  const left = steady([body(0, 300, 'breaks'), gone(), gone(), gone()])
+  left.stream.resume()
+  while (left.offsets.length < 1) await setImmediate()
+  left.stream.destroy()
+  await setTimeout(300)
+  t.ok(left.offsets.length <= 2)
+})
+
 test('more bytes than there are is an error', async (t) => {
   const { stream } = steady([body(0, 800), body(700, 1000)])
   await t.rejects(buffer(stream), { name: 'ObjectsUnavailable' })
@@ -85,7 +101,7 @@ test('a reader may be as slow as it likes', async (t) => {
   const read: Buffer[] = []
   for await (const chunk of stream) {
     read.push(chunk as Buffer)
-    if (read.length === 2) await new Promise((resolve) => setTimeout(resolve, 60))
+    if (read.length === 2) await new Promise((resolve) => startTimer(resolve, 60))
   }
   t.ok(Buffer.concat(read).equals(bytes))
   t.strictSame(offsets, [])
