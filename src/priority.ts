@@ -4,8 +4,8 @@ import { getPriority, setPriority } from 'node:os'
 import { pid, platform } from 'node:process'
 
 /** To the kernel, a tenth of the share of a core that the thread of requests has. */
-const lessBy = 10
-const least = 19
+export const lessBy = 10
+export const leastPriority = 19
 
 /** The thread that answers goes before those that write, sync and collect: with many uploads under way, it would wait for them in each turn. Those to come are not among them. */
 export function answerFirst (folder = '/proc/self/task'): void {
@@ -27,6 +27,6 @@ function threadsIn (folder: string): number[] {
 /** One that has ended meanwhile needs nothing, and where a sandbox refuses it, all goes on as before. */
 function giveWay (thread: number): void {
   try {
-    setPriority(thread, Math.min(least, getPriority(thread) + lessBy))
+    setPriority(thread, Math.min(leastPriority, getPriority(thread) + lessBy))
   } catch {}
 }

@@ -25,7 +25,7 @@ const mayImport: Record<string, readonly string[]> = {
   operations: ['attachments', 'avatars', 'callers', 'events', 'images', 'records', 'scanning', 'storage', 'transfer', 'users'],
   commands: ['callers', 'operations', 'records', 'storage'],
 }
-const foundation = ['errors.ts', 'config.ts', 'version.ts', 'wording.ts', 'user-id.ts', 'secrets.ts', 'basis.ts', 'http.ts']
+const foundation = ['errors.ts', 'config.ts', 'version.ts', 'wording.ts', 'user-id.ts', 'secrets.ts', 'basis.ts', 'http.ts', 'priority.ts']
 
 const sources = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts') && !path.startsWith('generated'))
 

@@ -35,7 +35,7 @@ export function createAttachmentRecords ({ client, commit = throughPrisma(client
 
   const hasExpired = ({ expiresAt }: Pick<AttachmentRow, 'expiresAt'>): boolean => expiresAt !== null && expiresAt <= now()
 
-  /** Also one that has expired. */
+  /** It may have expired. */
   async function read (id: string): Promise<AttachmentRow | null> {
     const row = memory.reader.attachment(id)
     return row === undefined ? find(id) : row

@@ -37,8 +37,11 @@ declare module 'fastify' {
 /** More than any issuer needs; the work of decoding a token stays bounded. */
 const maxTokenLength = 16_384
 
-/** Verified tokens that are remembered: some 10 MB. */
-const mostIdentities = 10_000
+/** Of verified tokens that are remembered: whose they are decides how long they are. */
+const mostIdentityBytes = 16 * 1024 ** 2
+
+/** What one costs beside the token. */
+const identityBytes = 1024
 
 /** For clocks that are not quite the same; RFC 7519 section 4.1.4 allows minutes. */
 const clockToleranceMs = 5000
@@ -56,7 +59,7 @@ export const auth = fastifyPlugin(async (app, { config, keys, standingOf = stand
 
   app.decorateRequest('caller', null)
   app.decorateRequest('callerBasis', null)
-  const identities = new LRUCache<string, Identity>({ max: mostIdentities })
+  const identities = new LRUCache<string, Identity>({ maxSize: mostIdentityBytes, sizeCalculation: (_identity, token) => identityBytes + token.length })
 
   app.decorate('identityOf', async (token) => {
     const known = identities.get(token)

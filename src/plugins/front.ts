@@ -104,7 +104,7 @@ export const front = fastifyPlugin(async (app, { front, metrics }: { front: Fron
 
 /**
  * Runs what it is given when all is read that has come in this turn of the event loop: answers that are written one after the other wake a client once, and
- * to wake it for each takes a third of the time that an answer takes in all. At once, where the last such turn had but one: a single client would only wait.
+ * to wake it for each takes up to a quarter of the time that an answer takes in all. At once, where the last such turn had but one: a single client would only wait.
  */
 function createTurnEnd (): (task: () => void) => void {
   let tasks: (() => void)[] = []

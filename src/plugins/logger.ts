@@ -5,11 +5,10 @@ import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
 import { LogController, type FastifyBaseLogger, type FastifyReply, type FastifyRequest, type FastifyServerOptions } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import { destination, levels, stdSerializers, symbols, type DestinationStream } from 'pino'
+import { levels, stdSerializers, symbols, type DestinationStream } from 'pino'
 import type pretty from 'pino-pretty'
 import { v7 } from 'uuid'
 import type { Config } from '../config.ts'
-import { isFull } from '../storage/failures.ts'
 import { onCompletion, type Completion } from './completion.ts'
 
 export type LogOptions = {
@@ -18,46 +17,6 @@ export type LogOptions = {
   readonly isTerminal: boolean
   /** Standard output when absent. */
   readonly stream?: DestinationStream
-}
-
-/** Of lines that only inform, at most: characters, and milliseconds. */
-const mostWaiting = 8 * 1024
-const longestWaitMs = 100
-
-/** Bytes that wait while the disk takes none; lines beyond are lost. */
-const mostKept = 1024 ** 2
-
-const { info, warn } = levels.values
-
-/**
- * A file, by its descriptor. Requests come in such numbers that a write for the line of each would take as long as all else; a line that warns is
- * written at once, with all before it. Call `flushSync` at the exit of the process.
- */
-export function bufferedOutput (descriptor: number): DestinationStream & { flushSync (): void } {
-  const output = destination({ dest: descriptor, sync: true, maxLength: mostKept }).on('error', unlessFull)
-  let waiting = ''
-  const flush = () => {
-    const lines = waiting
-    waiting = ''
-    if (lines !== '') output.write(lines)
-  }
-  setInterval(flush, longestWaitMs).unref()
-  return {
-    // pino says of each line what it is.
-    [symbols.needsMetadataGsym]: true,
-    lastLevel: 0,
-    write (line: string) {
-      waiting += line
-      if (this.lastLevel >= (warn ?? 0) || waiting.length >= mostWaiting) flush()
-    },
-    // Not that of the output, which does not return while the disk is full.
-    flushSync: flush,
-  } as DestinationStream & { lastLevel: number, flushSync (): void }
-}
-
-/** Uploads are worth more than lines about them. @throws any other error */
-function unlessFull (error: unknown): void {
-  if (!isFull(error)) throw error
 }
 
 /** The options of Fastify's constructor that have to do with the log. */
@@ -75,6 +34,8 @@ export function logging ({ level, isTerminal, stream }: LogOptions): Pick<Fastif
     genReqId: requestId,
   }
 }
+
+const { info } = levels.values
 
 /** Levels of a log that tell of each request. */
 const telling: ReadonlySet<string> = new Set(['trace', 'debug', 'info'])

@@ -7,7 +7,6 @@ import { readOrdinary, type FileHandle, type FileSystem } from './fs.ts'
 import { asUploadId, type UploadId } from './ids.ts'
 import type { Whole } from './volume/adopted-file.ts'
 import { createBatches } from './volume/batches.ts'
-import { blockBytes } from './volume/blocks.ts'
 import type { Durable } from './volume/durable.ts'
 import { createHashing, type Hashing } from './volume/hashing.ts'
 import { resumableFolder, segmentPath, uploadFolder, type SegmentAddress } from './volume/layout.ts'
@@ -96,7 +95,7 @@ export function createSegments ({ fs, durable, root, isVolumeThere, checkSpace }
     await makeFolder(address.uploadId)
     const handle = await durable.create(segmentPath(root, address))
     const isFirst = growing !== undefined && address.start === 0
-    return { address, handle, from: 0, hashing: isFirst ? createHashing(undefined, (growing.length ?? Infinity) >= blockBytes) : undefined }
+    return { address, handle, from: 0, hashing: isFirst ? createHashing({ bytes: growing.length ?? Infinity }) : undefined }
   }
 
   /** Undefined when it is not there as it was left. */

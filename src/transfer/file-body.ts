@@ -4,6 +4,7 @@ import { StorageUnavailable } from '../errors.ts'
 import type { OpenFile } from '../storage/fs.ts'
 import type { ByteRange } from '../storage/store.ts'
 import { pieceBuffers, type PieceBuffers } from './piece-buffers.ts'
+import { lengthOf } from './range.ts'
 
 /** What tells when it has taken what it was given. */
 type Answer = NodeJS.WritableStream & { once (event: 'close', listener: () => void): unknown }
@@ -23,12 +24,12 @@ export class FileBody extends Readable {
   #isReading = false
   #onceRead = () => {}
 
-  constructor (file: OpenFile, { start, end }: ByteRange, buffers: PieceBuffers = pieceBuffers) {
+  constructor (file: OpenFile, range: ByteRange, buffers: PieceBuffers = pieceBuffers) {
     super()
     this.#file = file
     this.#buffers = buffers
-    this.#at = start
-    this.#left = end - start + 1
+    this.#at = range.start
+    this.#left = lengthOf(range)
   }
 
   override pipe<T extends NodeJS.WritableStream> (answer: T): T {

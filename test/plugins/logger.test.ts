@@ -1,17 +1,12 @@
 import { once } from 'node:events'
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { connect, Socket, type AddressInfo } from 'node:net'
-import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
 import Fastify from 'fastify'
-import { pino } from 'pino'
 import { test, type Test } from 'tap'
-import { bufferedOutput, logging, requestLog } from '../../src/plugins/logger.ts'
+import { logging, requestLog } from '../../src/plugins/logger.ts'
 import { problems } from '../../src/plugins/problems.ts'
 import type { Caller, UserId } from '../../src/callers/caller.ts'
 import { collectLog } from '../fixtures/log.ts'
-import { temporaryFolder } from '../helper.ts'
 
 function build (t: Test, { isTerminal = false } = {}) {
   const log = collectLog()
@@ -146,45 +141,4 @@ test('on a terminal the lines are for people', async (t) => {
 test('without a stream the log goes to standard output', async (t) => {
   t.notMatch(logging({ level: 'info', isTerminal: false }).logger, { stream: Object })
   t.match(logging({ level: 'info', isTerminal: true }).logger, { stream: Object })
-})
-
-test('on a full disk lines are lost, and nothing else', { skip: !existsSync('/dev/full') && 'there is no file that is always full' }, async (t) => {
-  const descriptor = openSync('/dev/full', 'w')
-  t.teardown(() => closeSync(descriptor))
-  const output = bufferedOutput(descriptor)
-  const log = pino({}, output)
-  log.info('one')
-  log.warn('two')
-  await setTimeout(200)
-  for (let line = 0; line < 3000; line += 1) log.warn('x'.repeat(1000))
-  output.flushSync()
-})
-
-test('a log that nobody can write to is no full disk', async (t) => {
-  const descriptor = openSync('/dev/null', 'r')
-  t.teardown(() => closeSync(descriptor))
-  t.throws(() => pino({}, bufferedOutput(descriptor)).warn('one'), { code: 'EBADF' })
-})
-
-test('lines that only inform are written together, others at once with all from before', async (t) => {
-  const file = join(await temporaryFolder(t), 'log')
-  const descriptor = openSync(file, 'w')
-  t.teardown(() => closeSync(descriptor))
-  const output = bufferedOutput(descriptor)
-  const log = pino({}, output)
-  const written = () => readFileSync(file, 'utf8').trim().split('\n').map((line) => line === '' ? '' : JSON.parse(line).msg)
-  log.info('one')
-  log.info('two')
-  t.strictSame(written(), [''])
-  log.warn('three')
-  t.strictSame(written(), ['one', 'two', 'three'])
-  log.info('four')
-  output.flushSync()
-  t.equal(written().at(-1), 'four')
-  log.child({ of: 'a request' }).info('five')
-  while (written().at(-1) !== 'five') await setTimeout(10)
-  log.child({ of: 'a request' }).error('six')
-  t.equal(written().at(-1), 'six')
-  for (let line = 0; line < 200; line += 1) log.info('x'.repeat(100))
-  t.ok(written().length > 100, 'as soon as they are many')
 })

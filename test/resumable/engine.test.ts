@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'tap'
 import { createFaults } from '../fixtures/faults.ts'
 import { onVolumeOnly } from '../fixtures/object-server.ts'
-import { clock, connect, open, patchHead, until } from './fixture.ts'
+import { cameIn, clock, connect, open, patchHead, until } from './fixture.ts'
 
 test('what came before the client left is kept, to the byte, and it goes on from there', async (t) => {
   const gateway = await open(t)
@@ -14,7 +14,7 @@ test('what came before the client left is kept, to the byte, and it goes on from
   const { socket } = await connect(gateway)
   socket.write(patchHead(url, ada.own, { 'upload-offset': '0', 'content-length': '10000' }))
   socket.write('a'.repeat(4321))
-  await until('it came', async () => (await gateway.kept()).length > 0)
+  await cameIn(gateway)
   socket.destroy()
   await until('it is durable', async () => (await ada.look(url)).json().offset === 4321)
   t.match(await ada.head(url), { statusCode: 200, headers: { 'upload-offset': '4321' } })
@@ -32,7 +32,7 @@ test('more comes while what is there is made durable; it counts with the next co
   const url = await ada.begin(length)
   const { socket, answer } = await connect(gateway)
   socket.write(patchHead(url, ada.own, { 'upload-offset': '0', 'content-length': String(length), connection: 'close' }) + 'a'.repeat(10))
-  await until('it came', async () => (await gateway.kept()).length > 0)
+  await cameIn(gateway)
   const { promise, resolve: end } = Promise.withResolvers<void>()
   faults.inject({ on: 'sync', path: /0-1$/, before: () => promise })
   time.forward(6000)
@@ -76,7 +76,7 @@ test('I6: a sync that fails while more comes is not tried again: what it was for
   const url = await ada.begin(30)
   const { socket, answer } = await connect(gateway)
   socket.write(patchHead(url, ada.own, { 'upload-offset': '0', 'content-length': '30', connection: 'close' }) + 'a'.repeat(10))
-  await until('it came', async () => (await gateway.kept()).length > 0)
+  await cameIn(gateway)
   faults.inject({ on: 'sync', path: /0-1$/, errno: 'EIO' })
   time.forward(6000)
   socket.write('b'.repeat(10))
@@ -94,7 +94,7 @@ test('with a checksum, nothing of what a client began and left is kept', async (
   const { socket } = await connect(gateway)
   socket.write(patchHead(url, ada.own, { 'upload-offset': '0', 'content-length': '10', 'upload-checksum': 'md5 kAFQmDzST7DWlj99KOF/cg==' }))
   socket.write('abc')
-  await until('it came', async () => (await gateway.kept()).length > 0)
+  await cameIn(gateway)
   socket.destroy()
   await until('it is gone', async () => (await gateway.kept()).length === 0)
   t.match(await ada.head(url), { headers: { 'upload-offset': '0' } })
@@ -106,7 +106,7 @@ test('a later request ends the one before, which keeps what it has', async (t) =
   const url = await ada.begin(10)
   const first = await connect(gateway)
   first.socket.write(patchHead(url, ada.own, { 'upload-offset': '0', 'content-length': '10' }) + 'hello')
-  await until('it came', async () => (await gateway.kept()).length > 0)
+  await cameIn(gateway)
   t.match(await ada.head(url), { statusCode: 200, headers: { 'upload-offset': '5' } }, 'while the other still sends')
   const heads = await Promise.all(Array.from({ length: 20 }, () => ada.head(url)))
   t.strictSame(new Set(heads.map(({ statusCode }) => statusCode)), new Set([200]))
@@ -130,7 +130,7 @@ test('who is on another gateway finds out with the next commit', async (t) => {
   const url = await ada.begin(10)
   const { socket, answer } = await connect(gateway)
   socket.write(patchHead(url, ada.own, { 'upload-offset': '0', 'content-length': '10', connection: 'close' }) + 'hello')
-  await until('it came', async () => (await gateway.kept()).length > 0)
+  await cameIn(gateway)
   // As another process does it.
   await client.resumable.updateMany({ data: { epoch: { increment: 1 } } })
   socket.write('world')
@@ -153,7 +153,7 @@ test('an upload that is ended while somebody waits for their turn is gone', asyn
   const url = await ada.begin(10)
   const { socket, answer } = await connect(gateway)
   socket.write(patchHead(url, ada.own, { 'upload-offset': '0', 'content-length': '10', connection: 'close' }) + 'hello')
-  await until('it came', async () => (await gateway.kept()).length > 0)
+  await cameIn(gateway)
   faults.inject({ on: 'sync', path: /resumable/, before: () => client.resumable.deleteMany() })
   t.equal((await ada.head(url)).statusCode, 410)
   socket.end('world')
@@ -202,7 +202,7 @@ test('a stop ends those who send, and keeps what they sent; the next gateway goe
   const url = await ada.begin(10)
   const { socket, answer } = await connect(gateway)
   socket.write(patchHead(url, ada.own, { 'upload-offset': '0', 'content-length': '10' }) + 'hello')
-  await until('it came', async () => (await gateway.kept()).length > 0)
+  await cameIn(gateway)
   await app.close()
   t.match(await answer, /^HTTP\/1\.1 503 [^]*SERVICE_STOPPING/)
   const next = await open(t, { UPLOADS_DIR: folder })
@@ -222,7 +222,7 @@ test('what is cut off by more than there is room for is not taken for the whole'
   }
   const short = await begin(10)
   short.chunk(10)
-  await until('it came', async () => (await gateway.kept()).length > 0)
+  await cameIn(gateway)
   short.chunk(5)
   short.socket.write('0\r\n\r\n')
   t.match(await short.answer, /^HTTP\/1\.1 413 [^]*UPLOAD_TOO_LARGE/)
@@ -232,7 +232,7 @@ test('what is cut off by more than there is room for is not taken for the whole'
 
   const long = await begin(10)
   long.chunk(4)
-  await until('it came', async () => (await gateway.kept()).some((path) => !path.startsWith('attachments/')))
+  await cameIn(gateway, (path) => !path.startsWith('attachments/'))
   time.forward(6000)
   long.chunk(3)
   await until('that much counts', async () => (await ada.look(long.url)).json().offset === 7)

@@ -66,6 +66,12 @@ export async function until (what: string, isSo: () => Promise<boolean> | boolea
   throw new Error(`never: ${what}`)
 }
 
+/** Until bytes that were sent have been taken in: their file can be seen before the gateway has looked at the clock for them. */
+export async function cameIn ({ kept }: { kept: () => Promise<string[]> }, isTheirs: (path: string) => boolean = () => true): Promise<void> {
+  await until('it came', async () => (await kept()).some(isTheirs))
+  for (let turns = 0; turns < 20; turns += 1) await kept()
+}
+
 /** A connection on which a test writes a request byte by byte. */
 export async function connect ({ app }: Gateway): Promise<{ socket: Socket, answer: Promise<string> }> {
   if (!app.server.listening) await app.listen({ port: 0, host: '127.0.0.1' })

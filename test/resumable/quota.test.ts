@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { test } from 'tap'
 import { picture } from '../helper.ts'
 import { createClamdServer } from './clamd-server.ts'
-import { bodyType, clientOf, clock, connect, open, patchHead, until } from './fixture.ts'
+import { bodyType, cameIn, clientOf, clock, connect, open, patchHead, until } from './fixture.ts'
 
 const chunk = (bytes: number) => `${bytes.toString(16)}\r\n${'a'.repeat(bytes)}\r\n`
 
@@ -18,7 +18,7 @@ test('without a length, what is announced must fit beside all else, and counts n
 
   const { socket } = await connect(gateway)
   socket.write(patchHead(first, ada.own, { 'upload-offset': '0', 'content-length': '60' }) + 'a'.repeat(20))
-  await until('it came', async () => (await gateway.kept()).length > 0)
+  await cameIn(gateway)
   t.match(await usage(), { reservedBytes: 60 })
   t.match((await ada.send(second, 0, 'a'.repeat(41))).json(), { code: 'QUOTA_EXCEEDED' })
   time.forward(6000)
@@ -61,7 +61,7 @@ test('without a length, and with bytes that nobody announced, what becomes durab
   const url = await ada.begin(undefined)
   const { socket, answer } = await sent(url, 0)
   socket.write(chunk(10))
-  await until('it came', async () => (await gateway.kept()).length > 0)
+  await cameIn(gateway)
   time.forward(6000)
   socket.write(chunk(10))
   await until('that much is durable', async () => (await ada.look(url)).json().offset === 20)

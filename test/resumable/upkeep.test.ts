@@ -7,7 +7,7 @@ import { newUploadId } from '../../src/storage/ids.ts'
 import { createFaults } from '../fixtures/faults.ts'
 import { append, put } from '../fixtures/home-files.ts'
 import { isOnObjects } from '../fixtures/object-server.ts'
-import { bodyType, clientOf, clock, connect, metadata, open, patchHead, until } from './fixture.ts'
+import { bodyType, cameIn, clientOf, clock, connect, metadata, open, patchHead, until } from './fixture.ts'
 
 test('time removes what is not finished, and never what was', async (t) => {
   const time = clock()
@@ -75,7 +75,7 @@ test('an upload that is being sent is not removed, also when nothing of it count
   time.forward(95_000)
   const { socket, answer } = await connect(gateway)
   socket.write(patchHead(url, ada.own, { 'upload-offset': '0', 'content-length': '10', connection: 'close', 'upload-checksum': `sha1 ${createHash('sha1').update('helloworld').digest('base64')}` }) + 'hello')
-  await until('it came', async () => (await gateway.kept()).length > 0)
+  await cameIn(gateway)
   time.forward(10_000)
   const other = await open(t, { ...settings, UPLOADS_DIR: gateway.folder }, { now: time.now })
   // Of several, the one that leads removes them.
@@ -97,7 +97,7 @@ test('who was overtaken while sending does not say how long it is kept', async (
   const url = await ada.begin(10)
   const { socket, answer } = await connect(gateway)
   socket.write(patchHead(url, ada.own, { 'upload-offset': '0', 'content-length': '10', connection: 'close', 'upload-checksum': `sha1 ${createHash('sha1').update('helloworld').digest('base64')}` }) + 'hello')
-  await until('it came', async () => (await gateway.kept()).length > 0)
+  await cameIn(gateway)
   const other = await open(t, { ...settings, UPLOADS_DIR: gateway.folder }, { now: time.now })
   await other.ada.send(url, 0, 'helloworld')
   const { state, expiresAt } = (await ada.look(url)).json()

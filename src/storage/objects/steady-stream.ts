@@ -1,7 +1,6 @@
 // One stream of an object however often its connection is cut: taken up where it stopped, and never ended short. Nobody holds a connection who does not read.
 import type { Readable } from 'node:stream'
-import { clearTimeout, setTimeout as startTimer } from 'node:timers'
-import { setTimeout } from 'node:timers/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import { leavable } from './leavable.ts'
 import { ObjectsUnavailable } from './objects.ts'
 
@@ -58,7 +57,7 @@ export function steadyStream ({ name, bytes, first, reopen, silenceMs = 10_000, 
         return await reopen(offset)
       } catch (error) {
         if (!(error instanceof ObjectsUnavailable) || stream.destroyed || performance.now() > deadline) throw new ObjectsUnavailable(`${name} cannot be read on from byte ${offset}`, { cause: error })
-        await setTimeout(pauseMs)
+        await pause(pauseMs)
       }
     }
   }
@@ -74,14 +73,14 @@ const quiet = (body: Readable): Readable => body.on('error', () => {})
 async function * untilSilent (body: Readable, silenceMs: number, restMs: number): AsyncGenerator<Buffer> {
   const giveUp = () => body.destroy(new Error(`Nothing came for ${silenceMs} ms.`))
   const rest = () => body.destroy(new Error(`Nothing was taken for ${restMs} ms.`))
-  let timer = startTimer(giveUp, silenceMs)
+  let timer = setTimeout(giveUp, silenceMs)
   try {
     for await (const chunk of body as AsyncIterable<Buffer>) {
       clearTimeout(timer)
-      timer = startTimer(rest, restMs)
+      timer = setTimeout(rest, restMs)
       yield chunk
       clearTimeout(timer)
-      timer = startTimer(giveUp, silenceMs)
+      timer = setTimeout(giveUp, silenceMs)
     }
   } finally {
     clearTimeout(timer)

@@ -2,7 +2,7 @@
 import { free } from '../free.ts'
 
 /** One write of 1 MiB costs about what one of 64 KiB does. */
-export const blockBytes = 1024 ** 2
+const blockBytes = 1024 ** 2
 
 /** For who comes while others fill the large ones: each upload has one, and there may be hundreds. */
 export const mediumBytes = 256 * 1024

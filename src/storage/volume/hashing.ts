@@ -1,6 +1,7 @@
 // The sha-256 of a file while its bytes come: of a small one here, of a large one on a thread of its own, which all of them share.
 import { createHash } from 'node:crypto'
 import { Worker } from 'node:worker_threads'
+import { leastPriority, lessBy } from '../../priority.ts'
 import { mediumBytes } from './blocks.ts'
 
 export type Hashing = {
@@ -12,14 +13,14 @@ export type Hashing = {
   drop (): void
 }
 
-/** `isLarge`: undefined when only the first bytes tell. `source`: of the thread; for tests. @throws what ended the thread, from each call whose bytes it had */
-export function createHashing (source = ofThread, isLarge?: boolean): Hashing {
+/** `bytes`: how many will come, where that is not to be told by the first. `source`: of the thread; for tests. @throws what ended the thread, from each call whose bytes it had */
+export function createHashing ({ bytes, source = ofThread }: { bytes?: number, source?: string } = {}): Hashing {
   let chosen: Hashing | undefined
   return {
-    update (bytes) {
+    update (block) {
       // Only the last of a file that comes in one go is smaller than that.
-      chosen ??= isLarge ?? bytes.length >= mediumBytes ? onThread(source) : here()
-      return chosen.update(bytes)
+      chosen ??= (bytes ?? block.length) >= mediumBytes ? onThread(source) : here()
+      return chosen.update(block)
     },
     digest: () => (chosen ?? here()).digest(),
     drop: () => chosen?.drop(),
@@ -38,11 +39,11 @@ function here (): Hashing {
   }
 }
 
-// What the module of priorities does, which a thread of this kind cannot import: only threads of Linux have one of their own.
+// It lowers its own priority as `answerFirst` does that of others: it cannot be told its number from outside.
 const ofThread = `
   const { getPriority, setPriority } = require('node:os')
   try {
-    if (process.platform === 'linux') setPriority(Math.min(19, getPriority() + 10))
+    if (process.platform === 'linux') setPriority(Math.min(${leastPriority}, getPriority() + ${lessBy}))
   } catch {}
   const { parentPort } = require('node:worker_threads')
   const { createHash } = require('node:crypto')

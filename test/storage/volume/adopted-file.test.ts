@@ -55,7 +55,7 @@ test('what comes to nothing leaves it as it was, and nothing is written to it', 
 
 test('one that cannot have two names, cannot be read, or is not what it was, is not taken', async (t) => {
   const { store, path, whole, staged, root, faults } = await setUp(t)
-  for (const [on, errno] of [['link', 'EPERM'], ['link', 'ENOENT'], ['open', 'EMFILE']] as const) {
+  for (const [on, errno] of [['link', 'EPERM'], ['link', 'ENOENT'], ['open', 'EMFILE'], ['stat', 'ESTALE']] as const) {
     faults.heal()
     faults.inject({ on, errno, path: /given|staging\/[^/]+\/[^/]+$/, forever: true })
     t.equal(await store.adopt?.(whole), undefined, errno)

@@ -3,19 +3,20 @@ import { test } from 'tap'
 import { createHashing } from '../../../src/storage/volume/hashing.ts'
 
 const mebibyte = 1024 ** 2
+const noThread = 'throw new Error("no thread")'
 const sha256 = (...bytes: Buffer[]) => createHash('sha256').update(Buffer.concat(bytes)).digest('hex')
 const copy = (bytes: Buffer) => Buffer.from(new Uint8Array(bytes).buffer)
 
 test('a thread that ends fails who has asked it with its reason; who comes later gets another', async (t) => {
   const broken = 'require("node:worker_threads").parentPort.once("message", () => { throw new Error("out of order") })'
-  const [one, two] = [createHashing(broken), createHashing(broken)]
+  const [one, two] = [createHashing({ source: broken }), createHashing({ source: broken })]
   await Promise.all([
     t.rejects(one.update(Buffer.alloc(mebibyte)), { message: 'out of order' }),
     t.rejects(two.update(Buffer.alloc(mebibyte)), { message: 'out of order' }),
   ])
   await t.rejects(one.digest(), { message: 'out of order' }, 'also whose bytes it had before')
   one.drop()
-  const leaving = createHashing('require("node:worker_threads").parentPort.once("message", () => process.exit(3))')
+  const leaving = createHashing({ source: 'require("node:worker_threads").parentPort.once("message", () => process.exit(3))' })
   await t.rejects(leaving.update(Buffer.alloc(mebibyte)), { message: /ended with 3/ })
   const bytes = randomBytes(mebibyte)
   const later = createHashing()
@@ -45,15 +46,15 @@ test('who is not interested any more disturbs nobody', async (t) => {
 })
 
 test('a small file needs no thread', async (t) => {
-  const file = createHashing('throw new Error("no thread")')
+  const file = createHashing({ source: noThread })
   const bytes = Buffer.from('hello')
   t.equal(await file.update(bytes), bytes)
   t.equal(await file.digest(), sha256(bytes))
-  t.equal(await createHashing('').digest(), sha256())
+  t.equal(await createHashing({ source: noThread }).digest(), sha256())
 })
 
 test('who knows that more will come says so at once', async (t) => {
-  const [large, small] = [createHashing(undefined, true), createHashing('throw new Error("no thread")', false)]
+  const [large, small] = [createHashing({ bytes: Infinity }), createHashing({ bytes: 100, source: noThread })]
   const [few, block] = [randomBytes(5), randomBytes(mebibyte)]
   const moved = copy(few)
   const passed = await large.update(moved)
