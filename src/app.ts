@@ -115,6 +115,9 @@ const linksEveryMs = 10 * 60_000
 /** Of the time, for looking through the volume. */
 const sweepShare = 0.2
 
+/** The same, for checking each of its files; a million take some hours. */
+const auditShare = 0.1
+
 export type AppOptions = {
   readonly isTerminal?: boolean
   readonly logStream?: DestinationStream
@@ -215,6 +218,7 @@ async function compose (app: FastifyInstance, front: Front, config: Config, { fs
       everyMs: config.auditIntervalMs,
       maxBytesPerDay: config.auditMaxBytesPerDay,
       onRead: metrics.auditRead,
+      pace: () => createPace(auditShare),
     }),
   })
 

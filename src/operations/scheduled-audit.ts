@@ -1,5 +1,6 @@
 // The gateways' own audit: when one is due, which of them does it, how much it reads, and where the next one goes on.
 import type { AuditRecord, AuditState } from '../records/audit-state.ts'
+import { withoutRest, type Pace } from '../storage/pace.ts'
 import type { Finding, Problem } from './finding.ts'
 import { silent } from './progress.ts'
 import { verifyVolume, type VerifyOptions, type VolumeVerification } from './verify.ts'
@@ -17,8 +18,8 @@ const retryMs = 15 * 60_000
 /** So far the clocks of gateways may be apart. A time further ahead was written by a clock that was wrong. */
 const clockToleranceMs = 5 * 60_000
 
-/** Its files are checked beside requests: few at once, and small pages. */
-const pace = { concurrency: 2, pageSize: 200 }
+/** Its files are checked beside requests: one at a time, and in pages so small that the lease is kept while large ones are read. */
+const portions = { concurrency: 1, pageSize: 20 }
 
 const maxSuspects = 1000
 
@@ -38,12 +39,14 @@ type Options = Pick<VerifyOptions, 'pause'> & {
   readonly maxBytesPerDay: number
   /** Hears of bytes that were read and hashed. */
   readonly onRead: (bytes: number) => void
+  /** At which files are looked at and read, each time anew. */
+  readonly pace?: () => Pace
 }
 
 /** The state when the audit began, as it is held now, and as it was last written. */
 type Taken = { readonly begun: AuditState, held: AuditState, written: string }
 
-export function createScheduledAudit ({ surroundings, record, everyMs, maxBytesPerDay, onRead, pause }: Options): ScheduledAudit {
+export function createScheduledAudit ({ surroundings, record, everyMs, maxBytesPerDay, onRead, pace = () => withoutRest, pause }: Options): ScheduledAudit {
   const nowMs = () => surroundings.now().getTime()
 
   /** Undefined when it is not due, or another process has it. */
@@ -80,7 +83,7 @@ export function createScheduledAudit ({ surroundings, record, everyMs, maxBytesP
       await save(taken, {})
     }
     const verification = await verifyVolume(surroundings, {
-      ...pace, signal, onPage, progress: silent, waitsForUploads: false,
+      ...portions, pace: pace(), signal, onPage, progress: silent, waitsForUploads: false,
       after: begun.cursor, maxBytes: maxBytesPerDay - begun.dayBytes, always: new Set(begun.suspects),
       ...(pause !== undefined && { pause }),
     })

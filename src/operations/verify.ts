@@ -1,6 +1,7 @@
 // Checks a live volume against its rows, and names what is wrong, file by file. Changes nothing, and runs beside gateways at work.
 import { createInventory } from '../records/inventory.ts'
 import { createJournaled } from '../records/journaled.ts'
+import { withoutRest, type Pace } from '../storage/pace.ts'
 import type { Sidecar } from '../storage/sidecar.ts'
 import { erasuresFile } from '../storage/volume/layout.ts'
 import type { Verification } from './finding.ts'
@@ -28,6 +29,8 @@ export type VerifyOptions = {
   readonly concurrency?: number
   readonly pageSize?: number
   readonly signal?: AbortSignal
+  /** Beside requests; one file at a time then. */
+  readonly pace?: Pace
   /** False: what may be an upload in flight is left to the next check. */
   readonly waitsForUploads?: boolean
   /** Hears how far it is after each page. `cursor`: for `after`. */
@@ -58,8 +61,8 @@ export async function verifyVolume (surroundings: Surroundings, options: VerifyO
   return { ...counts, cursor: reading.cursor(), findings: relate(findings.list).map(({ expected, actual, ...finding }) => finding), ...(more > 0 && { moreFindings: more }) }
 }
 
-function contextFor ({ fs, root, client, now, storage, isOwn }: Surroundings, { progress, concurrency = 8, pageSize = 500, signal, pause, findings = createFindings() }: VerifyOptions): Context {
-  return { fs, root, now, storage, isOwn, inventory: createInventory(client), journaled: createJournaled(client), progress, findings, concurrency, pageSize, signal, pause: pause ?? pausing(signal) }
+function contextFor ({ fs, root, client, now, storage, isOwn }: Surroundings, { progress, concurrency = 8, pageSize = 500, signal, pace = withoutRest, pause, findings = createFindings() }: VerifyOptions): Context {
+  return { fs, root, now, storage, isOwn, inventory: createInventory(client), journaled: createJournaled(client), progress, findings, concurrency, pageSize, signal, pace, pause: pause ?? pausing(signal) }
 }
 
 type Reading = {

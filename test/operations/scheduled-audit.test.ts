@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { test, type Test } from 'tap'
 import { createScheduledAudit } from '../../src/operations/scheduled-audit.ts'
 import { createAuditRecord } from '../../src/records/audit-state.ts'
+import { withoutRest, type Pace } from '../../src/storage/pace.ts'
 import { placeFor } from './fixtures/place.ts'
 
 const hour = 3_600_000
@@ -15,12 +16,20 @@ async function setUp (t: Test, { maxBytesPerDay = 1000 } = {}) {
   const record = createAuditRecord(place.client)
   const read: number[] = []
   const meanwhile = { happens: async () => {} }
+  const rests: number[] = []
+  const pace = (): Pace => {
+    const audit = rests.push(0) - 1
+    return async (signal) => {
+      rests[audit] = (rests[audit] ?? 0) + 1
+      await withoutRest(signal)
+    }
+  }
   /** As a gateway on this volume has it. */
-  const gateway = () => createScheduledAudit({ surroundings: place, record, everyMs: hour, maxBytesPerDay, onRead: (bytes) => { if (bytes > 0) read.push(bytes) }, pause: () => meanwhile.happens() })
+  const gateway = () => createScheduledAudit({ surroundings: place, record, everyMs: hour, maxBytesPerDay, onRead: (bytes) => { if (bytes > 0) read.push(bytes) }, pause: () => meanwhile.happens(), pace })
   const one = gateway()
   const run = (signal = new AbortController().signal) => one.runIfDue(signal)
   const pass = (ms: number) => { place.clock.date = new Date(place.clock.date.getTime() + ms) }
-  return { ...place, record, read, meanwhile, one, other: gateway(), run, pass }
+  return { ...place, record, read, rests, meanwhile, one, other: gateway(), run, pass }
 }
 
 test('one is done at once, and the next when it is due; what it found stays known', async (t) => {
@@ -41,6 +50,18 @@ test('one is done at once, and the next when it is due; what it found stays know
   t.equal(await run(), undefined)
   pass(1)
   t.match(await run(), { records: 3 })
+})
+
+test('it rests after each file, and while it reads one', async (t) => {
+  const { attachment, run, pass, rests } = await setUp(t, { maxBytesPerDay: 10_000_000 })
+  await attachment('a'.repeat(3_000_000))
+  await attachment('hello')
+  await run()
+  pass(hour)
+  await run()
+  const [first = 0, second] = rests
+  t.ok(first >= 7, 'a file of 3 MB is read in pieces')
+  t.equal(second, first)
 })
 
 test('of several gateways one does it', async (t) => {
@@ -101,24 +122,24 @@ test('bytes that were wrong are read each time, until they are right', async (t)
 test('one that is told to end stops, and the next goes on from there', async (t) => {
   const { attachment, run, record, faults, clock } = await setUp(t)
   const ids: string[] = []
-  for (let n = 0; n < 201; n += 1) ids.push((await attachment(`${n}`)).id)
+  for (let n = 0; n < 21; n += 1) ids.push((await attachment(`${n}`)).id)
   const controller = new AbortController()
-  faults.inject({ on: 'open', path: new RegExp(`${ids[200]}.bin`), before: () => controller.abort() })
+  faults.inject({ on: 'open', path: new RegExp(`${ids[20]}.bin`), before: () => controller.abort() })
   t.equal(await run(controller.signal), undefined)
-  t.match((await record.read()).state, { heldUntil: 0, finishedAt: 0, cursor: ids[199] })
-  t.match(await run(), { records: 201, hashedFiles: 1 })
+  t.match((await record.read()).state, { heldUntil: 0, finishedAt: 0, cursor: ids[19] })
+  t.match(await run(), { records: 21, hashedFiles: 1 })
   t.match((await record.read()).state, { finishedAt: clock.date.getTime() })
 })
 
 test('how far it is is written down on the way', async (t) => {
   const { attachment, run, record, faults, pass } = await setUp(t)
   const ids: string[] = []
-  for (let n = 0; n < 201; n += 1) ids.push((await attachment(`${n}`)).id)
+  for (let n = 0; n < 21; n += 1) ids.push((await attachment(`${n}`)).id)
   let state: unknown
-  faults.inject({ on: 'open', path: new RegExp(`${ids[100]}.bin`), before: () => pass(minute) })
-  faults.inject({ on: 'open', path: new RegExp(`${ids[200]}.bin`), before: async () => { state = (await record.read()).state } })
+  faults.inject({ on: 'open', path: new RegExp(`${ids[10]}.bin`), before: () => pass(minute) })
+  faults.inject({ on: 'open', path: new RegExp(`${ids[20]}.bin`), before: async () => { state = (await record.read()).state } })
   await run()
-  t.match(state, { cursor: ids[199] })
+  t.match(state, { cursor: ids[19] })
 })
 
 test('one that fails is tried again after a while', async (t) => {

@@ -2,6 +2,7 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Inventory } from '../../records/inventory.ts'
 import type { Journaled } from '../../records/journaled.ts'
+import type { Pace } from '../../storage/pace.ts'
 import type { Progress } from '../progress.ts'
 import type { Workplace } from '../workplace.ts'
 import type { Findings } from './observed.ts'
@@ -17,6 +18,7 @@ export type Context = Pick<Surroundings, 'fs' | 'root' | 'now' | 'storage' | 'is
   readonly concurrency: number
   readonly pageSize: number
   readonly signal: AbortSignal | undefined
+  readonly pace: Pace
   readonly pause: (ms: number) => Promise<void>
 }
 

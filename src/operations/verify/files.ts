@@ -37,13 +37,13 @@ export async function checkFiles (context: Context, { isErased, waitsForUploads 
 
 /** Ids without a row, and foreign entries; of more than can be listed, the first. */
 async function collect (context: Context): Promise<{ unknown: FoundBlob[], foreign: ForeignEntry[] }> {
-  const { fs, root, isOwn, inventory, progress, signal } = context
+  const { fs, root, isOwn, inventory, progress, signal, pace } = context
   const unknown: FoundBlob[] = []
   const foreign: ForeignEntry[] = []
   progress.step('Looking for files without a record')
   for await (const folder of scanVolume(fs, root, isOwn)) {
     for (let at = 0; at < folder.blobs.length; at += idsPerQuery) {
-      signal?.throwIfAborted()
+      await pace(signal)
       const group = folder.blobs.slice(at, at + idsPerQuery)
       const known = await inventory.known(group.map(({ id }) => id))
       for (const found of group) {

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import pLimit from 'p-limit'
 import type { Item } from '../../records/inventory.ts'
 import { asBlobId } from '../../storage/ids.ts'
+import type { Pace } from '../../storage/pace.ts'
 import { decodeSidecar, type Sidecar } from '../../storage/sidecar.ts'
 import { detour, inspect, type Look } from '../../storage/volume/inspect.ts'
 import { blobPath, sidecarPath } from '../../storage/volume/layout.ts'
@@ -34,7 +35,7 @@ type Options = {
 }
 
 export async function checkRows (context: Context, options: Options): Promise<RowCounts> {
-  const { inventory, progress, pageSize, concurrency, signal } = context
+  const { inventory, progress, pageSize, concurrency, signal, pace } = context
   const counts: RowCounts = { records: 0, hashedFiles: 0, hashedBytes: 0, allBytes: 0 }
   const limit = pLimit(concurrency)
   progress.step('Checking files of records', await inventory.count())
@@ -52,6 +53,7 @@ export async function checkRows (context: Context, options: Options): Promise<Ro
       if (isHashed) counts.hashedBytes += item.sidecar.size
       const seen = await look(context, item, { isHashed, isErased: options.isErased, around })
       progress.advance()
+      await pace(signal)
       return seen.length === 0 ? undefined : { item, isHashed, seen }
     })))
     context.findings.add(...await confirmed(context, suspects.filter((suspect) => suspect !== undefined), options.isErased))
@@ -99,7 +101,7 @@ async function lookAgain (context: Context, before: Suspect, item: Item | undefi
 const problemsOf = (seen: readonly Observed[]): Problem[] => seen.map(({ problem }) => problem)
 
 /** All that is wrong with one row and its files at this moment. */
-export async function look (context: Pick<Context, 'fs' | 'root' | 'signal'>, item: Item, { isHashed, isErased, around = (folder) => detour(context.fs, context.root, folder) }: { isHashed: boolean, isErased: IsErased, around?: Around }): Promise<Observed[]> {
+export async function look (context: Pick<Context, 'fs' | 'root' | 'signal'> & { readonly pace?: Pace }, item: Item, { isHashed, isErased, around = (folder) => detour(context.fs, context.root, folder) }: { isHashed: boolean, isErased: IsErased, around?: Around }): Promise<Observed[]> {
   const { sidecar, flaw } = item
   const of = (problem: Problem, path: string, detail: string, more: Partial<Observed> = {}): Observed =>
     ({ problem, path, kind: sidecar.kind, id: sidecar.id, detail, mend: mends[problem], ...more })
@@ -119,8 +121,8 @@ export async function look (context: Pick<Context, 'fs' | 'root' | 'signal'>, it
 
 type Fault = { readonly problem: Problem, readonly detail: string, readonly actual?: string, readonly isAhead?: boolean }
 
-async function faultOfBlob ({ fs, signal }: Pick<Context, 'fs' | 'signal'>, path: string, { size, sha256 }: Sidecar, isHashed: boolean): Promise<Fault | undefined> {
-  const found = await inspect(fs, path, { signal, isHashed })
+async function faultOfBlob ({ fs, signal, pace }: Pick<Context, 'fs' | 'signal'> & { readonly pace?: Pace }, path: string, { size, sha256 }: Sidecar, isHashed: boolean): Promise<Fault | undefined> {
+  const found = await inspect(fs, path, { signal, isHashed, pace })
   if (found.is === 'nothing') return { problem: 'blob-missing', detail: 'The file is missing.' }
   if (found.is === 'unreadable') return { problem: 'blob-unreadable', detail: `The file cannot be read (${found.reason}).` }
   if (found.is !== 'file') return { problem: 'blob-missing', detail: `In place of the file there is a ${found.is}.` }

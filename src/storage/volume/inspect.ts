@@ -4,6 +4,7 @@ import { constants } from 'node:fs'
 import { join, relative, sep } from 'node:path'
 import { errnoOf } from '../failures.ts'
 import { readOrdinary, type FileHandle, type FileSystem } from '../fs.ts'
+import { withoutRest, type Pace } from '../pace.ts'
 
 const chunkBytes = 1024 ** 2
 
@@ -19,6 +20,8 @@ type Wanted = {
   /** The bytes themselves, when there are not more than so many. */
   readonly maxBytes?: number
   readonly signal?: AbortSignal | undefined
+  /** At which bytes are read to be hashed. */
+  readonly pace?: Pace | undefined
 }
 
 /** @throws only when `signal` is aborted */
@@ -35,22 +38,22 @@ export async function inspect (fs: FileSystem, path: string, wanted: Wanted = {}
   }
 }
 
-async function lookAt (handle: FileHandle, { isHashed = false, maxBytes = 0, signal }: Wanted): Promise<Look> {
+async function lookAt (handle: FileHandle, { isHashed = false, maxBytes = 0, signal, pace = withoutRest }: Wanted): Promise<Look> {
   const stat = await handle.stat()
   if (stat.isDirectory()) return { is: 'folder' }
   if (!stat.isFile()) return { is: 'special file' }
   const look = { is: 'file', size: stat.size, changedAtMs: stat.ctimeMs } as const
-  if (isHashed) return { ...look, ...await hashOf(handle, stat.size, signal) }
+  if (isHashed) return { ...look, ...await hashOf(handle, stat.size, pace, signal) }
   return stat.size > 0 && stat.size <= maxBytes ? { ...look, bytes: await handle.readFile() } : look
 }
 
 /** The size is what was read: more counts than what stat(2) said when a file grows meanwhile. */
-async function hashOf (handle: FileHandle, expectedSize: number, signal: AbortSignal | undefined): Promise<{ size: number, sha256: string }> {
+async function hashOf (handle: FileHandle, expectedSize: number, pace: Pace, signal: AbortSignal | undefined): Promise<{ size: number, sha256: string }> {
   const hash = createHash('sha256')
   const buffer = Buffer.allocUnsafe(Math.min(chunkBytes, expectedSize + 1))
   let size = 0
   while (true) {
-    signal?.throwIfAborted()
+    await pace(signal)
     const { bytesRead } = await handle.read(buffer, 0, buffer.length, size)
     if (bytesRead === 0) return { size, sha256: hash.digest('hex') }
     hash.update(buffer.subarray(0, bytesRead))

@@ -9,6 +9,7 @@ import { createInventory } from '../../../src/records/inventory.ts'
 import { createJournaled } from '../../../src/records/journaled.ts'
 import { openStaging } from '../../../src/storage/volume/staging.ts'
 import { createDurable } from '../../../src/storage/volume/durable.ts'
+import { withoutRest } from '../../../src/storage/pace.ts'
 import { encodeSidecar } from '../../../src/storage/sidecar.ts'
 import { publish, sidecarFor } from '../../storage/fixtures/volume.ts'
 import { placeFor } from '../fixtures/place.ts'
@@ -25,7 +26,7 @@ async function setUp (t: Test) {
   async function check ({ waitsForUploads = true, isErased = (): boolean => false, signal = undefined as AbortSignal | undefined, fs = place.fs } = {}) {
     const findings = createFindings()
     const context: Context = {
-      ...place, fs, inventory: createInventory(place.client), journaled: createJournaled(place.client), findings, concurrency: 2, pageSize: 2, signal,
+      ...place, fs, inventory: createInventory(place.client), journaled: createJournaled(place.client), findings, concurrency: 2, pageSize: 2, signal, pace: withoutRest,
       progress: { ...silent, say: (sentence) => { said.push(sentence) } },
       pause: async (ms) => {
         meanwhile.pauses.push(ms)

@@ -8,6 +8,7 @@ import { checkRows } from '../../../src/operations/verify/rows.ts'
 import type { Context } from '../../../src/operations/verify/context.ts'
 import { createInventory } from '../../../src/records/inventory.ts'
 import { createJournaled } from '../../../src/records/journaled.ts'
+import { withoutRest } from '../../../src/storage/pace.ts'
 import { encodeSidecar, type Sidecar } from '../../../src/storage/sidecar.ts'
 import { placeFor } from '../fixtures/place.ts'
 
@@ -20,7 +21,7 @@ async function setUp (t: Test) {
   async function check ({ isHashed = true, isErased = (_: unknown): boolean => false, pageSize = 2, onPage = undefined as ((lastId: string) => Promise<void>) | undefined } = {}) {
     const findings = createFindings()
     const context: Context = {
-      ...place, inventory: createInventory(place.client), journaled: createJournaled(place.client), progress: silent, findings, concurrency: 2, pageSize, signal: undefined,
+      ...place, inventory: createInventory(place.client), journaled: createJournaled(place.client), progress: silent, findings, concurrency: 2, pageSize, signal: undefined, pace: withoutRest,
       pause: async () => {
         meanwhile.pauses += 1
         await meanwhile.first()
@@ -175,7 +176,7 @@ test('a row that is another at each look is being worked on; what settles wrong 
 test('it ends when it is told to', async (t) => {
   const { attachment, root, fs, client, storage, now } = await setUp(t)
   await attachment('a')
-  const context: Context = { root, fs, storage, now, isOwn: () => false, inventory: createInventory(client), journaled: createJournaled(client), progress: silent, findings: createFindings(), concurrency: 1, pageSize: 1, signal: AbortSignal.abort(), pause: async () => {} }
+  const context: Context = { root, fs, storage, now, isOwn: () => false, inventory: createInventory(client), journaled: createJournaled(client), progress: silent, findings: createFindings(), concurrency: 1, pageSize: 1, signal: AbortSignal.abort(), pace: withoutRest, pause: async () => {} }
   await t.rejects(checkRows(context, { isErased: () => false, readsBytes: () => true }), { name: 'AbortError' })
 })
 
@@ -184,7 +185,7 @@ test('of a file of another length its bytes say whose it is, also when they are 
   await truncate(blobPath(await attachment('aaaaa')), 3)
   t.match((await check({ isHashed: false })).found, [{ problem: 'blob-size' }])
   const findings = createFindings()
-  const context: Context = { root, fs, storage, now, isOwn: () => false, inventory: createInventory(client), journaled: createJournaled(client), progress: silent, findings, concurrency: 1, pageSize: 1, signal: undefined, pause: async () => {} }
+  const context: Context = { root, fs, storage, now, isOwn: () => false, inventory: createInventory(client), journaled: createJournaled(client), progress: silent, findings, concurrency: 1, pageSize: 1, signal: undefined, pace: withoutRest, pause: async () => {} }
   await checkRows(context, { isErased: () => false, readsBytes: () => false })
   t.match(findings.list, [{ actual: sha256('aaa') }])
 })
