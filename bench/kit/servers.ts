@@ -37,7 +37,7 @@ type Placed = { readonly hasAll?: boolean | undefined }
 /** Options of Node for each gateway, besides those of `npm start`. */
 export const gatewayOptions: string[] = []
 
-const startOptions = ['--max-semi-space-size=4']
+const startOptions = ['--max-semi-space-size=4', '--no-memory-reducer']
 
 const gatewayEntry = fileURLToPath(new URL('../../src/server.ts', import.meta.url))
 
