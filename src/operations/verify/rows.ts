@@ -4,7 +4,6 @@ import { isDeepStrictEqual } from 'node:util'
 import pLimit from 'p-limit'
 import type { Item } from '../../records/inventory.ts'
 import { asBlobId } from '../../storage/ids.ts'
-import type { Pace } from '../../storage/pace.ts'
 import { decodeSidecar, type Sidecar } from '../../storage/sidecar.ts'
 import { detour, inspect, type Look } from '../../storage/volume/inspect.ts'
 import { blobPath, sidecarPath } from '../../storage/volume/layout.ts'
@@ -101,7 +100,7 @@ async function lookAgain (context: Context, before: Suspect, item: Item | undefi
 const problemsOf = (seen: readonly Observed[]): Problem[] => seen.map(({ problem }) => problem)
 
 /** All that is wrong with one row and its files at this moment. */
-export async function look (context: Pick<Context, 'fs' | 'root' | 'signal'> & { readonly pace?: Pace }, item: Item, { isHashed, isErased, around = (folder) => detour(context.fs, context.root, folder) }: { isHashed: boolean, isErased: IsErased, around?: Around }): Promise<Observed[]> {
+export async function look (context: Pick<Context, 'fs' | 'root' | 'signal'> & Partial<Pick<Context, 'pace'>>, item: Item, { isHashed, isErased, around = (folder) => detour(context.fs, context.root, folder) }: { isHashed: boolean, isErased: IsErased, around?: Around }): Promise<Observed[]> {
   const { sidecar, flaw } = item
   const of = (problem: Problem, path: string, detail: string, more: Partial<Observed> = {}): Observed =>
     ({ problem, path, kind: sidecar.kind, id: sidecar.id, detail, mend: mends[problem], ...more })
@@ -121,7 +120,7 @@ export async function look (context: Pick<Context, 'fs' | 'root' | 'signal'> & {
 
 type Fault = { readonly problem: Problem, readonly detail: string, readonly actual?: string, readonly isAhead?: boolean }
 
-async function faultOfBlob ({ fs, signal, pace }: Pick<Context, 'fs' | 'signal'> & { readonly pace?: Pace }, path: string, { size, sha256 }: Sidecar, isHashed: boolean): Promise<Fault | undefined> {
+async function faultOfBlob ({ fs, signal, pace }: Pick<Context, 'fs' | 'signal'> & Partial<Pick<Context, 'pace'>>, path: string, { size, sha256 }: Sidecar, isHashed: boolean): Promise<Fault | undefined> {
   const found = await inspect(fs, path, { signal, isHashed, pace })
   if (found.is === 'nothing') return { problem: 'blob-missing', detail: 'The file is missing.' }
   if (found.is === 'unreadable') return { problem: 'blob-unreadable', detail: `The file cannot be read (${found.reason}).` }
