@@ -117,6 +117,7 @@ const sweepShare = 0.2
 
 /** The same, for checking each of its files: a million take some hours. */
 const auditShare = 0.1
+const longestAuditRestMs = 20
 
 export type AppOptions = {
   readonly isTerminal?: boolean
@@ -218,7 +219,7 @@ async function compose (app: FastifyInstance, front: Front, config: Config, { fs
       everyMs: config.auditIntervalMs,
       maxBytesPerDay: config.auditMaxBytesPerDay,
       onRead: metrics.auditRead,
-      pace: () => createPace(auditShare),
+      pace: () => createPace(auditShare, longestAuditRestMs),
     }),
   })
 

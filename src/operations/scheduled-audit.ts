@@ -5,12 +5,13 @@ import type { Finding, Problem } from './finding.ts'
 import { silent } from './progress.ts'
 import { verifyVolume, type VerifyOptions, type VolumeVerification } from './verify.ts'
 import type { Surroundings } from './verify/context.ts'
+import { createFindings } from './verify/observed.ts'
 
 const dayMs = 86_400_000
 
 /** One that has not said how far it is for this long is dead, and another goes on. */
 const leaseMs = 10 * 60_000
-const saveEveryMs = 30_000
+const usuallySavedEveryMs = 30_000
 
 /** After a failure, such as of the volume, the next try is not at once. */
 const retryMs = 15 * 60_000
@@ -18,7 +19,7 @@ const retryMs = 15 * 60_000
 /** So far the clocks of gateways may be apart. A time further ahead was written by a clock that was wrong. */
 const clockToleranceMs = 5 * 60_000
 
-/** Its files are checked beside requests: one at a time, and in pages so small that the lease is kept while large ones are read. */
+/** Its files are checked beside requests: one at a time, and how far it is is known after each small page. */
 const portions = { concurrency: 1, pageSize: 20 }
 
 const maxSuspects = 1000
@@ -41,12 +42,13 @@ type Options = Pick<VerifyOptions, 'pause'> & {
   readonly onRead: (bytes: number) => void
   /** At which files are looked at and read, each time anew. */
   readonly pace?: () => Pace
+  readonly saveEveryMs?: number
 }
 
 /** The state when the audit began, as it is held now, and as it was last written. */
 type Taken = { readonly begun: AuditState, held: AuditState, written: string }
 
-export function createScheduledAudit ({ surroundings, record, everyMs, maxBytesPerDay, onRead, pace = () => withoutRest, pause }: Options): ScheduledAudit {
+export function createScheduledAudit ({ surroundings, record, everyMs, maxBytesPerDay, onRead, pace = () => withoutRest, saveEveryMs = usuallySavedEveryMs, pause }: Options): ScheduledAudit {
   const nowMs = () => surroundings.now().getTime()
 
   /** Undefined when it is not due, or another process has it. */
@@ -72,20 +74,27 @@ export function createScheduledAudit ({ surroundings, record, everyMs, maxBytesP
 
   async function audit (taken: Taken, signal: AbortSignal): Promise<VolumeVerification> {
     const { begun } = taken
-    let savedAt = nowMs()
+    const findings = createFindings()
     let read = 0
     const onPage: VerifyOptions['onPage'] = async ({ cursor, hashedBytes }) => {
       onRead(hashedBytes - read)
       read = hashedBytes
-      taken.held = { ...taken.held, cursor, dayBytes: begun.dayBytes + hashedBytes }
-      if (nowMs() - savedAt < saveEveryMs) return
-      savedAt = nowMs()
-      await save(taken, {})
+      // Whoever goes on behind them would not see them again.
+      const suspects = bounded([...begun.suspects, ...suspectsIn(findings.list)])
+      taken.held = { ...taken.held, cursor, dayBytes: begun.dayBytes + hashedBytes, suspects }
     }
+    const lost = new AbortController()
+    let saving = Promise.resolve()
+    const timer = setInterval(() => {
+      saving = saving.then(() => save(taken, {})).catch((error: unknown) => lost.abort(error))
+    }, saveEveryMs)
     const verification = await verifyVolume(surroundings, {
-      ...portions, pace: pace(), signal, onPage, progress: silent, waitsForUploads: false,
+      ...portions, pace: pace(), signal: AbortSignal.any([signal, lost.signal]), onPage, progress: silent, findings, waitsForUploads: false,
       after: begun.cursor, maxBytes: maxBytesPerDay - begun.dayBytes, always: new Set(begun.suspects),
       ...(pause !== undefined && { pause }),
+    }).finally(async () => {
+      clearInterval(timer)
+      await saving
     })
     await save(taken, { ...summary(verification), cursor: verification.cursor ?? '', finishedAt: nowMs(), heldUntil: 0 })
     return verification
@@ -120,8 +129,11 @@ const classes: Readonly<Record<Problem, 'missing' | 'corrupt' | 'foreign'>> = {
 
 const wrongBytes: ReadonlySet<Problem> = new Set(['blob-corrupt', 'blob-swapped'])
 
+const suspectsIn = (findings: readonly Finding[]): string[] => findings.filter(({ problem }) => wrongBytes.has(problem)).flatMap(({ id }) => id ?? [])
+
+const bounded = (suspects: readonly string[]): string[] => [...new Set(suspects)].slice(0, maxSuspects)
+
 function summary ({ findings }: VolumeVerification): Pick<AuditState, 'missing' | 'corrupt' | 'foreign' | 'suspects'> {
   const count = (name: string) => findings.filter(({ problem }) => classes[problem] === name).length
-  const suspects = findings.filter(({ problem }) => wrongBytes.has(problem)).flatMap(({ id }: Finding) => id ?? [])
-  return { missing: count('missing'), corrupt: count('corrupt'), foreign: count('foreign'), suspects: suspects.slice(0, maxSuspects) }
+  return { missing: count('missing'), corrupt: count('corrupt'), foreign: count('foreign'), suspects: bounded(suspectsIn(findings)) }
 }

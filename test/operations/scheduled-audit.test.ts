@@ -1,5 +1,6 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { test, type Test } from 'tap'
 import { createScheduledAudit } from '../../src/operations/scheduled-audit.ts'
 import { createAuditRecord } from '../../src/records/audit-state.ts'
@@ -9,7 +10,7 @@ import { placeFor } from './fixtures/place.ts'
 const hour = 3_600_000
 const minute = 60_000
 
-async function setUp (t: Test, { maxBytesPerDay = 1000 } = {}) {
+async function setUp (t: Test, { maxBytesPerDay = 1000, saveEveryMs = 30_000 } = {}) {
   const place = await placeFor(t)
   await place.storage.erasures.reconcile()
   place.clock.date = new Date(Date.now() + hour)
@@ -25,7 +26,7 @@ async function setUp (t: Test, { maxBytesPerDay = 1000 } = {}) {
     }
   }
   /** As a gateway on this volume has it. */
-  const gateway = () => createScheduledAudit({ surroundings: place, record, everyMs: hour, maxBytesPerDay, onRead: (bytes) => { if (bytes > 0) read.push(bytes) }, pause: () => meanwhile.happens(), pace })
+  const gateway = () => createScheduledAudit({ surroundings: place, record, everyMs: hour, maxBytesPerDay, onRead: (bytes) => { if (bytes > 0) read.push(bytes) }, pause: () => meanwhile.happens(), pace, saveEveryMs })
   const one = gateway()
   const run = (signal = new AbortController().signal) => one.runIfDue(signal)
   const pass = (ms: number) => { place.clock.date = new Date(place.clock.date.getTime() + ms) }
@@ -132,14 +133,54 @@ test('one that is told to end stops, and the next goes on from there', async (t)
 })
 
 test('how far it is is written down on the way', async (t) => {
-  const { attachment, run, record, faults, pass } = await setUp(t)
+  const { attachment, run, record, faults, pass, clock } = await setUp(t, { saveEveryMs: 5 })
   const ids: string[] = []
   for (let n = 0; n < 21; n += 1) ids.push((await attachment(`${n}`)).id)
-  let state: unknown
-  faults.inject({ on: 'open', path: new RegExp(`${ids[10]}.bin`), before: () => pass(minute) })
-  faults.inject({ on: 'open', path: new RegExp(`${ids[20]}.bin`), before: async () => { state = (await record.read()).state } })
+  let cursor: string | undefined
+  let heldUntil = 0
+  faults.inject({
+    on: 'open', path: new RegExp(`${ids[20]}.bin`), before: async () => {
+      pass(9 * minute)
+      while (heldUntil < clock.date.getTime() + 10 * minute) {
+        await setTimeout(5);
+        ({ cursor, heldUntil } = (await record.read()).state)
+      }
+    },
+  })
   await run()
-  t.match(state, { cursor: ids[19] })
+  t.equal(cursor, ids[19], 'and it stays its own, however long one file takes')
+})
+
+test('one that was taken over while it reads a large page stops there', async (t) => {
+  const { attachment, run, record, faults, pass } = await setUp(t, { saveEveryMs: 5 })
+  const ids: string[] = []
+  for (let n = 0; n < 3; n += 1) ids.push((await attachment(`${n}`)).id)
+  let isRead = false
+  faults.inject({
+    on: 'open', path: new RegExp(`${ids[1]}.bin`), before: async () => {
+      pass(11 * minute)
+      const { state, text } = await record.read()
+      await record.replace(text, { ...state, finishedAt: 1 })
+      await setTimeout(100)
+    },
+  })
+  faults.inject({ on: 'open', path: new RegExp(`${ids[2]}.bin`), before: () => { isRead = true } })
+  await t.rejects(run(), { message: /Another gateway/ })
+  t.notOk(isRead)
+})
+
+test('what was found before one was told to end is read again by the next', async (t) => {
+  const { attachment, blobPath, run, one, faults } = await setUp(t)
+  const uploads = []
+  for (let n = 10; n < 31; n += 1) uploads.push(await attachment(`${n}`))
+  const [third, last] = [uploads[2], uploads[20]]
+  if (third === undefined || last === undefined) throw new Error('There are 21.')
+  await writeFile(blobPath(third), 'xx')
+  const controller = new AbortController()
+  faults.inject({ on: 'open', path: new RegExp(`${last.id}.bin`), before: () => controller.abort() })
+  t.equal(await run(controller.signal), undefined)
+  t.match(await run(), { hashedFiles: 2, findings: [{ problem: 'blob-corrupt', id: third.id }] })
+  t.match(await one.latest(), { corrupt: 1 })
 })
 
 test('one that fails is tried again after a while', async (t) => {

@@ -17,6 +17,14 @@ test('who works for a part of the time rests for the rest of it', async (t) => {
   t.ok(performance.now() - startedAt > 90, 'five pieces of 4 ms, and four times as long')
 })
 
+test('nobody rests for long after a piece that took long', async (t) => {
+  const pace = createPace(0.0001, 20)
+  const startedAt = performance.now()
+  work(10)
+  await pace(undefined)
+  t.ok(performance.now() - startedAt < 5000)
+})
+
 test('who is told to stop does so within a rest, and before another piece', async (t) => {
   const stopping = new AbortController()
   const reason = new Error('stopping')

@@ -31,8 +31,14 @@ export async function checkFiles (context: Context, { isErased, waitsForUploads 
   if (unknown.length + foreign.length === 0) return
   await context.pause(lookAgainMs)
   const standing = waitsForUploads ? await outwaited(context, unknown) : await settled(context, unknown)
-  for (const found of standing) context.findings.add(...await describe(context, found, isErased))
-  for (const entry of foreign) if (await isStillThere(context, entry)) context.findings.add(await lookedInto(context, foreignFinding(context.root, entry), entry))
+  for (const found of standing) {
+    await context.pace(context.signal)
+    context.findings.add(...await describe(context, found, isErased))
+  }
+  for (const entry of foreign) {
+    await context.pace(context.signal)
+    if (await isStillThere(context, entry)) context.findings.add(await lookedInto(context, foreignFinding(context.root, entry), entry))
+  }
 }
 
 /** Ids without a row, and foreign entries; of more than can be listed, the first. */
@@ -109,6 +115,7 @@ async function aged (context: Context, unknown: readonly FoundBlob[]): Promise<A
     const group = unknown.slice(at, at + idsPerQuery)
     const known = await context.inventory.known(group.map(({ id }) => id))
     for (const found of group.filter(({ id }) => !known.has(id))) {
+      context.signal?.throwIfAborted()
       const changedAtMs = await lastChange(context, found)
       // A file server's clock may be ahead: then it counts as made just now.
       if (changedAtMs !== undefined) standing.push({ found, ageMs: Math.max(0, context.now().getTime() - changedAtMs) })

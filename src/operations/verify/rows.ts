@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import pLimit from 'p-limit'
 import type { Item } from '../../records/inventory.ts'
 import { asBlobId } from '../../storage/ids.ts'
+import type { Pace } from '../../storage/pace.ts'
 import { decodeSidecar, type Sidecar } from '../../storage/sidecar.ts'
 import { detour, inspect, type Look } from '../../storage/volume/inspect.ts'
 import { blobPath, sidecarPath } from '../../storage/volume/layout.ts'
@@ -39,12 +40,12 @@ export async function checkRows (context: Context, options: Options): Promise<Ro
   const limit = pLimit(concurrency)
   progress.step('Checking files of records', await inventory.count())
   for (let after = ''; ;) {
-    signal?.throwIfAborted()
     const page = await inventory.page(after, pageSize)
     const last = page.at(-1)
     if (last === undefined) return counts
     const around = remembered((folder) => detour(context.fs, context.root, folder))
     const suspects = await Promise.all(page.map((item) => limit(async () => {
+      signal?.throwIfAborted()
       const isHashed = options.readsBytes(item.sidecar)
       counts.records += 1
       counts.allBytes += item.sidecar.size
@@ -99,8 +100,11 @@ async function lookAgain (context: Context, before: Suspect, item: Item | undefi
 
 const problemsOf = (seen: readonly Observed[]): Problem[] => seen.map(({ problem }) => problem)
 
+/** `pace`: at which bytes are read. */
+type Looking = Pick<Context, 'fs' | 'signal'> & { readonly pace?: Pace | undefined }
+
 /** All that is wrong with one row and its files at this moment. */
-export async function look (context: Pick<Context, 'fs' | 'root' | 'signal'> & Partial<Pick<Context, 'pace'>>, item: Item, { isHashed, isErased, around = (folder) => detour(context.fs, context.root, folder) }: { isHashed: boolean, isErased: IsErased, around?: Around }): Promise<Observed[]> {
+export async function look (context: Looking & Pick<Context, 'root'>, item: Item, { isHashed, isErased, around = (folder) => detour(context.fs, context.root, folder) }: { isHashed: boolean, isErased: IsErased, around?: Around }): Promise<Observed[]> {
   const { sidecar, flaw } = item
   const of = (problem: Problem, path: string, detail: string, more: Partial<Observed> = {}): Observed =>
     ({ problem, path, kind: sidecar.kind, id: sidecar.id, detail, mend: mends[problem], ...more })
@@ -120,21 +124,21 @@ export async function look (context: Pick<Context, 'fs' | 'root' | 'signal'> & P
 
 type Fault = { readonly problem: Problem, readonly detail: string, readonly actual?: string, readonly isAhead?: boolean }
 
-async function faultOfBlob ({ fs, signal, pace }: Pick<Context, 'fs' | 'signal'> & Partial<Pick<Context, 'pace'>>, path: string, { size, sha256 }: Sidecar, isHashed: boolean): Promise<Fault | undefined> {
+async function faultOfBlob ({ fs, signal, pace }: Looking, path: string, { size, sha256 }: Sidecar, isHashed: boolean): Promise<Fault | undefined> {
   const found = await inspect(fs, path, { signal, isHashed, pace })
   if (found.is === 'nothing') return { problem: 'blob-missing', detail: 'The file is missing.' }
   if (found.is === 'unreadable') return { problem: 'blob-unreadable', detail: `The file cannot be read (${found.reason}).` }
   if (found.is !== 'file') return { problem: 'blob-missing', detail: `In place of the file there is a ${found.is}.` }
   if (found.size === size && (found.sha256 ?? sha256) === sha256) return undefined
   // Whose bytes they are says whether two were swapped.
-  const actual = found.sha256 ?? await hashOf(fs, path, signal)
+  const actual = found.sha256 ?? await hashOf({ fs, signal, pace }, path)
   const bytes = { ...(actual !== undefined && { actual }) }
   if (found.size !== size) return { problem: 'blob-size', detail: `The file is ${found.size} bytes long; its record says ${size}.`, ...bytes }
   return { problem: 'blob-corrupt', detail: `The bytes are not those that were uploaded: their sha-256 is ${actual}, not ${sha256}.`, ...bytes }
 }
 
-async function hashOf (fs: Context['fs'], path: string, signal: AbortSignal | undefined): Promise<string | undefined> {
-  const found = await inspect(fs, path, { signal, isHashed: true })
+async function hashOf ({ fs, signal, pace }: Looking, path: string): Promise<string | undefined> {
+  const found = await inspect(fs, path, { signal, isHashed: true, pace })
   return found.is === 'file' ? found.sha256 : undefined
 }
 
