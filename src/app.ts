@@ -115,7 +115,7 @@ const linksEveryMs = 10 * 60_000
 /** Of the time, for looking through the volume. */
 const sweepShare = 0.2
 
-/** The same, for checking each of its files: a million take some hours. */
+/** The same, for checking each of its files: a million take some hours. What takes long has mostly waited, for a disk or an object store. */
 const auditShare = 0.1
 const longestAuditRestMs = 20
 

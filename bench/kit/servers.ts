@@ -1,6 +1,7 @@
 // Servers as processes of their own on free ports: the gateway, and what it is compared with. Each ends by its own pid.
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { mkdir, open, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -37,7 +38,10 @@ type Placed = { readonly hasAll?: boolean | undefined }
 /** Options of Node for each gateway, besides those of `npm start`. */
 export const gatewayOptions: string[] = []
 
-const startOptions = ['--max-semi-space-size=4', '--no-memory-reducer']
+const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { scripts: { start: string } }
+
+/** V8's: the one of Node is there for who has an older Node. */
+const startOptions = scripts.start.match(/--(?!require)\S+/g) ?? []
 
 const gatewayEntry = fileURLToPath(new URL('../../src/server.ts', import.meta.url))
 

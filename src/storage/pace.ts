@@ -7,10 +7,7 @@ export type Pace = (signal: AbortSignal | undefined) => Promise<void>
 /** For a command, which nobody else waits for. */
 export const withoutRest: Pace = async (signal) => signal?.throwIfAborted()
 
-/**
- * Works for `share` of the time, at most, but for pieces after which it would rest longer than `longestRestMs`: those have mostly waited. One for each
- * piece of work: it begins now, and what a piece takes counts from the end of the rest before it.
- */
+/** Works for `share` of the time, at most, where no rest would be longer than `longestRestMs`. One for each piece of work: it begins now, and what a piece takes counts from the end of the rest before it. */
 export function createPace (share: number, longestRestMs = Infinity): Pace {
   let since = performance.now()
   return async (signal) => {

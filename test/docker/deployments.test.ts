@@ -147,6 +147,14 @@ test('health is asked where the gateway tells it, and what is routed to it is it
   t.strictSame(routed.sort(), ['/api/', '/docs', '/i/', '/openapi.json', '/uploads/'])
 })
 
+test('the image starts the gateway with the options that npm start has', (t) => {
+  const { scripts } = JSON.parse(read('../package.json')) as { scripts: { start: string } }
+  const options = scripts.start.match(/--(?!require)\S+/g) ?? []
+  t.ok(options.length > 0)
+  t.match(read('Dockerfile'), `CMD ${JSON.stringify(['node', ...options, 'src/server.ts']).replaceAll(',', ', ')}\n`)
+  t.end()
+})
+
 test('the image has the migrations of every database', (t) => {
   const dockerfile = read('Dockerfile')
   for (const path of ['prisma/migrations', 'prisma/postgresql/migrations']) {

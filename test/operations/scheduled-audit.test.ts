@@ -156,12 +156,23 @@ test('one that was taken over while it reads a large page stops there', async (t
   const ids: string[] = []
   for (let n = 0; n < 3; n += 1) ids.push((await attachment(`${n}`)).id)
   let isRead = false
+  const refused: unknown[] = []
+  const { replace } = record
+  Object.assign(record, {
+    replace: async (...change: Parameters<typeof replace>) => {
+      const written = await replace(...change)
+      if (written === false) refused.push(change)
+      return written
+    },
+  })
   faults.inject({
     on: 'open', path: new RegExp(`${ids[1]}.bin`), before: async () => {
       pass(11 * minute)
-      const { state, text } = await record.read()
-      await record.replace(text, { ...state, finishedAt: 1 })
-      await setTimeout(100)
+      while (refused.length === 0) {
+        const { state, text } = await record.read()
+        await replace(text, { ...state, finishedAt: 1 })
+        await setTimeout(5)
+      }
     },
   })
   faults.inject({ on: 'open', path: new RegExp(`${ids[2]}.bin`), before: () => { isRead = true } })

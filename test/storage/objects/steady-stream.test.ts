@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import { setTimeout as startTimer } from 'node:timers'
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import { test } from 'tap'
 import { ObjectsUnavailable } from '../../../src/storage/objects/objects.ts'
@@ -101,7 +100,7 @@ test('a reader may be as slow as it likes', async (t) => {
   const read: Buffer[] = []
   for await (const chunk of stream) {
     read.push(chunk as Buffer)
-    if (read.length === 2) await new Promise((resolve) => startTimer(resolve, 60))
+    if (read.length === 2) await setTimeout(60)
   }
   t.ok(Buffer.concat(read).equals(bytes))
   t.strictSame(offsets, [])
